@@ -1,0 +1,96 @@
+/**
+ * The daemon's config file. Invariant: what `readConfig` returns is complete and valid; every wrong key of a bad file is
+ * named at once, and no default hides a wrong one.
+ */
+import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { parseDocument } from 'yaml';
+import { z } from 'zod';
+import { messageOf, refused } from './errors.js';
+
+/** gRPC between nodes; free in IANA's registry. */
+const DEFAULT_PORT = 7443;
+
+const absolute = z.string().regex(/^\/[^\0]*$/, 'must be an absolute path');
+const nodeName = z.string().regex(/^[a-z0-9]([a-z0-9.-]{0,62}[a-z0-9])?$/, 'must be a lower-case DNS name');
+const ipv4 = z.ipv4('must be an IPv4 address');
+const endpoint = z.string().regex(/^(\[[0-9a-fA-F:.]+\]|[^\s:/]+):[0-9]{1,5}$/, 'must be HOST:PORT');
+
+const peer = z.strictObject({
+  /** As in its certificate. */
+  name: nodeName,
+  /** HOST:PORT of its gRPC endpoint. */
+  endpoint,
+  overlayAddress: ipv4,
+});
+
+const schema = z.strictObject({
+  /** This node's name, as in its certificate. */
+  node: nodeName.default(() => hostname().toLowerCase()),
+  /** HOST:PORT to serve peers and operators on, over mutual TLS. */
+  listen: endpoint.default(`0.0.0.0:${DEFAULT_PORT}`),
+  /** Unix socket for this machine's own operators. */
+  socket: absolute.default('/run/cnvm/cnvmd.sock'),
+  /** Group that may use the socket. */
+  socketGroup: z.string().default('cnvm'),
+  /** Records, journals and bundles; survives a reboot. */
+  stateDir: absolute.default('/var/lib/cnvm'),
+  /** Sockets and images in flight; a tmpfs. */
+  runDir: absolute.default('/run/cnvm'),
+  imagesDir: absolute.default('/var/lib/cnvm/images'),
+  /** Directories in which cnvms may live; the first is the default. */
+  landingZones: z.array(absolute).min(1).default(['/home/cnvm/sneakers']),
+  /** Parent of every cnvm's cgroup, from the cgroup root. */
+  cgroupParent: absolute.default('/cnvm'),
+  tls: z.strictObject({ ca: absolute, cert: absolute, key: absolute }).default({
+    ca: '/etc/cnvm/pki/ca.crt',
+    cert: '/etc/cnvm/pki/node.crt',
+    key: '/etc/cnvm/pki/node.key',
+  }),
+  overlay: z.strictObject({
+    /** The /16 that all cnvms and nodes share. */
+    network: z
+      .string()
+      .regex(/^\d+\.\d+\.0\.0\/16$/, 'must be a /16, for example 10.100.0.0/16')
+      .default('10.100.0.0/16'),
+    /** This node's own address in it, x.y.0.N. */
+    address: ipv4,
+  }),
+  peers: z.array(peer).default([]),
+  logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'),
+});
+
+/** A valid config; see the schema for each field. */
+export type Config = z.infer<typeof schema>;
+export type PeerConfig = z.infer<typeof peer>;
+
+/** @throws `refused` with one reason for each wrong key, the file's name in front. */
+export function parseConfig(text: string, file: string): Config {
+  const document = parseDocument(text);
+  const syntax = document.errors.map((error) => `${file}: ${error.message.split('\n')[0]}`);
+  if (syntax.length > 0) throw refused('invalid', `${file} is not valid YAML`, { reasons: syntax });
+  const result = schema.safeParse(document.toJS() ?? {});
+  if (result.success) return result.data;
+  const reasons = result.error.issues.map((issue) => `${file}: ${describe(issue)}`);
+  throw refused('invalid', `${file} is not a valid config`, { reasons });
+}
+
+/** @throws `refused` when the file cannot be read or is not valid. */
+export function readConfig(file: string): Config {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    throw refused('invalid', `cannot read the config ${file}: ${messageOf(error)}`, { cause: error });
+  }
+  return parseConfig(text, file);
+}
+
+function describe(issue: z.core.$ZodIssue): string {
+  const path = issue.path.join('.');
+  if (issue.code === 'unrecognized_keys') {
+    const prefix = path === '' ? '' : `${path}.`;
+    return `unknown key ${issue.keys.map((key) => `${prefix}${key}`).join(', ')}`;
+  }
+  return path === '' ? issue.message : `${path}: ${issue.message}`;
+}
