@@ -1,0 +1,72 @@
+/**
+ * What a cnvm is: the record that travels with it, and the states it can be in on one node.
+ * Invariant: a record is plain JSON, the same on every node but for `owner`, `epoch` and `landing`.
+ */
+
+export interface Limits {
+  /** 0 means no limit of its own; likewise below. */
+  readonly memoryBytes: number;
+  /** Thousandths of one CPU. */
+  readonly cpuMillis: number;
+  readonly pids: number;
+}
+
+export interface ImageRef {
+  readonly name: string;
+  /** `sha256:HEX` of the image's content. */
+  readonly digest: string;
+}
+
+/** Everything durable that is known of a cnvm. */
+export interface CnvmRecord {
+  /** A DNS name, unique in the mesh. */
+  readonly name: string;
+  /** Its IPv4 address on the overlay. */
+  readonly address: string;
+  readonly image: ImageRef;
+  readonly limits: Limits;
+  /** ISO 8601. */
+  readonly createTime: string;
+  /** Grows by one at each hand-over. */
+  readonly epoch: number;
+  /** The node that may run it. */
+  readonly owner: string;
+  /** The directory that its own directory lies in, absolute. */
+  readonly landing: string;
+  /** Whether its owner wants it running, for example again after the machine's restart. */
+  readonly wanted: 'running' | 'stopped';
+}
+
+/**
+ * - `stopped`, `running`: at rest.
+ * - `frozen`: in a hand-over; nothing in it runs, nothing is lost.
+ * - `arriving`: a migration to this node is under way; a peer still owns it.
+ * - `in-doubt`: handed over, and the peer has not said what came of it; it is started nowhere.
+ * - `removing`: on its way out.
+ */
+export type CnvmState = 'stopped' | 'running' | 'frozen' | 'arriving' | 'in-doubt' | 'removing';
+
+/** A record with what is true of it now. */
+export interface CnvmView {
+  readonly record: CnvmRecord;
+  readonly state: CnvmState;
+  /** Process id of its init; 0 when it does not run. */
+  readonly pid: number;
+  readonly memoryBytes: number;
+  readonly diskBytes: number;
+  /** Its own directory, absolute; empty when it lives on a peer. */
+  readonly directory: string;
+  readonly uidBase: number;
+}
+
+export interface NewCnvm {
+  readonly name: string;
+  /** The image's name. */
+  readonly image: string;
+  /** Undefined: the next free one. */
+  readonly address: string | undefined;
+  readonly limits: Limits;
+  /** Undefined: the node's first landing zone. */
+  readonly landing: string | undefined;
+  readonly start: boolean;
+}

@@ -1,0 +1,53 @@
+/** What a node tells its peers about itself: what decides whether a running cnvm can go on there. */
+import type { ImageRef } from '../cnvms/cnvm.js';
+
+/** Version of `cnvm.peer.v1` as spoken; both ends of a migration must be equal. */
+export const PROTOCOL_VERSION = 1;
+
+export interface LandingZone {
+  readonly path: string;
+  readonly availableBytes: number;
+}
+
+export interface NodeFacts {
+  readonly name: string;
+  readonly version: string;
+  readonly protocolVersion: number;
+  readonly criuVersion: string;
+  readonly runcVersion: string;
+  readonly kernelRelease: string;
+  /** As Node.js names it: x64, arm64. */
+  readonly architecture: string;
+  readonly cpuFlags: readonly string[];
+  readonly memoryTotalBytes: number;
+  readonly memoryAvailableBytes: number;
+  readonly landingZones: readonly LandingZone[];
+  /** The kernel tracks dirty pages for pre-copy. */
+  readonly softDirty: boolean;
+  readonly images: readonly ImageRef[];
+  readonly overlayAddress: string;
+  readonly cnvmCount: number;
+}
+
+/** One line of the node's self-check. */
+export interface Finding {
+  readonly level: 'ok' | 'warning' | 'error';
+  /** What was looked at, for example "criu". */
+  readonly subject: string;
+  readonly detail: string;
+  /** What to do about it; empty when all is well. */
+  readonly remedy: string;
+}
+
+/** One node as another sees it. */
+export interface NodeStatus {
+  readonly name: string;
+  /** HOST:PORT of its gRPC endpoint. */
+  readonly endpoint: string;
+  readonly overlayAddress: string;
+  readonly reach: 'self' | 'up' | 'down';
+  /** Why it is down, in words. */
+  readonly error: string;
+  /** Undefined when it is down. */
+  readonly facts: NodeFacts | undefined;
+}
