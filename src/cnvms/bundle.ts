@@ -1,0 +1,123 @@
+/**
+ * A cnvm's OCI bundle, pure: record and paths in, config.json out. Invariant: never privileged; root inside is nobody
+ * outside; nothing in it names the node but the paths.
+ */
+import { UID_COUNT, uidBase } from './address.js';
+import type { CnvmRecord, Limits } from './cnvm.js';
+import { seccompProfile } from './seccomp.js';
+
+export interface BundlePaths {
+  /** The mounted root. */
+  readonly rootfs: string;
+  /** cgroup path, from the cgroup root. */
+  readonly cgroup: string;
+  /** A criu config file: what runc's flags cannot say. */
+  readonly criuConfig: string;
+  /** argv of the program that wires the network; it runs when the namespaces exist, at start and at restore. */
+  readonly networkHook: readonly string[];
+}
+
+export interface BundleProcess {
+  readonly argv: readonly string[];
+  readonly env: readonly string[];
+}
+
+/** What Docker grants: enough for init, sshd, sudo and cron, and each counts only inside the user namespace. */
+const CAPABILITIES = [
+  'CAP_AUDIT_WRITE',
+  'CAP_CHOWN',
+  'CAP_DAC_OVERRIDE',
+  'CAP_FOWNER',
+  'CAP_FSETID',
+  'CAP_KILL',
+  'CAP_MKNOD',
+  'CAP_NET_BIND_SERVICE',
+  'CAP_NET_RAW',
+  'CAP_SETFCAP',
+  'CAP_SETGID',
+  'CAP_SETPCAP',
+  'CAP_SETUID',
+  'CAP_SYS_CHROOT',
+];
+
+/** Kernel state of the whole node: hidden or read-only, as in the OCI runtimes' defaults. */
+const MASKED = ['acpi', 'asound', 'kcore', 'keys', 'latency_stats', 'timer_list', 'timer_stats', 'sched_debug', 'scsi']
+  .map((name) => `/proc/${name}`)
+  .concat('/sys/firmware', '/sys/devices/virtual/powercap');
+const READ_ONLY = ['bus', 'fs', 'irq', 'sys', 'sysrq-trigger'].map((name) => `/proc/${name}`);
+
+/** One scheduling period; the kernel's default. */
+const CPU_PERIOD_US = 100_000;
+/** Debian's limit for services. */
+const OPEN_FILES = 65_536;
+
+/** The bundle's config.json. */
+export function bundleConfig(
+  record: CnvmRecord,
+  init: BundleProcess,
+  paths: BundlePaths,
+  architecture: string,
+): object {
+  const base = uidBase(record.address);
+  const mapping = [{ containerID: 0, hostID: base, size: UID_COUNT }];
+  const [hook = '', ...hookArgs] = paths.networkHook;
+  return {
+    ociVersion: '1.0.2',
+    process: {
+      terminal: false,
+      user: { uid: 0, gid: 0 },
+      args: init.argv,
+      env: init.env,
+      cwd: '/',
+      capabilities: { bounding: CAPABILITIES, effective: CAPABILITIES, permitted: CAPABILITIES },
+      rlimits: [{ type: 'RLIMIT_NOFILE', hard: OPEN_FILES, soft: OPEN_FILES }],
+      // sudo and su inside need it; it grants nothing outside the user namespace.
+      noNewPrivileges: false,
+    },
+    root: { path: paths.rootfs, readonly: false },
+    hostname: record.name,
+    mounts: MOUNTS,
+    hooks: { createRuntime: [{ path: hook, args: [hook, ...hookArgs] }] },
+    annotations: { 'org.criu.config': paths.criuConfig },
+    linux: {
+      cgroupsPath: paths.cgroup,
+      namespaces: ['user', 'pid', 'ipc', 'uts', 'mount', 'network'].map((type) => ({ type })),
+      uidMappings: mapping,
+      gidMappings: mapping,
+      resources: resources(record.limits),
+      seccomp: seccompProfile(architecture),
+      maskedPaths: MASKED,
+      readonlyPaths: READ_ONLY,
+    },
+  };
+}
+
+const MOUNTS = [
+  { destination: '/proc', type: 'proc', source: 'proc' },
+  {
+    destination: '/dev',
+    type: 'tmpfs',
+    source: 'tmpfs',
+    options: ['nosuid', 'strictatime', 'mode=755', 'size=65536k'],
+  },
+  {
+    destination: '/dev/pts',
+    type: 'devpts',
+    source: 'devpts',
+    options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5'],
+  },
+  { destination: '/dev/shm', type: 'tmpfs', source: 'shm', options: ['nosuid', 'noexec', 'nodev', 'mode=1777'] },
+  { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: ['nosuid', 'noexec', 'nodev'] },
+  { destination: '/sys', type: 'sysfs', source: 'sysfs', options: ['nosuid', 'noexec', 'nodev', 'ro'] },
+  { destination: '/run', type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'nodev', 'mode=755', 'size=65536k'] },
+];
+
+function resources(limits: Limits): object {
+  const { memoryBytes, cpuMillis, pids } = limits;
+  return {
+    devices: [{ allow: false, access: 'rwm' }],
+    ...(memoryBytes === 0 ? {} : { memory: { limit: memoryBytes, swap: memoryBytes } }),
+    ...(cpuMillis === 0 ? {} : { cpu: { period: CPU_PERIOD_US, quota: (cpuMillis * CPU_PERIOD_US) / 1000 } }),
+    ...(pids === 0 ? {} : { pids: { limit: pids } }),
+  };
+}

@@ -1,0 +1,53 @@
+/** What a new cnvm may be, pure: every reason for a no at once. */
+import { addressRefusal } from './address.js';
+import type { NewCnvm } from './cnvm.js';
+
+/** A DNS name in lower case; also a directory, a cgroup and a runc id, so nothing else may be in it. */
+const NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/;
+/** DNS allows 253; the kernel's host names end at 64. */
+const NAME_MAX = 64;
+/** Below this not even init starts. */
+const MEMORY_MIN_BYTES = 16 * 1024 * 1024;
+const PIDS_MIN = 8;
+const CPU_MIN_MILLIS = 10;
+
+export interface Taken {
+  /** Name to the node that owns it. */
+  readonly names: ReadonlyMap<string, string>;
+  /** Address to the name of the cnvm or node that has it. */
+  readonly addresses: ReadonlyMap<string, string>;
+}
+
+export function nameRefusal(name: string): string | undefined {
+  if (name.length <= NAME_MAX && NAME.test(name)) return undefined;
+  return `"${name}" is not a name: lower-case letters, digits, hyphens and dots, at most ${NAME_MAX}`;
+}
+
+/** Every reason why this cnvm cannot be made; empty when it can. */
+export function newCnvmRefusals(order: NewCnvm, network: string, taken: Taken): string[] {
+  const { limits, address } = order;
+  const owner = taken.names.get(order.name);
+  const holder = address === undefined ? undefined : taken.addresses.get(address);
+  return [
+    nameRefusal(order.name),
+    owner === undefined ? undefined : `the name ${order.name} is taken: it runs on ${owner}`,
+    address === undefined ? undefined : addressRefusal(address, network),
+    holder === undefined ? undefined : `the address ${address} is taken by ${holder}`,
+    tooSmall('memory', limits.memoryBytes, MEMORY_MIN_BYTES, 'bytes'),
+    tooSmall('cpu', limits.cpuMillis, CPU_MIN_MILLIS, 'thousandths'),
+    tooSmall('pids', limits.pids, PIDS_MIN, 'processes'),
+  ].filter((reason) => reason !== undefined);
+}
+
+function tooSmall(what: string, value: number, least: number, unit: string): string | undefined {
+  return value === 0 || value >= least ? undefined : `a ${what} limit of ${value} ${unit} is below the least, ${least}`;
+}
+
+/** The landing zone that holds `directory`, or undefined: it must be one, or lie below one without climbing out. */
+export function landingZoneOf(directory: string, zones: readonly string[]): string | undefined {
+  const plain = directory
+    .split('/')
+    .every((part, index) => (part === '' ? index === 0 : part !== '.' && part !== '..'));
+  if (!plain) return undefined;
+  return zones.find((zone) => directory === zone || directory.startsWith(`${zone}/`));
+}

@@ -1,0 +1,233 @@
+/**
+ * The cnvms that this node owns, and what can be done to them. Invariant: every act takes the cnvm's lock, is checked
+ * against the table of legal acts, and a record on disk exists before anything of the cnvm does.
+ */
+import type { Logger } from 'pino';
+import { refused } from '../base/errors.js';
+import { createUndo } from '../base/undo.js';
+import { nextAddress, uidBase } from './address.js';
+import { landingZoneOf, newCnvmRefusals, type Taken } from './check-new.js';
+import type { CnvmRecord, CnvmState, CnvmView, NewCnvm } from './cnvm.js';
+import type { ExecIo, ExecOrder } from './exec-order.js';
+import { findImage } from './image.js';
+import type { Locks } from './locks.js';
+import type { Machine } from './machine.js';
+import { type Act, illegal } from './states.js';
+import type { Store } from './store.js';
+
+/** What this room needs of the mesh. */
+export interface DirectoryPort {
+  /** Names and addresses in use anywhere, as far as is known. */
+  taken(): Taken;
+  /** The node that owns this cnvm, when it is a peer. */
+  ownerOf(name: string): string | undefined;
+  /** Cnvms of peers. */
+  elsewhere(): CnvmView[];
+  /** Tells the peers, soon, what this node owns now. */
+  changed(): void;
+}
+
+export interface CnvmsOptions {
+  readonly node: string;
+  readonly overlayNetwork: string;
+  readonly landingZones: readonly string[];
+  readonly imagesDir: string;
+  readonly store: Store;
+  readonly locks: Locks;
+  readonly machine: Machine;
+  readonly directory: DirectoryPort;
+  readonly log: Logger;
+}
+
+/** States that a migration puts a cnvm into, beside what its processes do. */
+export type Mark = Extract<CnvmState, 'frozen' | 'arriving' | 'in-doubt' | 'removing'>;
+
+export type Cnvms = ReturnType<typeof createCnvms>;
+
+const DEFAULT_GRACE_MS = 10_000;
+
+export function createCnvms(options: CnvmsOptions) {
+  const { node, store, locks, machine, directory, log } = options;
+  const marks = new Map<string, Mark>();
+  // An address is spoken for from the moment it is given, though its record is not yet on disk.
+  const promised = new Map<string, string>();
+
+  function recordOf(name: string): CnvmRecord {
+    const record = store.get(name);
+    if (record !== undefined) return record;
+    const owner = directory.ownerOf(name);
+    if (owner === undefined) throw refused('not-found', `there is no cnvm ${name}`);
+    throw refused('not-found', `${name} is not on ${node}: it is on ${owner}`, {
+      location: owner,
+      remedy: `Ask ${owner}.`,
+    });
+  }
+
+  async function stateOf(record: CnvmRecord): Promise<CnvmState> {
+    return marks.get(record.name) ?? (await machine.look(record)).status;
+  }
+
+  async function view(record: CnvmRecord): Promise<CnvmView> {
+    const { pid, status } = await machine.look(record);
+    const usage = await machine.usage(record);
+    const state = marks.get(record.name) ?? status;
+    return {
+      record,
+      state,
+      pid,
+      ...usage,
+      directory: `${record.landing}/${record.name}`,
+      uidBase: uidBase(record.address),
+    };
+  }
+
+  /** @throws `refused` when `act` is not legal now. */
+  async function demand(record: CnvmRecord, act: Act): Promise<void> {
+    const why = illegal(act, await stateOf(record));
+    if (why !== undefined)
+      throw refused('state', `cannot ${act.replace('-', ' ')} ${record.name}: ${why}`, { location: node });
+  }
+
+  async function want(record: CnvmRecord, wanted: CnvmRecord['wanted']): Promise<CnvmRecord> {
+    const next = { ...record, wanted };
+    if (record.wanted !== wanted) await store.put(next);
+    return next;
+  }
+
+  /** @throws `refused` with every reason. */
+  function plan(order: NewCnvm): CnvmRecord {
+    const taken = directory.taken();
+    const addresses = new Map([...taken.addresses, ...promised]);
+    const reasons = newCnvmRefusals(order, options.overlayNetwork, { names: taken.names, addresses });
+    const landing = order.landing ?? options.landingZones[0] ?? '';
+    if (landingZoneOf(landing, options.landingZones) === undefined) {
+      reasons.push(`${landing} is not in a landing zone of ${node}: ${options.landingZones.join(', ')}`);
+    }
+    const address = order.address ?? nextAddress(options.overlayNetwork, new Set(addresses.keys()));
+    if (address === undefined) reasons.push(`the overlay ${options.overlayNetwork} has no free address`);
+    const kind = taken.names.has(order.name) || addresses.has(order.address ?? '') ? 'exists' : 'invalid';
+    if (reasons.length > 0 || address === undefined) throw refused(kind, reasons.join('; '), { reasons });
+    const { name, digest } = findImage(options.imagesDir, order.image);
+    return {
+      name: order.name,
+      address,
+      image: { name, digest },
+      limits: order.limits,
+      createTime: new Date().toISOString(),
+      epoch: 1,
+      owner: node,
+      landing,
+      wanted: order.start ? 'running' : 'stopped',
+    };
+  }
+
+  async function make(record: CnvmRecord, start: boolean): Promise<void> {
+    const undo = createUndo((what, error) => log.error({ cnvm: record.name, what, error }, 'could not undo'));
+    try {
+      await machine.make(record);
+      undo.add('disk', () => machine.erase(record));
+      await store.put(record);
+      undo.add('record', () => store.remove(record.name));
+      if (start) await machine.boot(record);
+    } catch (error) {
+      await undo.run();
+      throw error;
+    }
+  }
+
+  return {
+    recordOf,
+    stateOf,
+    demand,
+    marks,
+
+    /** Makes a cnvm and starts it if told so. @throws with nothing left behind. */
+    async create(order: NewCnvm): Promise<CnvmView> {
+      return await locks.with(order.name, 'being created', async () => {
+        const record = plan(order);
+        promised.set(record.address, record.name);
+        try {
+          await make(record, order.start);
+        } finally {
+          promised.delete(record.address);
+        }
+        log.info({ cnvm: record.name, address: record.address }, 'created');
+        directory.changed();
+        return await view(record);
+      });
+    },
+
+    async start(name: string): Promise<CnvmView> {
+      return await locks.with(name, 'being started', async () => {
+        const record = recordOf(name);
+        await demand(record, 'start');
+        const wanted = await want(record, 'running');
+        if ((await machine.look(record)).status === 'stopped') await machine.boot(wanted);
+        directory.changed();
+        return await view(wanted);
+      });
+    },
+
+    async stop(name: string, graceMs = DEFAULT_GRACE_MS): Promise<CnvmView> {
+      return await locks.with(name, 'being stopped', async () => {
+        const record = recordOf(name);
+        await demand(record, 'stop');
+        const wanted = await want(record, 'stopped');
+        await machine.halt(wanted, graceMs);
+        directory.changed();
+        return await view(wanted);
+      });
+    },
+
+    /** Afterwards neither cnvm nor disk is there. @throws `refused` when it runs and `force` was not given. */
+    async remove(name: string, force: boolean): Promise<void> {
+      await locks.with(name, 'being removed', async () => {
+        const record = recordOf(name);
+        if (force && (await stateOf(record)) === 'running')
+          await machine.halt(await want(record, 'stopped'), DEFAULT_GRACE_MS);
+        await demand(record, 'remove');
+        marks.set(name, 'removing');
+        try {
+          await machine.destroy(record);
+          await machine.erase(record);
+          await store.remove(name);
+        } finally {
+          marks.delete(name);
+        }
+        log.info({ cnvm: name }, 'removed');
+        directory.changed();
+      });
+    },
+
+    get: async (name: string): Promise<CnvmView> => await view(recordOf(name)),
+
+    async list(all: boolean): Promise<CnvmView[]> {
+      const own = await Promise.all(store.all().map(view));
+      return all ? [...own, ...directory.elsewhere()] : own;
+    },
+
+    async exec(order: ExecOrder, io: ExecIo): Promise<number> {
+      const record = recordOf(order.name);
+      await demand(record, 'exec');
+      if (locks.doing(order.name) !== undefined) throw refused('state', `${order.name} is ${locks.doing(order.name)}`);
+      return await machine.exec(record, order, io);
+    },
+
+    async *logs(name: string, tailLines: number, follow: boolean, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+      yield* machine.logs(recordOf(name), tailLines, follow, signal);
+    },
+
+    /** Starts what should run and does not, as after the machine's restart. A cnvm with a mark is left alone. */
+    async startWanted(): Promise<void> {
+      for (const record of store.all()) {
+        if (record.wanted !== 'running' || (await stateOf(record)) !== 'stopped') continue;
+        try {
+          await locks.with(record.name, 'being started', () => machine.boot(record));
+          log.info({ cnvm: record.name }, 'started again');
+        } catch (error) {
+          log.error({ cnvm: record.name, error }, 'could not be started again');
+        }
+      }
+    },
+  };
+}

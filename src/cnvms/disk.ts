@@ -1,0 +1,96 @@
+/**
+ * A cnvm's disk: the image, shown with the cnvm's own uids, below a writable layer that alone belongs to it and moves.
+ * Invariant: the writable layer is never touched while the root is mounted, but by the cnvm.
+ */
+import { chown, lchown, mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { diskUsage } from '../tools/du.js';
+import { bindShifted, isMounted, mountOverlay, unmount } from '../tools/mount.js';
+import { UID_COUNT, uidBase } from './address.js';
+import type { CnvmRecord } from './cnvm.js';
+import type { Image } from './image.js';
+
+/** Where a cnvm's disk is on this node. */
+export interface DiskPaths {
+  /** The cnvm's own directory in its landing zone. */
+  readonly directory: string;
+  /** The writable layer; owned by the cnvm's root. */
+  readonly upper: string;
+  readonly work: string;
+  /** Where the whole is mounted. */
+  readonly rootfs: string;
+  /** Where the image is shown with the cnvm's uids. */
+  readonly lower: string;
+}
+
+export function diskPaths(record: Pick<CnvmRecord, 'name' | 'landing'>, runDir: string): DiskPaths {
+  const directory = join(record.landing, record.name);
+  return {
+    directory,
+    upper: join(directory, 'upper'),
+    work: join(directory, 'work'),
+    rootfs: join(directory, 'rootfs'),
+    lower: join(runDir, 'lower', record.name),
+  };
+}
+
+/** Makes the empty disk. @throws when the directory exists: it may be somebody's data. */
+export async function makeDisk(paths: DiskPaths, owner: number): Promise<void> {
+  await mkdir(join(paths.directory, '..'), { recursive: true });
+  // Only the cnvm's own root may pass: its files may be setuid, and no user of the node is to run them.
+  await mkdir(paths.directory, { mode: 0o700 });
+  await chown(paths.directory, owner, owner);
+  for (const path of [paths.upper, paths.work, paths.rootfs]) {
+    await mkdir(path, { mode: 0o755 });
+    await chown(path, owner, owner);
+  }
+}
+
+/** Writes what a machine must know of itself: its name and where names are looked up. */
+export async function personalise(paths: DiskPaths, record: CnvmRecord, resolvConf: string): Promise<void> {
+  const owner = uidBase(record.address);
+  const short = record.name.split('.')[0];
+  const names = short === record.name ? record.name : `${record.name} ${short}`;
+  const files = {
+    hostname: `${record.name}\n`,
+    hosts: `127.0.0.1 localhost\n::1 localhost\n${record.address} ${names}\n`,
+    'resolv.conf': resolvConf,
+  };
+  const etc = join(paths.upper, 'etc');
+  await mkdir(etc, { mode: 0o755 });
+  await chown(etc, owner, owner);
+  for (const [name, text] of Object.entries(files)) {
+    await writeFile(join(etc, name), text, { mode: 0o644 });
+    await lchown(join(etc, name), owner, owner);
+  }
+}
+
+/** Afterwards the image is shown at `paths.lower`. Harmless when it is. */
+export async function mountImage(paths: DiskPaths, record: CnvmRecord, image: Image): Promise<void> {
+  await mkdir(paths.lower, { recursive: true, mode: 0o755 });
+  if (!isMounted(paths.lower)) await bindShifted(image.rootfs, paths.lower, uidBase(record.address), UID_COUNT);
+}
+
+/** Afterwards the disk is mounted at `paths.rootfs`. Harmless when it is. */
+export async function mountDisk(paths: DiskPaths, record: CnvmRecord, image: Image): Promise<void> {
+  await mountImage(paths, record, image);
+  if (!isMounted(paths.rootfs)) await mountOverlay(paths, paths.rootfs);
+}
+
+/** Afterwards nothing of it is mounted. Harmless when nothing is. */
+export async function unmountDisk(paths: DiskPaths): Promise<void> {
+  await unmount(paths.rootfs);
+  await unmount(paths.lower);
+  await rm(paths.lower, { recursive: true, force: true });
+}
+
+/** Afterwards the disk is gone. @throws when it is mounted. */
+export async function removeDisk(paths: DiskPaths): Promise<void> {
+  if (isMounted(paths.rootfs)) throw new Error(`${paths.rootfs} is mounted`);
+  await rm(paths.directory, { recursive: true, force: true });
+}
+
+/** Bytes of the writable layer. */
+export async function diskBytes(paths: DiskPaths): Promise<number> {
+  return await diskUsage(paths.upper);
+}

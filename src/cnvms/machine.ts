@@ -1,0 +1,62 @@
+/**
+ * The port through which cnvms and migrations reach the host: what can be done to one cnvm's processes and disk.
+ * Invariant: each call acts on the one cnvm it is given and knows nothing of owners, epochs or peers.
+ */
+import type { CnvmRecord } from './cnvm.js';
+import type { ExecIo, ExecOrder } from './exec-order.js';
+
+export interface Look {
+  readonly status: 'stopped' | 'running' | 'frozen';
+  /** 0 when it is stopped. */
+  readonly pid: number;
+}
+
+/** A dump that has been begun of a frozen cnvm. Its processes stay frozen through all of it. */
+export interface Dump {
+  /** Resolves when everything is dumped and criu waits for a verdict. @throws `tool` when it could not be dumped. */
+  readonly held: Promise<void>;
+  /** Lets criu kill what it dumped. Afterwards nothing of it runs here, ever again. */
+  commit(): Promise<void>;
+  /** Ends the dump, held or not. Afterwards the processes are whole, and still frozen. */
+  rollBack(): Promise<void>;
+}
+
+export interface DumpTarget {
+  /** A directory in memory for all but the pages. */
+  readonly imagesDir: string;
+  /** HOST:PORT that takes the pages. */
+  readonly pageServer: string;
+}
+
+export interface Machine {
+  /** Makes its empty disk. @throws `refused` when its directory exists. */
+  make(record: CnvmRecord): Promise<void>;
+  /** Starts it. Afterwards its init runs; when this throws, nothing of it does. */
+  boot(record: CnvmRecord): Promise<void>;
+  /** Stops it: its stop signal, and KILL after `graceMs`. Afterwards nothing of it runs and nothing is mounted. */
+  halt(record: CnvmRecord, graceMs: number): Promise<void>;
+  /** Ends it at once, frozen or not, and clears what it leaves. Its disk stays. */
+  destroy(record: CnvmRecord): Promise<void>;
+  /** Removes its disk. It must not run. */
+  erase(record: CnvmRecord): Promise<void>;
+  look(record: CnvmRecord): Promise<Look>;
+  usage(record: CnvmRecord): Promise<{ memoryBytes: number; diskBytes: number }>;
+  /** What keeps it from being moved while it runs, each a sentence; empty when nothing does. */
+  obstacles(record: CnvmRecord): Promise<string[]>;
+  /** @returns the exit code. */
+  exec(record: CnvmRecord, order: ExecOrder, io: ExecIo): Promise<number>;
+  /** Its system log. */
+  logs(record: CnvmRecord, tailLines: number, follow: boolean, signal: AbortSignal): AsyncIterable<Uint8Array>;
+
+  /** Freezes it where it is, packets kept from it. Whatever dies afterwards, only `thaw` lets it run on. */
+  freeze(record: CnvmRecord): Promise<void>;
+  /** Lets it run on. Harmless when it runs. */
+  thaw(record: CnvmRecord): Promise<void>;
+  dump(record: CnvmRecord, target: DumpTarget): Promise<Dump>;
+  /** Makes room for one that comes: its empty disk and what can be mounted before the disk is whole. */
+  expect(record: CnvmRecord): Promise<void>;
+  /** Mounts the disk that has come, so that `restore` need not. */
+  assemble(record: CnvmRecord): Promise<void>;
+  /** Runs what was dumped elsewhere. Afterwards it runs here; when this throws, nothing of it does. */
+  restore(record: CnvmRecord, imagesDir: string): Promise<void>;
+}

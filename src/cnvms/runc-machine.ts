@@ -1,0 +1,226 @@
+/**
+ * The machine port on real programs: runc, criu, overlay mounts. Invariant: a cnvm's processes, mounts and link are
+ * found by its name and address alone, so a daemon that starts anew finds what its predecessor left.
+ */
+import { existsSync } from 'node:fs';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { hasErrno, refused } from '../base/errors.js';
+import { createRunc } from '../tools/runc.js';
+import { uidBase } from './address.js';
+import { bundleConfig } from './bundle.js';
+import type { CnvmRecord } from './cnvm.js';
+import { diskBytes, diskPaths, makeDisk, mountDisk, mountImage, personalise, removeDisk, unmountDisk } from './disk.js';
+import { execInside } from './exec.js';
+import { foreignCommands } from './foreign.js';
+import { holdScript, openHold, releaseHold } from './hold.js';
+import { findImage } from './image.js';
+import { readLogs } from './logs.js';
+import type { Dump, DumpTarget, Look, Machine } from './machine.js';
+import type { NetworkPort } from './network-port.js';
+
+export interface RuncMachineOptions {
+  readonly stateDir: string;
+  readonly runDir: string;
+  readonly imagesDir: string;
+  readonly cgroupParent: string;
+  readonly network: NetworkPort;
+}
+
+/** A deleted file that a process still holds travels in the images, up to this size. */
+const GHOST_LIMIT_BYTES = 256 * 1024 * 1024;
+/** After KILL the kernel needs a moment to end every process. */
+const KILL_WAIT_MS = 10_000;
+const POLL_MS = 20;
+
+export function createRuncMachine(options: RuncMachineOptions): Machine {
+  const { stateDir, runDir, imagesDir, cgroupParent, network } = options;
+  const runc = createRunc(join(runDir, 'runc'));
+  const bundleOf = (record: CnvmRecord) => join(stateDir, 'bundles', record.name);
+  const holdOf = (record: CnvmRecord) => join(runDir, 'hold', record.name);
+  const workOf = (record: CnvmRecord) => join(runDir, 'criu', record.name);
+  const pathsOf = (record: CnvmRecord) => diskPaths(record, runDir);
+
+  async function writeBundle(record: CnvmRecord, criuOptions: readonly string[]): Promise<string> {
+    const bundle = bundleOf(record);
+    const criuConfig = join(bundle, 'criu.conf');
+    const image = findImage(imagesDir, record.image.name);
+    const config = bundleConfig(
+      record,
+      { argv: image.entrypoint, env: image.env },
+      {
+        rootfs: pathsOf(record).rootfs,
+        cgroup: join(cgroupParent, record.name),
+        criuConfig,
+        networkHook: await network.hook(record.address),
+      },
+      process.arch,
+    );
+    await mkdir(bundle, { recursive: true, mode: 0o700 });
+    await mkdir(workOf(record), { recursive: true, mode: 0o700 });
+    await writeFile(join(bundle, 'config.json'), JSON.stringify(config));
+    await writeCriuConfig(criuConfig, criuOptions);
+    return bundle;
+  }
+
+  async function look(record: CnvmRecord): Promise<Look> {
+    const state = await runc.state(record.name);
+    if (state === undefined || state.status === 'stopped') return { status: 'stopped', pid: 0 };
+    return { status: state.status === 'paused' ? 'frozen' : 'running', pid: state.pid };
+  }
+
+  async function ends(record: CnvmRecord, withinMs: number): Promise<boolean> {
+    for (let waited = 0; waited <= withinMs; waited += POLL_MS) {
+      if ((await look(record)).status === 'stopped') return true;
+      await sleep(POLL_MS);
+    }
+    return false;
+  }
+
+  /** Frozen processes die only when they are let go; with KILL pending not one of them runs a step of its own. */
+  async function kill(record: CnvmRecord): Promise<void> {
+    if ((await look(record)).status !== 'stopped') {
+      await runc.kill(record.name, 'KILL', true);
+      await runc.resume(record.name);
+      await ends(record, KILL_WAIT_MS);
+    }
+    await runc.delete(record.name, true);
+  }
+
+  async function clear(record: CnvmRecord): Promise<void> {
+    await network.unwire(record.address);
+    await unmountDisk(pathsOf(record));
+    for (const path of [bundleOf(record), workOf(record), holdOf(record)]) {
+      await rm(path, { recursive: true, force: true });
+    }
+  }
+
+  async function destroy(record: CnvmRecord): Promise<void> {
+    await kill(record);
+    await clear(record);
+  }
+
+  return {
+    look,
+    destroy,
+
+    async make(record) {
+      const paths = pathsOf(record);
+      try {
+        await makeDisk(paths, uidBase(record.address));
+      } catch (error) {
+        if (!hasErrno(error, 'EEXIST')) throw error;
+        throw refused('exists', `${paths.directory} exists`, { remedy: 'Move it away, or choose another landing.' });
+      }
+      await personalise(paths, record, await network.resolvConf());
+    },
+
+    async boot(record) {
+      try {
+        await mountDisk(pathsOf(record), record, findImage(imagesDir, record.image.name));
+        await runc.start(record.name, await writeBundle(record, []));
+        await network.open(record.address);
+      } catch (error) {
+        await destroy(record);
+        throw error;
+      }
+    },
+
+    async halt(record, graceMs) {
+      const signal = findImage(imagesDir, record.image.name).stopSignal;
+      if ((await look(record)).status === 'running') {
+        await runc.kill(record.name, signal, false);
+        await ends(record, graceMs);
+      }
+      await destroy(record);
+    },
+
+    async erase(record) {
+      await removeDisk(pathsOf(record));
+    },
+
+    async usage(record) {
+      const running = (await look(record)).status !== 'stopped';
+      const memoryBytes = running ? (await runc.usage(record.name)).memoryBytes : 0;
+      return { memoryBytes, diskBytes: existsSync(pathsOf(record).upper) ? await diskBytes(pathsOf(record)) : 0 };
+    },
+
+    async obstacles(record) {
+      const { pid } = await look(record);
+      return foreignCommands(pid, await runc.processes(record.name));
+    },
+
+    exec: (record, order, io) => execInside(runc, findImage(imagesDir, record.image.name).env, order, io),
+    logs: (record, tailLines, follow, signal) => readLogs(pathsOf(record).upper, tailLines, follow, signal),
+
+    async freeze(record) {
+      await network.close(record.address);
+      await runc.pause(record.name);
+    },
+
+    async thaw(record) {
+      await releaseHold(holdOf(record));
+      runc.clearDumpMarker(record.name);
+      await network.open(record.address);
+      await runc.resume(record.name);
+    },
+
+    dump: (record, target) => beginDump(record, target),
+
+    async expect(record) {
+      await makeDisk(pathsOf(record), uidBase(record.address));
+      await mountImage(pathsOf(record), record, findImage(imagesDir, record.image.name));
+    },
+
+    async assemble(record) {
+      await mountDisk(pathsOf(record), record, findImage(imagesDir, record.image.name));
+      await writeBundle(record, []);
+    },
+
+    async restore(record, imagesDirOfDump) {
+      try {
+        await network.close(record.address);
+        const order = { bundle: bundleOf(record), imagesDir: imagesDirOfDump, workDir: workOf(record) };
+        await runc.restore(record.name, order);
+        await network.open(record.address);
+      } catch (error) {
+        await kill(record);
+        await network.unwire(record.address);
+        throw error;
+      }
+    },
+  };
+
+  async function beginDump(record: CnvmRecord, target: DumpTarget): Promise<Dump> {
+    const hold = await openHold(holdOf(record));
+    const criuConfig = join(bundleOf(record), 'criu.conf');
+    await writeCriuConfig(criuConfig, [`action-script ${holdScript(holdOf(record))}`]);
+    await mkdir(target.imagesDir, { recursive: true, mode: 0o700 });
+    const tool = runc.dump(record.name, { ...target, workDir: workOf(record) });
+    const failed = tool.ended.then(() => {
+      throw new Error('the dump ended without being held');
+    });
+    const held = Promise.race([hold.held, failed]);
+    held.catch(() => undefined);
+    return {
+      held,
+      async commit() {
+        hold.decide('commit');
+        await tool.ended.finally(() => hold.close());
+      },
+      async rollBack() {
+        hold.decide('roll-back');
+        await tool.ended.catch(() => undefined);
+        await hold.close();
+        runc.clearDumpMarker(record.name);
+      },
+    };
+  }
+}
+
+async function writeCriuConfig(path: string, more: readonly string[]): Promise<void> {
+  // Half-open connections are left out: their clients try again, and a dump must not fail for one of them.
+  const lines = [`ghost-limit ${GHOST_LIMIT_BYTES}`, 'link-remap', 'skip-in-flight', ...more];
+  await writeFile(path, `${lines.join('\n')}\n`);
+}

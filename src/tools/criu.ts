@@ -1,0 +1,47 @@
+/** criu: its version, its page server, its log. Dumps and restores go through runc. */
+import { type RunningTool, run, spawnTool } from './run.js';
+
+/** Its version, for example "4.2.1". @throws `tool` when it is missing. */
+export async function criuVersion(): Promise<string> {
+  const { stdout } = await run(['criu', '--version']);
+  return /Version: *(\S+)/.exec(stdout)?.[1] ?? '';
+}
+
+/** Undefined when criu can dump and restore here; else its first error line. */
+export async function criuCheck(): Promise<string | undefined> {
+  const result = await run(['criu', 'check'], { accept: [1] });
+  if (result.exitCode === 0) return undefined;
+  return firstCriuError(result.stderr) ?? (result.stderr.trim() || 'criu check failed');
+}
+
+/**
+ * Begins to take pages into `imagesDir` from the socket that it returns, until the dump at the other end closes it.
+ * `ended` resolves when every page is in its file.
+ */
+export function startPageServer(imagesDir: string, workDir: string): RunningTool {
+  return spawnTool(
+    [
+      'criu',
+      'page-server',
+      '--images-dir',
+      imagesDir,
+      '--work-dir',
+      workDir,
+      '-o',
+      'page-server.log',
+      '-v2',
+      '--ps-socket',
+      '3',
+    ],
+    { socket: true },
+  );
+}
+
+/** The first line that criu itself calls an error: the later ones are its consequences. */
+export function firstCriuError(log: string): string | undefined {
+  const line = log.split('\n').find((candidate) => /\bError\b/.test(candidate) && !HARMLESS.test(candidate));
+  return line?.trim();
+}
+
+/** Said on every run by a root without CAP_SYS_RESOURCE, and of no consequence. */
+const HARMLESS = /RLIMIT_NOFILE/;

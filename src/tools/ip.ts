@@ -1,0 +1,39 @@
+/** iproute2: links, addresses and routes of this node. */
+import { run } from './run.js';
+
+export interface Route {
+  /** ADDRESS or ADDRESS/LENGTH. */
+  readonly destination: string;
+  readonly via: string | undefined;
+  readonly device: string | undefined;
+  readonly source: string | undefined;
+}
+
+/** Runs many commands in one process; stops at the first that fails. */
+export async function ipBatch(commands: readonly string[]): Promise<void> {
+  if (commands.length === 0) return;
+  await run(['ip', '-batch', '-'], { input: `${commands.join('\n')}\n` });
+}
+
+/** The routes of one protocol number, so of one owner. */
+export async function routesOf(protocol: number): Promise<Route[]> {
+  const { stdout } = await run(['ip', '-json', '-4', 'route', 'show', 'proto', String(protocol)]);
+  const rows = JSON.parse(stdout === '' ? '[]' : stdout) as {
+    dst: string;
+    gateway?: string;
+    dev?: string;
+    prefsrc?: string;
+  }[];
+  return rows.map((row) => ({ destination: row.dst, via: row.gateway, device: row.dev, source: row.prefsrc }));
+}
+
+/** Removes a link; one that is not there is no failure. */
+export async function deleteLink(name: string): Promise<void> {
+  await run(['ip', 'link', 'delete', name], { accept: [1] });
+}
+
+/** The names of all links. */
+export async function linkNames(): Promise<string[]> {
+  const { stdout } = await run(['ip', '-json', 'link', 'show']);
+  return (JSON.parse(stdout) as { ifname: string }[]).map((row) => row.ifname);
+}

@@ -1,0 +1,48 @@
+/** Mounts. Invariant: `unmount` of what is not mounted is no failure. */
+import { readFileSync } from 'node:fs';
+import { run } from './run.js';
+
+/**
+ * Shows `source` at `target`, read-only, with host uid `base` + n wherever a file belongs to n.
+ * Needs util-linux 2.39 and a filesystem that the kernel can map.
+ */
+export async function bindShifted(source: string, target: string, base: number, count: number): Promise<void> {
+  const options = `bind,ro,X-mount.idmap=b:0:${base}:${count}`;
+  await run(['mount', '--options', options, source, target]);
+}
+
+/** An overlay of one read-only layer and one writable one. */
+export async function mountOverlay(
+  layers: { lower: string; upper: string; work: string },
+  target: string,
+): Promise<void> {
+  const options = `lowerdir=${layers.lower},upperdir=${layers.upper},workdir=${layers.work}`;
+  await run(['mount', '-t', 'overlay', 'overlay', '--options', options, target]);
+}
+
+/** A private store in memory of at most `bytes`. */
+export async function mountMemory(target: string, bytes: number): Promise<void> {
+  await run(['mount', '-t', 'tmpfs', 'cnvm', '--options', `size=${bytes},mode=0700,nosuid,nodev,noexec`, target]);
+}
+
+/** Afterwards nothing is mounted at `target`, though a process may still hold what was. */
+export async function unmount(target: string): Promise<void> {
+  while (isMounted(target)) await run(['umount', '--lazy', target]);
+}
+
+/** Whether something is mounted at exactly this path. */
+export function isMounted(target: string): boolean {
+  return mountedPaths().includes(target);
+}
+
+/** Every mount point of this node, in the order of mounting. */
+export function mountedPaths(): string[] {
+  return readFileSync('/proc/self/mountinfo', 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) =>
+      (line.split(' ')[4] ?? '').replace(/\\(\d{3})/g, (_, octal: string) =>
+        String.fromCharCode(Number.parseInt(octal, 8)),
+      ),
+    );
+}

@@ -1,0 +1,155 @@
+/**
+ * runc, which makes, stops, freezes, dumps and restores what the domain calls a cnvm.
+ * Invariant: every call names one container in our own state root; runc's words stay in this file.
+ */
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { CnvmError, hasErrno } from '../base/errors.js';
+import { firstCriuError } from './criu.js';
+import { type RunningTool, run, spawnTool, toolError } from './run.js';
+
+export interface RuncState {
+  readonly status: 'created' | 'running' | 'paused' | 'stopped';
+  readonly pid: number;
+}
+
+export interface DumpOrder {
+  /** Where the small images go; a directory in memory. */
+  readonly imagesDir: string;
+  /** Where criu's logs go. */
+  readonly workDir: string;
+  /** HOST:PORT that takes the pages. */
+  readonly pageServer: string;
+}
+
+export interface RestoreOrder {
+  readonly bundle: string;
+  readonly imagesDir: string;
+  readonly workDir: string;
+}
+
+/** The few things the daemon asks of runc. */
+export type Runc = ReturnType<typeof createRunc>;
+
+/** A restore of many gigabytes from memory stays far below. */
+const RESTORE_TIMEOUT_MS = 120_000;
+
+/** Same at both ends: the cgroup is runc's to make, and connections and file locks go along. */
+const CRIU_FLAGS = ['--tcp-established', '--file-locks', '--manage-cgroups-mode', 'ignore'];
+
+/** @param root runc's own state directory, on a tmpfs. */
+export function createRunc(root: string) {
+  const runc = (...args: string[]) => ['runc', '--root', root, ...args];
+
+  return {
+    /** Makes it, with its namespaces and network, and starts its init. */
+    async start(id: string, bundle: string): Promise<void> {
+      await run(runc('create', '--bundle', bundle, id), { timeoutMs: 60_000 });
+      await run(runc('start', id));
+    },
+
+    /** What it does, from runc's own state; undefined when runc does not know it. */
+    async state(id: string): Promise<RuncState | undefined> {
+      const result = await run(runc('state', id), { accept: [1] });
+      if (result.exitCode === 1) {
+        if (/does not exist/.test(result.stderr)) return undefined;
+        throw toolError({ argv: runc('state', id), exitCode: 1, lastLines: result.stderr });
+      }
+      const { status, pid } = JSON.parse(result.stdout) as RuncState;
+      return { status, pid };
+    },
+
+    /** @param all not its init alone. A process that is gone is no failure. */
+    async kill(id: string, signal: string, all: boolean): Promise<void> {
+      await run(runc('kill', ...(all ? ['--all'] : []), id, signal), { accept: [1] });
+    },
+
+    /** Forgets it; with `force` its processes are killed first. One that is unknown is no failure. */
+    async delete(id: string, force: boolean): Promise<void> {
+      await run(runc('delete', ...(force ? ['--force'] : []), id), { accept: force ? [] : [1] });
+    },
+
+    /** Freezes every process; they stay so, whatever happens to us, until `resume`. */
+    async pause(id: string): Promise<void> {
+      await run(runc('pause', id));
+    },
+
+    /** Lets it run on. One that is not paused is no failure. */
+    async resume(id: string): Promise<void> {
+      const result = await run(runc('resume', id), { accept: [1] });
+      if (result.exitCode === 1 && !/not paused/.test(result.stderr)) {
+        throw toolError({ argv: runc('resume', id), exitCode: 1, lastLines: result.stderr });
+      }
+    },
+
+    /** Anonymous memory that it holds, in bytes, and how many processes it has. */
+    async usage(id: string): Promise<{ memoryBytes: number; processes: number }> {
+      const { stdout } = await run(runc('events', '--stats', id));
+      const { data } = JSON.parse(stdout) as RuncEvent;
+      const raw = data.memory?.raw ?? {};
+      const memoryBytes = raw['total_rss'] ?? raw['anon'] ?? data.memory?.usage?.usage ?? 0;
+      return { memoryBytes, processes: data.pids?.current ?? 0 };
+    },
+
+    /** The process ids in it, as the node sees them. */
+    async processes(id: string): Promise<number[]> {
+      const { stdout } = await run(runc('ps', '--format', 'json', id));
+      return (JSON.parse(stdout) as number[] | null) ?? [];
+    },
+
+    /** argv that runs a command in it; who calls it gives it its input and output. */
+    execArgv(id: string, options: readonly string[], argv: readonly string[]): string[] {
+      return runc('exec', ...options, id, ...argv);
+    },
+
+    /**
+     * Begins to dump it. The tree is killed when the dump has ended well, left as it was otherwise: which of the two
+     * is the action script's to say. Never kill what this returns while it dumps: break its page connection instead.
+     */
+    dump(id: string, order: DumpOrder): RunningTool {
+      const { imagesDir, workDir, pageServer } = order;
+      const paths = ['--image-path', imagesDir, '--work-path', workDir, '--page-server', pageServer];
+      const tool = spawnTool(runc('checkpoint', ...CRIU_FLAGS, ...paths, id));
+      const ended = tool.ended.catch((error: unknown) => {
+        throw withCriuLog(error, join(workDir, 'dump.log'));
+      });
+      ended.catch(() => undefined);
+      return { ...tool, ended };
+    },
+
+    /** Runs what the images hold. @throws `tool` with criu's own first error; nothing of it runs then. */
+    async restore(id: string, order: RestoreOrder): Promise<void> {
+      const { bundle, imagesDir, workDir } = order;
+      const paths = ['--bundle', bundle, '--image-path', imagesDir, '--work-path', workDir];
+      try {
+        await run(runc('restore', '--detach', ...CRIU_FLAGS, ...paths, id), { timeoutMs: RESTORE_TIMEOUT_MS });
+      } catch (error) {
+        await run(runc('delete', '--force', id), { accept: [1] });
+        throw withCriuLog(error, join(workDir, 'restore.log'));
+      }
+    },
+
+    /** Removes the marker that a dump which was rolled back leaves behind: with it, runc believes a dump exists. */
+    clearDumpMarker(id: string): void {
+      rmSync(join(root, id, 'checkpoint'), { force: true });
+    },
+  };
+}
+
+interface RuncEvent {
+  readonly data: {
+    readonly memory?: { readonly usage?: { readonly usage: number }; readonly raw?: Record<string, number> };
+    readonly pids?: { readonly current?: number };
+  };
+}
+
+function withCriuLog(error: unknown, logFile: string): unknown {
+  if (!(error instanceof CnvmError) || error.tool === undefined) return error;
+  try {
+    const criuError = firstCriuError(readFileSync(logFile, 'utf8'));
+    return criuError === undefined ? error : toolError({ ...error.tool, criuError });
+  } catch (readError) {
+    if (hasErrno(readError, 'ENOENT')) return error;
+    throw readError;
+  }
+}
