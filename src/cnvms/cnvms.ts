@@ -124,10 +124,10 @@ export function createCnvms(options: CnvmsOptions) {
   async function make(record: CnvmRecord, start: boolean): Promise<void> {
     const undo = createUndo((what, error) => log.error({ cnvm: record.name, what, error }, 'could not undo'));
     try {
-      await machine.make(record);
-      undo.add('disk', () => machine.erase(record));
       await store.put(record);
       undo.add('record', () => store.remove(record.name));
+      await machine.make(record);
+      undo.add('disk', () => machine.erase(record));
       if (start) await machine.boot(record);
     } catch (error) {
       await undo.run();

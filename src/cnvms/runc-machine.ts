@@ -64,6 +64,16 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
     return bundle;
   }
 
+  async function makeDiskFor(record: CnvmRecord): Promise<void> {
+    const { directory } = pathsOf(record);
+    try {
+      await makeDisk(pathsOf(record), uidBase(record.address));
+    } catch (error) {
+      if (!hasErrno(error, 'EEXIST')) throw error;
+      throw refused('exists', `${directory} exists`, { remedy: 'Move it away, or choose another landing.' });
+    }
+  }
+
   async function look(record: CnvmRecord): Promise<Look> {
     const state = await runc.state(record.name);
     if (state === undefined || state.status === 'stopped') return { status: 'stopped', pid: 0 };
@@ -106,14 +116,13 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
     destroy,
 
     async make(record) {
-      const paths = pathsOf(record);
+      await makeDiskFor(record);
       try {
-        await makeDisk(paths, uidBase(record.address));
+        await personalise(pathsOf(record), record, await network.resolvConf());
       } catch (error) {
-        if (!hasErrno(error, 'EEXIST')) throw error;
-        throw refused('exists', `${paths.directory} exists`, { remedy: 'Move it away, or choose another landing.' });
+        await removeDisk(pathsOf(record));
+        throw error;
       }
-      await personalise(paths, record, await network.resolvConf());
     },
 
     async boot(record) {
@@ -169,7 +178,7 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
     dump: (record, target) => beginDump(record, target),
 
     async expect(record) {
-      await makeDisk(pathsOf(record), uidBase(record.address));
+      await makeDiskFor(record);
       await mountImage(pathsOf(record), record, findImage(imagesDir, record.image.name));
     },
 

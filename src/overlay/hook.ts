@@ -1,0 +1,48 @@
+/**
+ * The program that wires a cnvm's link when its namespaces exist: at its start, and again at each restore, before its
+ * sockets come back. Pure. Invariant: what a cnvm sees of its network is the same on every node, down to the
+ * gateway's hardware address, so that nothing it has cached is ever wrong.
+ */
+
+export interface LinkFacts {
+  /** The cnvm's overlay address. */
+  readonly address: string;
+  /** The node's own overlay address: the source of what the node itself sends to the cnvm. */
+  readonly gatewaySource: string;
+  /** The node's end. */
+  readonly link: string;
+  readonly hardware: string;
+}
+
+/** Link-local, so it is nobody else's on any network. */
+const GATEWAY = '169.254.1.1';
+/** Locally administered; every node's end of every link has it. */
+const GATEWAY_HARDWARE = '02:c7:00:00:00:01';
+
+/**
+ * A script for sh: it reads the process's state from its input and runs `ip` twice, once at either end.
+ * Neighbours are fixed on both sides, so the first packet after a move waits for no ARP.
+ */
+export function hookScript(facts: LinkFacts): string {
+  const { address, gatewaySource, link, hardware } = facts;
+  return `set -e
+state=$(cat)
+pid=\${state##*\\"pid\\":}
+pid=\${pid# }
+pid=\${pid%%[!0-9]*}
+ip -batch - <<EOF
+link add ${link} address ${GATEWAY_HARDWARE} type veth peer name eth0 address ${hardware} netns $pid
+link set ${link} up
+neighbour replace ${address} lladdr ${hardware} dev ${link} nud permanent
+route replace ${address}/32 dev ${link} src ${gatewaySource}
+EOF
+exec nsenter --net=/proc/$pid/ns/net ip -batch - <<EOF
+link set lo up
+address add ${address}/32 dev eth0
+link set eth0 up
+neighbour replace ${GATEWAY} lladdr ${GATEWAY_HARDWARE} dev eth0 nud permanent
+route replace ${GATEWAY} dev eth0 scope link
+route replace default via ${GATEWAY} dev eth0 src ${address}
+EOF
+`;
+}

@@ -1,0 +1,35 @@
+/**
+ * The network that a node wants, and the difference to what it has. Pure. Invariant: routes are compared whole, added
+ * before others are deleted, and applying a difference twice changes nothing.
+ */
+import type { Route } from '../tools/ip.js';
+
+export interface PeerRoute {
+  /** Overlay address of a node or a cnvm. */
+  readonly address: string;
+  /** Underlay IPv4 address of the node that it is behind. */
+  readonly via: string;
+}
+
+/** Routes to everything that is behind a peer; a later entry for an address wins. */
+export function wantedRoutes(peers: readonly PeerRoute[], source: string): Route[] {
+  const byAddress = new Map(peers.map((peer) => [peer.address, peer.via]));
+  return [...byAddress].map(([destination, via]) => ({ destination, via, device: undefined, source }));
+}
+
+/** Commands for `ip -batch`. Routes are replaced, never deleted and added: no packet finds none. */
+export function routeChanges(wanted: readonly Route[], actual: readonly Route[], protocol: number): string[] {
+  const has = new Map(actual.map((route) => [route.destination, route]));
+  const wants = new Set(wanted.map((route) => route.destination));
+  const replace = wanted
+    .filter((route) => !sameWay(route, has.get(route.destination)))
+    .map((route) => `route replace ${route.destination} via ${route.via} src ${route.source} proto ${protocol}`);
+  const remove = actual
+    .filter((route) => !wants.has(route.destination))
+    .map((route) => `route delete ${route.destination} proto ${protocol}`);
+  return [...replace, ...remove];
+}
+
+function sameWay(wanted: Route, actual: Route | undefined): boolean {
+  return actual !== undefined && actual.via === wanted.via && actual.source === wanted.source;
+}
