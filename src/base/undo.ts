@@ -8,8 +8,8 @@ export type UndoStep = () => void | Promise<void>;
 export interface Undo {
   /** Remembers how to take back the thing just done. */
   add(what: string, step: UndoStep): void;
-  /** Takes everything back. Never throws: what failed goes to `onError`. */
-  run(): Promise<void>;
+  /** Takes everything back. Never throws: what failed goes to `onError`, and its names are returned. */
+  run(): Promise<string[]>;
   /** Forgets every step: the thing is done for good. */
   clear(): void;
 }
@@ -24,13 +24,16 @@ export function createUndo(onError: (what: string, error: unknown) => void): Und
     async run() {
       const taken = steps.reverse();
       steps = [];
+      const failed: string[] = [];
       for (const { what, step } of taken) {
         try {
           await step();
         } catch (error) {
+          failed.push(what);
           onError(what, error);
         }
       }
+      return failed;
     },
     clear() {
       steps = [];

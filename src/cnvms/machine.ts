@@ -41,6 +41,8 @@ export interface Machine {
   erase(record: CnvmRecord): Promise<void>;
   look(record: CnvmRecord): Promise<Look>;
   usage(record: CnvmRecord): Promise<{ memoryBytes: number; diskBytes: number }>;
+  /** The directory that holds all of its disk that is not its image's. */
+  diskDirectory(record: CnvmRecord): string;
   /** What keeps it from being moved while it runs, each a sentence; empty when nothing does. */
   obstacles(record: CnvmRecord): Promise<string[]>;
   /** @returns the exit code. */

@@ -155,6 +155,8 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
       return { memoryBytes, diskBytes: existsSync(pathsOf(record).upper) ? await diskBytes(pathsOf(record)) : 0 };
     },
 
+    diskDirectory: (record) => pathsOf(record).upper,
+
     async obstacles(record) {
       const { pid } = await look(record);
       return foreignCommands(pid, await runc.processes(record.name));

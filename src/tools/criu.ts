@@ -18,23 +18,9 @@ export async function criuCheck(): Promise<string | undefined> {
  * Begins to take pages into `imagesDir` from the socket that it returns, until the dump at the other end closes it.
  * `ended` resolves when every page is in its file.
  */
-export function startPageServer(imagesDir: string, workDir: string): RunningTool {
-  return spawnTool(
-    [
-      'criu',
-      'page-server',
-      '--images-dir',
-      imagesDir,
-      '--work-dir',
-      workDir,
-      '-o',
-      'page-server.log',
-      '-v2',
-      '--ps-socket',
-      '3',
-    ],
-    { socket: true },
-  );
+export function startPageServer(imagesDir: string): RunningTool {
+  const paths = ['--images-dir', imagesDir, '--work-dir', imagesDir, '--log-file', '.page-server.log'];
+  return spawnTool(['criu', 'page-server', ...paths, '--ps-socket', '3'], { socket: true });
 }
 
 /** The first line that criu itself calls an error: the later ones are its consequences. */

@@ -1,0 +1,182 @@
+/**
+ * Every migration to this node: answers offers and lets each run its story. Invariant: only the node that made an offer
+ * is listened to about it, and a name is on its way here at most once.
+ */
+import { CnvmError, messageOf, refused } from '../base/errors.js';
+import { createUndo } from '../base/undo.js';
+import type { CnvmRecord } from '../cnvms/cnvm.js';
+import type { Cnvms, DirectoryPort } from '../cnvms/cnvms.js';
+import type { Locks } from '../cnvms/locks.js';
+import { parseRecord } from '../cnvms/store.js';
+import type { NodeFacts } from '../mesh/node-facts.js';
+import type { History } from './history.js';
+import type { Migration } from './migration.js';
+import { refusals, warnings } from './negotiate.js';
+import type { BulkLink, Offer, OfferAnswer, QueryAnswer, TargetPort } from './peer-port.js';
+import { receive, type TargetPorts, type TargetRun, type TargetSteps } from './receive.js';
+import { createReport } from './report.js';
+import { createSteps } from './steps.js';
+
+export interface ArrivalsOptions {
+  readonly ports: TargetPorts;
+  readonly cnvms: Cnvms;
+  readonly locks: Locks;
+  readonly directory: DirectoryPort;
+  readonly history: History;
+  readonly overlayNetwork: string;
+  readonly facts: () => Promise<NodeFacts>;
+  /** The bulk of a peer, or undefined when we know no such peer. */
+  readonly bulkOf: (peer: string) => BulkLink | undefined;
+}
+
+export type Arrivals = ReturnType<typeof createArrivals>;
+
+export function createArrivals(options: ArrivalsOptions) {
+  const { ports, cnvms, locks, directory, history } = options;
+  const arriving = new Map<string, { run: TargetRun; abort: AbortController; done: Promise<void> }>();
+  let closing = false;
+
+  async function answer(offer: Offer, record: CnvmRecord, from: string): Promise<OfferAnswer> {
+    const target = await options.facts();
+    const landing = offer.landing ?? target.landingZones[0]?.path ?? '';
+    const { mode, memoryBytes, diskBytes } = offer;
+    const source = { ...offer.source, name: from };
+    const { overlayNetwork } = options;
+    const own = { taken: directory.taken(), busy: locks.doing(record.name), overlayNetwork };
+    const question = { record, mode, landing, memoryBytes, diskBytes, source, target, ...own };
+    const stolen = record.owner === source.name ? [] : [`${source.name} does not own ${record.name}`];
+    return { refusals: [...stolen, ...refusals(question)], warnings: warnings(question), landing };
+  }
+
+  function accept(offer: Offer, record: CnvmRecord, from: string, bulk: BulkLink): void {
+    const unlock = locks.take(record.name, `on its way here from ${from}`);
+    cnvms.marks.set(record.name, 'arriving');
+    const report = createReport(arrivingMigration(offer, record, from, ports.node), history.open(offer.migration));
+    history.follow(offer.migration, report);
+    const abort = new AbortController();
+    const log = ports.log.child({ migration: offer.migration, cnvm: record.name, peer: from });
+    const run: TargetRun = {
+      record,
+      mode: offer.mode,
+      source: { name: from, link: bulk },
+      memoryBytes: offer.memoryBytes,
+      steps: createSteps<TargetSteps>(),
+      report,
+      undo: createUndo((what, error) => log.error({ what, error: messageOf(error) }, 'could not undo')),
+      signal: abort.signal,
+      ports: { ...ports, log },
+    };
+    const done = receive(run).finally(() => {
+      arriving.delete(offer.migration);
+      cnvms.marks.delete(record.name);
+      unlock();
+    });
+    arriving.set(offer.migration, { run, abort, done });
+  }
+
+  /** @throws `refused` when this node made no such offer, or it has ended. */
+  function runOf(migration: string, from: string): TargetRun {
+    const found = arriving.get(migration);
+    if (found?.run.source.name === from) return found.run;
+    const entry = ports.journal.get(migration);
+    const why =
+      entry?.role === 'target' && entry.peer === from
+        ? `has ended here: ${entry.state} ${entry.migration.error}`
+        : 'is not known here';
+    throw refused('not-found', `the migration ${migration} ${why}`);
+  }
+
+  const target: TargetPort = {
+    async offer(offer, from) {
+      if (closing) throw refused('unavailable', `${ports.node} is shutting down`);
+      const repeated = arriving.get(offer.migration);
+      if (repeated !== undefined) {
+        const { run } = repeated;
+        await runOf(offer.migration, from).steps.ask('offer', undefined);
+        return { refusals: [], warnings: [], landing: run.record.landing };
+      }
+      const sent = parseRecord(offer.record);
+      const answered = await answer(offer, sent, from);
+      const bulk = options.bulkOf(from);
+      if (bulk === undefined) throw refused('forbidden', `${from} is no peer of ${ports.node}`);
+      if (offer.dryRun || answered.refusals.length > 0) return answered;
+      accept(offer, { ...sent, landing: answered.landing, epoch: offer.epoch }, from, bulk);
+      await runOf(offer.migration, from).steps.ask('offer', undefined);
+      return answered;
+    },
+    seed: async (migration, from) => await runOf(migration, from).steps.ask('seed', undefined),
+    prepare: async (migration, from) => await runOf(migration, from).steps.ask('prepare', undefined),
+    collect: async (migration, from) => await runOf(migration, from).steps.ask('collect', undefined),
+    async handOver(migration, epoch, from) {
+      const run = runOf(migration, from);
+      if (epoch !== run.record.epoch + 1)
+        throw refused('invalid', `a hand-over at epoch ${epoch}, not ${run.record.epoch + 1}`);
+      return await run.steps.ask('handOver', epoch);
+    },
+    async release(migration, from) {
+      const found = arriving.get(migration);
+      if (found?.run.source.name === from) await found.run.steps.ask('release', undefined);
+    },
+    async cancel(migration, reason, from) {
+      const found = arriving.get(migration);
+      if (found?.run.source.name !== from) return;
+      const standing = ports.journal.get(migration)?.state;
+      if (standing === 'activating' || standing === 'running')
+        throw refused('state', `${found.run.record.name} has been handed over`);
+      const error = new CnvmError('aborted', reason, { location: from });
+      found.abort.abort(error);
+      found.run.steps.fail(error);
+      await found.done;
+    },
+    query: async (migration, from) => standingOf(migration, from),
+  };
+
+  function standingOf(migration: string, from: string): QueryAnswer {
+    const entry = ports.journal.get(migration);
+    if (entry?.role !== 'target' || entry.peer !== from) return { standing: 'unknown', reason: '', epoch: 0 };
+    return { standing: entry.state, reason: entry.migration.error, epoch: entry.migration.epoch };
+  }
+
+  return {
+    target,
+    /** Calls off what was not handed over, and waits for the rest. */
+    async stop(): Promise<void> {
+      closing = true;
+      for (const { run, abort } of arriving.values()) {
+        if (ports.journal.get(run.report.migration.id)?.state !== 'receiving') continue;
+        const error = refused('unavailable', `${ports.node} is shutting down`);
+        abort.abort(error);
+        run.steps.fail(error);
+      }
+      const unsettled = [...arriving.values()].filter(
+        ({ run }) => ports.journal.get(run.report.migration.id)?.state !== 'running',
+      );
+      await Promise.allSettled(unsettled.map(({ done }) => done));
+    },
+  };
+}
+
+function arrivingMigration(offer: Offer, record: CnvmRecord, from: string, node: string): Migration {
+  return {
+    id: offer.migration,
+    name: record.name,
+    source: from,
+    target: node,
+    landing: record.landing,
+    mode: offer.mode,
+    outcome: 'running',
+    phase: 'negotiate',
+    startTime: new Date().toISOString(),
+    endTime: undefined,
+    phases: [],
+    freezeMs: 0,
+    freezeParts: [],
+    totalMs: 0,
+    memoryBytes: offer.memoryBytes,
+    diskBytes: offer.diskBytes,
+    error: '',
+    role: 'target',
+    location: from,
+    epoch: offer.epoch,
+  };
+}

@@ -1,0 +1,110 @@
+/**
+ * The port through which a migration moves disk and memory between programs and streams. `createBulk` is the real one:
+ * rsync and criu's page server. Invariant: nothing it starts outlives the call or the `close` that ends it.
+ */
+import { mkdir, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { startPageServer } from '../tools/criu.js';
+import { mountMemory, unmount } from '../tools/mount.js';
+import { pullDirectory, serveDirectory } from '../tools/rsync.js';
+
+/** Takes pages from a stream into files. */
+export interface PageSink {
+  /** Resolves when every page is in its file. */
+  readonly complete: Promise<void>;
+  close(): void;
+}
+
+export interface Bulk {
+  /** Source: serves the writable layer on the stream until its other end has all it wants. */
+  serveDisk(migration: string, directory: string, stream: Duplex, onBytes: (count: number) => void): Promise<void>;
+  /** Target: makes `directory` equal to what the stream from `connect` serves. */
+  pullDisk(migration: string, directory: string, connect: () => Duplex, signal: AbortSignal): Promise<void>;
+  /** A directory in memory for a dump's images, of at most `bytes`. */
+  openImages(migration: string, bytes: number): Promise<string>;
+  closeImages(migration: string): Promise<void>;
+  /** Target: files the pages that come on the stream. */
+  takePages(imagesDir: string, stream: Duplex): PageSink;
+  /** Removes what is left of a migration's scratch files. Harmless when nothing is. */
+  sweep(migration: string): Promise<void>;
+}
+
+/** @param runDir on a tmpfs; holds a directory per migration. */
+export function createBulk(runDir: string): Bulk {
+  const scratchOf = (migration: string) => join(runDir, 'migrations', migration);
+  const imagesOf = (migration: string) => join(scratchOf(migration), 'images');
+
+  async function makeScratch(migration: string): Promise<string> {
+    await mkdir(scratchOf(migration), { recursive: true, mode: 0o700 });
+    return scratchOf(migration);
+  }
+
+  return {
+    async serveDisk(migration, directory, stream, onBytes) {
+      const scratch = await makeScratch(migration);
+      const server = await serveDirectory(directory, join(scratch, 'rsyncd.conf'));
+      server.stdout.on('data', (chunk: Uint8Array) => onBytes(chunk.length));
+      try {
+        await Promise.all([pipeline(stream, server.stdin), pipeline(server.stdout, stream)]);
+        await server.ended;
+      } finally {
+        server.kill('SIGTERM');
+        stream.destroy();
+      }
+    },
+
+    async pullDisk(migration, directory, connect, signal) {
+      const socket = join(await makeScratch(migration), 'disk.sock');
+      await rm(socket, { force: true });
+      const server = createServer((client) => {
+        const stream = connect();
+        // rsync is the one to say what went wrong; it sees both ends break.
+        pipeline(client, stream).catch(() => client.destroy());
+        pipeline(stream, client).catch(() => client.destroy());
+      });
+      await new Promise<void>((resolve, reject) => {
+        server.once('error', reject);
+        server.listen(socket, resolve);
+      });
+      try {
+        await pullDirectory(socket, directory, signal);
+      } finally {
+        server.close();
+      }
+    },
+
+    async openImages(migration, bytes) {
+      await makeScratch(migration);
+      await mkdir(imagesOf(migration), { mode: 0o700 });
+      await mountMemory(imagesOf(migration), bytes);
+      return imagesOf(migration);
+    },
+
+    async closeImages(migration) {
+      await unmount(imagesOf(migration));
+    },
+
+    takePages(imagesDir, stream) {
+      const server = startPageServer(imagesDir);
+      const moved = Promise.all([pipeline(stream, server.socket), pipeline(server.socket, stream)]);
+      const complete = server.ended.then(() => undefined);
+      for (const later of [moved, complete]) later.catch(() => undefined);
+      return {
+        complete,
+        close() {
+          stream.destroy();
+          server.socket.destroy();
+          server.kill('SIGTERM');
+        },
+      };
+    },
+
+    async sweep(migration) {
+      await unmount(imagesOf(migration));
+      await rm(scratchOf(migration), { recursive: true, force: true });
+    },
+  };
+}

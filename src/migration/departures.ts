@@ -1,0 +1,282 @@
+/**
+ * Every migration from this node: begins them, ends them early when asked, and goes on asking about those in doubt.
+ * Invariant: while a migration runs it holds its cnvm's lock, so a second one is refused; one in doubt keeps the lock.
+ */
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { messageOf, refused } from '../base/errors.js';
+import { createUndo } from '../base/undo.js';
+import type { CnvmRecord } from '../cnvms/cnvm.js';
+import type { Cnvms } from '../cnvms/cnvms.js';
+import type { Locks } from '../cnvms/locks.js';
+import type { Bulk } from './bulk.js';
+import type { History } from './history.js';
+import { handOver, migrate, type SourcePorts, type SourceRun } from './migrate.js';
+import type { MigrateOrder, Migration, MigrationEvent, Mode, Plan } from './migration.js';
+import { outcomeOf } from './outcome.js';
+import { createOutgoing } from './outgoing.js';
+import type { BulkPort, TargetLink } from './peer-port.js';
+import { createReport } from './report.js';
+
+export interface DeparturesOptions {
+  readonly ports: SourcePorts;
+  readonly bulk: Bulk;
+  readonly cnvms: Cnvms;
+  readonly locks: Locks;
+  readonly history: History;
+  /** @throws `refused` when nobody knows such a peer. */
+  readonly findPeer: (target: string) => Target;
+}
+
+export interface Target {
+  readonly name: string;
+  readonly link: TargetLink;
+}
+
+/** Between two rounds of asking about a migration that is in doubt. */
+const DOUBT_ROUND_MS = 5_000;
+const OFFER_MS = 10_000;
+
+export type Departures = ReturnType<typeof createDepartures>;
+
+export function createDepartures(options: DeparturesOptions) {
+  const { ports, bulk, cnvms, locks, history } = options;
+  const running = new Map<string, { run: SourceRun; abort: AbortController; done: Promise<void> }>();
+  let closing = false;
+
+  function newMigration(
+    record: CnvmRecord,
+    mode: Mode,
+    target: string,
+    usage: { memoryBytes: number; diskBytes: number },
+  ): Migration {
+    return {
+      id: randomUUID(),
+      name: record.name,
+      source: ports.node,
+      target,
+      landing: '',
+      mode,
+      outcome: 'running',
+      phase: 'negotiate',
+      startTime: new Date().toISOString(),
+      endTime: undefined,
+      phases: [],
+      freezeMs: 0,
+      freezeParts: [],
+      totalMs: 0,
+      memoryBytes: mode === 'hot' ? usage.memoryBytes : 0,
+      diskBytes: usage.diskBytes,
+      error: '',
+      role: 'source',
+      location: ports.node,
+      epoch: record.epoch,
+    };
+  }
+
+  function newRun(
+    migration: Migration,
+    record: CnvmRecord,
+    target: Target,
+    order: { landing?: string; running: boolean },
+  ): SourceRun {
+    const emit = history.open(migration.id);
+    const report = createReport(migration, emit);
+    history.follow(migration.id, report);
+    const log = ports.log.child({ migration: migration.id, cnvm: record.name, peer: target.name });
+    const abort = new AbortController();
+    const outgoing = createOutgoing({
+      migration: migration.id,
+      to: target.name,
+      disk: ports.machine.diskDirectory(record),
+      bulk,
+      onBytes: (_, count) => report.bytes(count),
+    });
+    const undo = createUndo((what, error) => log.error({ what, error: messageOf(error) }, 'could not undo'));
+    const run: SourceRun = {
+      record,
+      mode: migration.mode,
+      running: order.running,
+      landing: order.landing,
+      target,
+      outgoing,
+      report,
+      undo,
+      signal: abort.signal,
+      ports: { ...ports, log },
+      dump: undefined,
+      frozenAtMs: undefined,
+    };
+    running.set(migration.id, { run, abort, done: Promise.resolve() });
+    return run;
+  }
+
+  /** Runs the story, or the rest of it, to an end that is told; never throws. */
+  async function follow(run: SourceRun, story: (run: SourceRun) => Promise<void>, unlock: () => void): Promise<void> {
+    const { report, record, ports: own } = run;
+    const { id } = report.migration;
+    try {
+      own.log.info({ phase: 'negotiate' }, 'migration begins');
+      await story(run);
+      const ended = report.end('succeeded', run.target.name);
+      own.log.info({ freezeMs: ended.freezeMs, totalMs: ended.totalMs }, 'migration succeeded');
+    } catch (error) {
+      const outcome = outcomeOf(error);
+      own.log.warn({ outcome, error: messageOf(error) }, 'migration failed');
+      report.end(outcome, outcome === 'in-doubt' ? '' : own.node, messageOf(error));
+      if (outcome === 'in-doubt') {
+        cnvms.marks.set(record.name, 'in-doubt');
+        void askOn(run, unlock);
+        return;
+      }
+    }
+    cnvms.marks.delete(record.name);
+    await remember(run);
+    running.delete(id);
+    unlock();
+  }
+
+  /** The journal's last word, for people to look at. */
+  async function remember(run: SourceRun): Promise<void> {
+    const { migration } = run.report;
+    const entry = ports.journal.get(migration.id);
+    if (entry !== undefined)
+      await ports.journal.write({ ...entry, migration, settled: entry.state !== 'released' || entry.settled });
+    await ports.journal.prune();
+  }
+
+  async function askOn(run: SourceRun, unlock: () => void): Promise<void> {
+    await sleep(DOUBT_ROUND_MS, undefined, { ref: false });
+    if (closing) return;
+    const emit = history.open(run.report.migration.id);
+    const report = createReport({ ...run.report.migration, outcome: 'running', error: '' }, emit);
+    history.follow(run.report.migration.id, report);
+    const again: SourceRun = { ...run, report };
+    await follow(again, handOver, unlock);
+  }
+
+  async function plan(order: MigrateOrder, record: CnvmRecord, mode: Mode, target: Target): Promise<Plan> {
+    const usage = await ports.machine.usage(record);
+    const answer = await target.link.offer(
+      {
+        migration: randomUUID(),
+        record: JSON.stringify(record),
+        epoch: record.epoch,
+        mode,
+        landing: order.landing,
+        memoryBytes: mode === 'hot' ? usage.memoryBytes : 0,
+        diskBytes: usage.diskBytes,
+        source: await ports.facts(),
+        dryRun: true,
+      },
+      { timeoutMs: OFFER_MS },
+    );
+    const refusals = [...(mode === 'hot' ? await ports.machine.obstacles(record) : []), ...answer.refusals];
+    const { warnings, landing } = answer;
+    return { name: record.name, source: ports.node, target: target.name, landing, mode, refusals, warnings, ...usage };
+  }
+
+  async function start(order: MigrateOrder): Promise<AsyncIterable<MigrationEvent>> {
+    if (closing) throw refused('unavailable', `${ports.node} is shutting down`);
+    const record = cnvms.recordOf(order.name);
+    const target = options.findPeer(order.target);
+    const state = await cnvms.stateOf(record);
+    const mode = order.mode ?? (state === 'stopped' ? 'cold' : 'hot');
+    await cnvms.demand(record, mode === 'hot' ? 'migrate-hot' : 'migrate-cold');
+    if (order.dryRun) return only({ kind: 'plan', plan: await plan(order, record, mode, target) });
+    const unlock = locks.take(record.name, `being moved to ${target.name}`);
+    try {
+      const obstacles = mode === 'hot' ? await ports.machine.obstacles(record) : [];
+      if (obstacles.length > 0)
+        throw refused('state', obstacles.join('; '), { reasons: obstacles, location: ports.node });
+      const migration = newMigration(record, mode, target.name, await ports.machine.usage(record));
+      const run = newRun(migration, record, target, {
+        running: state === 'running',
+        ...(order.landing === undefined ? {} : { landing: order.landing }),
+      });
+      const events = history.watch(migration.id);
+      const entry = running.get(migration.id);
+      const done = follow(run, migrate, unlock);
+      if (entry !== undefined) running.set(migration.id, { ...entry, done });
+      return events;
+    } catch (error) {
+      unlock();
+      throw error;
+    }
+  }
+
+  function find(idOrName: string) {
+    const found = [...running.values()].find(({ run }) =>
+      [run.report.migration.id, run.record.name].includes(idOrName),
+    );
+    if (found !== undefined) return found;
+    throw refused('not-found', `no migration of ${idOrName} runs on ${ports.node}`);
+  }
+
+  const bulkPort: BulkPort = {
+    async tunnel(migration, channel, from, stream) {
+      await outgoingFor(migration, from).tunnel(channel, stream);
+    },
+    pullImages: (migration, from) => outgoingFor(migration, from).images(),
+  };
+
+  function outgoingFor(migration: string, from: string) {
+    const found = running.get(migration)?.run.outgoing;
+    // The same words for both: who is not the target learns nothing, not even that it exists.
+    if (found?.to !== from) throw refused('forbidden', `no migration ${migration} to ${from} runs here`);
+    return found;
+  }
+
+  return {
+    bulkPort,
+
+    /** Begins a migration, or plans one. @returns its events. @throws `refused` before anything changed. */
+    async *migrate(order: MigrateOrder): AsyncGenerator<MigrationEvent> {
+      yield* await start(order);
+    },
+
+    /** Afterwards it has ended, one way or the other. @throws `refused` after the hand-over. */
+    async abort(idOrName: string): Promise<Migration> {
+      const { run, abort, done } = find(idOrName);
+      const { phase } = run.report.migration;
+      if (['hand-over', 'activate', 'release'].includes(phase)) {
+        throw refused('state', `${run.record.name} has been handed to ${run.target.name}; it cannot be called back`, {
+          location: run.target.name,
+        });
+      }
+      abort.abort(refused('cancelled', 'it was called off'));
+      await done;
+      return run.report.migration;
+    },
+
+    /** Takes up a hand-over that a daemon before us left open. The cnvm is frozen, and stays so until it is settled. */
+    resume(record: CnvmRecord, migration: Migration, target: Target): void {
+      const unlock = locks.take(record.name, `in a hand-over to ${target.name}`);
+      cnvms.marks.set(record.name, 'in-doubt');
+      const run = newRun({ ...migration, outcome: 'running' }, record, target, { running: true });
+      run.undo.add('journal', async () => {
+        const entry = ports.journal.get(migration.id);
+        if (entry?.role === 'source') await ports.journal.write({ ...entry, state: 'kept', settled: true });
+      });
+      run.undo.add('freeze', () =>
+        migration.mode === 'hot' ? ports.machine.thaw(record) : ports.machine.boot(record),
+      );
+      void follow(run, handOver, unlock);
+    },
+
+    /** Ends every migration that can be ended, and waits for the others to be past their hand-over. */
+    async stop(): Promise<void> {
+      closing = true;
+      for (const { run, abort } of running.values()) {
+        if (!['hand-over', 'activate', 'release'].includes(run.report.migration.phase)) {
+          abort.abort(refused('cancelled', `${ports.node} is shutting down`));
+        }
+      }
+      await Promise.allSettled([...running.values()].map(({ done }) => done));
+    },
+  };
+}
+
+async function* only(event: MigrationEvent): AsyncGenerator<MigrationEvent> {
+  yield event;
+}

@@ -1,0 +1,89 @@
+/** What is known of every migration of this node: events of those that run, the journal's word on those that ended. */
+import { refused } from '../base/errors.js';
+import type { Journal } from './journal.js';
+import type { Migration, MigrationEvent } from './migration.js';
+import type { Report } from './report.js';
+
+type Listener = (event: MigrationEvent) => void;
+
+interface Track {
+  report: Report | undefined;
+  last: MigrationEvent[];
+  readonly listeners: Set<Listener>;
+  over: boolean;
+}
+
+export type History = ReturnType<typeof createHistory>;
+
+export function createHistory(journal: Journal) {
+  const tracks = new Map<string, Track>();
+
+  return {
+    /** Begins to keep the events of a migration. @returns what its report is to call. */
+    open(id: string): Listener {
+      const track: Track = { report: undefined, last: [], listeners: new Set(), over: false };
+      tracks.set(id, track);
+      return (event) => {
+        // Progress is only of use while it is new; the rest is the story so far.
+        track.last = [...track.last.filter((old) => old.kind !== 'progress'), event];
+        track.over = event.kind === 'ended' || event.kind === 'plan';
+        for (const listener of track.listeners) listener(event);
+        if (track.over) tracks.delete(id);
+      };
+    },
+
+    /** Ties the report to its events, so that the migration is listed as it stands. */
+    follow(id: string, report: Report): void {
+      const track = tracks.get(id);
+      if (track !== undefined) track.report = report;
+    },
+
+    /** The story so far, and then what comes, to its end. Leaving early changes nothing. @throws `refused` when unknown. */
+    async *watch(id: string): AsyncGenerator<MigrationEvent> {
+      const track = tracks.get(id);
+      if (track === undefined) {
+        const entry = journal.get(id);
+        if (entry === undefined) throw refused('not-found', `there is no migration ${id}`);
+        yield { kind: 'ended', migration: entry.migration };
+        return;
+      }
+      const queue = [...track.last];
+      let wake: () => void = () => undefined;
+      const listener: Listener = (event) => {
+        // A slow watcher sees the latest progress, not every one.
+        if (event.kind === 'progress' && queue.at(-1)?.kind === 'progress') queue.pop();
+        queue.push(event);
+        wake();
+      };
+      track.listeners.add(listener);
+      try {
+        for (;;) {
+          const event = queue.shift();
+          if (event !== undefined) {
+            yield event;
+            if (event.kind === 'ended' || event.kind === 'plan') return;
+          } else {
+            await new Promise<void>((resolve) => {
+              wake = resolve;
+            });
+          }
+        }
+      } finally {
+        track.listeners.delete(listener);
+      }
+    },
+
+    /** Newest first. */
+    list(name: string | undefined, limit: number): Migration[] {
+      const running = [...tracks.values()].flatMap((track) =>
+        track.report === undefined ? [] : [track.report.migration],
+      );
+      const ids = new Set(running.map((migration) => migration.id));
+      const ended = journal.newestFirst().map((entry) => entry.migration);
+      return [...running, ...ended.filter((migration) => !ids.has(migration.id))]
+        .filter((migration) => name === undefined || migration.name === name)
+        .sort((a, b) => b.startTime.localeCompare(a.startTime))
+        .slice(0, limit);
+    },
+  };
+}

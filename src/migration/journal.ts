@@ -1,0 +1,106 @@
+/**
+ * What a migration has promised, on disk. Invariant: an entry is durable before the act that it announces, so whoever
+ * reads the journal after a crash knows the furthest point that can have been reached.
+ */
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { removeFileDurably, writeFileAtomic } from '../base/atomic-file.js';
+import { messageOf } from '../base/errors.js';
+import type { CnvmRecord } from '../cnvms/cnvm.js';
+import { parseRecord } from '../cnvms/store.js';
+import type { Migration } from './migration.js';
+
+/**
+ * The source's side: `begun` (nothing frozen), `frozen` (ours, may be thawed), `handing-over` (only the target's word
+ * decides), `released` (the target's), `kept` (ours, and it stays).
+ * The target's side: `receiving` (the source's), `activating` (ours, being restored), `running` (ours), `returned` (the
+ * source's again), `cancelled` (never was ours).
+ */
+export type SourceState = 'begun' | 'frozen' | 'handing-over' | 'released' | 'kept';
+export type TargetState = 'receiving' | 'activating' | 'running' | 'returned' | 'cancelled';
+
+interface EntryFacts {
+  readonly version: 1;
+  readonly migration: Migration;
+  /** As it was at the source when the migration began. */
+  readonly record: CnvmRecord;
+  readonly peer: string;
+  /** No more is owed to the other side. */
+  readonly settled: boolean;
+}
+export type SourceEntry = EntryFacts & { readonly role: 'source'; readonly state: SourceState };
+export type TargetEntry = EntryFacts & { readonly role: 'target'; readonly state: TargetState };
+export type JournalEntry = SourceEntry | TargetEntry;
+
+/** Settled entries that are kept for people to look at. */
+const HISTORY_MAX = 200;
+
+const frame = z.object({
+  version: z.literal(1),
+  role: z.enum(['source', 'target']),
+  state: z.enum([
+    'begun',
+    'frozen',
+    'handing-over',
+    'released',
+    'kept',
+    'receiving',
+    'activating',
+    'running',
+    'returned',
+    'cancelled',
+  ]),
+  peer: z.string(),
+  settled: z.boolean(),
+  migration: z.looseObject({ id: z.string(), name: z.string(), startTime: z.string(), epoch: z.number() }),
+});
+
+export type Journal = ReturnType<typeof openJournal>;
+
+/** @throws when an entry cannot be read: to guess would risk two copies. */
+export function openJournal(directory: string) {
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const entries = new Map<string, JournalEntry>();
+  for (const file of readdirSync(directory)) {
+    if (!file.endsWith('.json')) continue;
+    const entry = parseEntry(readFileSync(join(directory, file), 'utf8'), join(directory, file));
+    entries.set(entry.migration.id, entry);
+  }
+  const fileOf = (id: string) => join(directory, `${id}.json`);
+  const newestFirst = () =>
+    [...entries.values()].sort((a, b) => b.migration.startTime.localeCompare(a.migration.startTime));
+
+  return {
+    get: (id: string): JournalEntry | undefined => entries.get(id),
+    newestFirst,
+    /** Afterwards the entry is durable. */
+    async write(entry: JournalEntry): Promise<void> {
+      await writeFileAtomic(fileOf(entry.migration.id), `${JSON.stringify(entry)}\n`);
+      entries.set(entry.migration.id, entry);
+    },
+    /** For when the disk takes no more: known to this process alone. */
+    remember(entry: JournalEntry): void {
+      entries.set(entry.migration.id, entry);
+    },
+    /** Forgets the oldest settled entries beyond what people look at. */
+    async prune(): Promise<void> {
+      const settled = newestFirst().filter((entry) => entry.settled);
+      for (const { migration } of settled.slice(HISTORY_MAX)) {
+        await removeFileDurably(fileOf(migration.id));
+        entries.delete(migration.id);
+      }
+    },
+  };
+}
+
+/** @throws with the file's name when the text is not an entry that this version understands. */
+export function parseEntry(text: string, file: string): JournalEntry {
+  try {
+    const json = JSON.parse(text) as JournalEntry;
+    frame.parse(json);
+    return { ...json, record: parseRecord(JSON.stringify(json.record)) };
+  } catch (error) {
+    throw new Error(`the journal entry ${file} cannot be read: ${messageOf(error)}`, { cause: error });
+  }
+}

@@ -1,0 +1,239 @@
+/**
+ * A migration, told by its source. Read this first; `receive.ts` is its mirror.
+ * Invariant: until the hand-over every failure ends with the cnvm running here as before; after it only the target's
+ * word decides, and silence is never guessed at.
+ */
+import { performance } from 'node:perf_hooks';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import { type CnvmError, refused } from '../base/errors.js';
+import type { Undo } from '../base/undo.js';
+import type { CnvmRecord } from '../cnvms/cnvm.js';
+import type { Dump, Machine } from '../cnvms/machine.js';
+import type { NodeFacts } from '../mesh/node-facts.js';
+import { afterQuery } from './after-query.js';
+import type { Journal, SourceState } from './journal.js';
+import type { Mode } from './migration.js';
+import { rolledBack, stillInDoubt } from './outcome.js';
+import type { Outgoing } from './outgoing.js';
+import type { HandOverResult, Offer, TargetLink } from './peer-port.js';
+import type { Report } from './report.js';
+
+/** One migration from here, from its first line to its last. */
+export interface SourceRun {
+  readonly record: CnvmRecord;
+  readonly mode: Mode;
+  /** Whether it ran when the migration began. */
+  readonly running: boolean;
+  /** Undefined: the target's first landing zone. */
+  readonly landing: string | undefined;
+  readonly target: { readonly name: string; readonly link: TargetLink };
+  readonly outgoing: Outgoing;
+  readonly report: Report;
+  readonly undo: Undo;
+  readonly signal: AbortSignal;
+  readonly ports: SourcePorts;
+  /** The held dump; undefined when it is not dumped, or by a daemon that has died since. */
+  dump: Dump | undefined;
+  /** When the freeze began, by this process's clock. */
+  frozenAtMs: number | undefined;
+}
+
+export interface SourcePorts {
+  readonly node: string;
+  readonly facts: () => Promise<NodeFacts>;
+  readonly machine: Machine;
+  readonly journal: Journal;
+  /** From now on traffic for it goes to `owner`. */
+  readonly moved: (record: CnvmRecord, owner: string, epoch: number) => Promise<void>;
+  /** The record is ours, as it is here. */
+  readonly keep: (record: CnvmRecord) => Promise<void>;
+  /** The record is a peer's. */
+  readonly forget: (record: CnvmRecord) => Promise<void>;
+  readonly log: Logger;
+}
+
+/** How long the target's word is waited for before people are told that it is not known. */
+const DOUBT_AFTER_MS = 30_000;
+const ASK_AGAIN_MS = 500;
+const CALL_MS = 10_000;
+
+/** Afterwards the target owns it. @throws `refused`, `aborted` or `in-doubt`, and that is true then. */
+export async function migrate(run: SourceRun): Promise<void> {
+  try {
+    await negotiate(run);
+    await seed(run);
+    await prepare(run);
+    await freeze(run);
+    await note(run, 'handing-over');
+  } catch (error) {
+    throw await rollBack(run, error);
+  }
+  // The point of no return: the target may run it from here on, so nothing is thawed but on the target's own word.
+  await handOver(run);
+}
+
+/** From the point of no return to the end. Also what a daemon does that finds a hand-over in its journal. */
+export async function handOver(run: SourceRun): Promise<void> {
+  run.report.phase('hand-over');
+  const result = await settle(run);
+  if (result.kind === 'returned') {
+    await run.ports.keep({ ...run.record, epoch: result.epoch });
+    run.report.know({ epoch: result.epoch });
+    throw await rollBack(run, new Error(`${run.target.name} gave it back: ${result.reason}`));
+  }
+  await release(run, result);
+}
+
+async function negotiate(run: SourceRun): Promise<void> {
+  const { report, record, target, ports, undo } = run;
+  const { id, memoryBytes, diskBytes } = report.migration;
+  const offer: Offer = {
+    migration: id,
+    record: JSON.stringify(record),
+    epoch: record.epoch,
+    mode: run.mode,
+    landing: run.landing,
+    memoryBytes,
+    diskBytes,
+    source: await ports.facts(),
+    dryRun: false,
+  };
+  undo.add('offer', () => target.link.cancel(id, 'the source has called it off', { timeoutMs: CALL_MS }));
+  const answer = await target.link.offer(offer, { signal: run.signal, timeoutMs: CALL_MS });
+  if (answer.refusals.length > 0) {
+    undo.clear();
+    throw refused('state', answer.refusals.join('; '), { reasons: answer.refusals, location: ports.node });
+  }
+  undo.add('scratch', () => run.outgoing.close());
+  report.know({ landing: answer.landing });
+  for (const warning of answer.warnings) report.step(`warning: ${warning}`);
+  report.step(`${target.name} takes it in ${answer.landing}`);
+}
+
+async function seed(run: SourceRun): Promise<void> {
+  const { report, target, signal } = run;
+  report.phase('seed', report.migration.diskBytes);
+  const { diskBytes } = await target.link.seed(report.migration.id, { signal });
+  report.know({ diskBytes });
+  report.step(`disk copied while it ran: ${diskBytes} bytes`);
+}
+
+async function prepare(run: SourceRun): Promise<void> {
+  const { report, target, signal } = run;
+  await target.link.prepare(report.migration.id, { signal });
+  signal.throwIfAborted();
+}
+
+/** Afterwards nothing of it runs, and the target has all of it. */
+async function freeze(run: SourceRun): Promise<void> {
+  const { report, record, target, signal, undo, ports } = run;
+  const way = run.mode === 'hot' ? await run.outgoing.open() : undefined;
+  await note(run, 'frozen');
+  undo.add('journal', () => note(run, 'kept'));
+  report.phase('freeze', report.migration.memoryBytes);
+  run.frozenAtMs = performance.now();
+  // Before the act: a freeze that fails half way must be thawed too.
+  undo.add('freeze', () => wake(run));
+  await report.part('fence', () => (way === undefined ? stop(run) : ports.machine.freeze(record)));
+  const collecting = target.link.collect(report.migration.id, { signal });
+  if (way !== undefined) {
+    const dump = await ports.machine.dump(record, way);
+    run.dump = dump;
+    undo.add('dump', () => dump.rollBack());
+    undo.add('pages', () => run.outgoing.breakPages());
+    await report.part('dump', () => Promise.race([dump.held, failureOf(collecting)]));
+  }
+  run.outgoing.imagesComplete();
+  const collected = await report.part('transfer', () => collecting);
+  signal.throwIfAborted();
+  report.parts(collected.parts);
+  report.know({ diskBytes: report.migration.diskBytes + collected.diskBytes });
+  report.step('frozen, and all of it is at the target');
+}
+
+/** The target's word, however long it takes to hear it. @throws `in-doubt` when it is not heard for long. */
+async function settle(run: SourceRun): Promise<HandOverResult> {
+  const { link, name } = run.target;
+  const { id } = run.report.migration;
+  const until = performance.now() + DOUBT_AFTER_MS;
+  for (;;) {
+    try {
+      return await link.handOver(id, run.record.epoch + 1, { timeoutMs: DOUBT_AFTER_MS });
+    } catch (error) {
+      const standing = await link.query(id, { timeoutMs: CALL_MS }).catch(() => undefined);
+      const known = standing === undefined ? undefined : afterQuery(standing, run.record.epoch + 1);
+      if (known !== undefined) return known;
+      if (performance.now() > until) throw stillInDoubt(error, run.record.name, name);
+      await sleep(ASK_AGAIN_MS);
+    }
+  }
+}
+
+/** Takes back all that was done. @returns what to tell. */
+async function rollBack(run: SourceRun, error: unknown): Promise<CnvmError> {
+  const failed = await run.undo.run();
+  const { ports, record, running } = run;
+  return rolledBack(error, { source: ports.node, name: record.name, runs: running, stuck: failed.includes('freeze') });
+}
+
+/** The target runs it: what is here is a dead copy. Nothing in it may fail the migration any more. */
+async function release(run: SourceRun, result: Extract<HandOverResult, { kind: 'running' }>): Promise<void> {
+  const { report, record, target, ports } = run;
+  const epoch = record.epoch + 1;
+  if (run.frozenAtMs !== undefined) report.know({ freezeMs: performance.now() - run.frozenAtMs });
+  report.parts(result.parts);
+  report.know({ epoch, location: target.name });
+  await Promise.all([ports.moved(record, target.name, epoch), note(run, 'released')]);
+  report.phase('release');
+  report.step(`it runs on ${target.name}`);
+  run.undo.clear();
+  await letGo(run);
+}
+
+/** Clears what is left here of a cnvm that the target owns. Also what a daemon does that finds it so. */
+export async function letGo(run: SourceRun): Promise<void> {
+  const { report, record, target, ports } = run;
+  try {
+    await run.dump?.commit();
+    await ports.machine.destroy(record);
+    await ports.machine.erase(record);
+    await run.outgoing.close();
+    await ports.forget(record);
+    await target.link.release(report.migration.id, { timeoutMs: CALL_MS });
+    await note(run, 'released', true);
+  } catch (error) {
+    // The cnvm runs, at the target. What is left here is swept when the daemon starts again.
+    ports.log.error({ migration: report.migration.id, cnvm: record.name, error }, 'could not clear what is left');
+  }
+}
+
+/** Durable before the act that it announces. */
+async function note(run: SourceRun, state: SourceState, settled = state === 'kept'): Promise<void> {
+  const { report, record, target, ports } = run;
+  await ports.journal.write({
+    version: 1,
+    role: 'source',
+    state,
+    migration: report.migration,
+    record,
+    peer: target.name,
+    settled,
+  });
+}
+
+async function stop(run: SourceRun): Promise<void> {
+  if (run.running) await run.ports.machine.halt(run.record, COLD_GRACE_MS);
+}
+const COLD_GRACE_MS = 10_000;
+
+async function wake(run: SourceRun): Promise<void> {
+  if (run.mode === 'hot') await run.ports.machine.thaw(run.record);
+  else if (run.running) await run.ports.machine.boot(run.record);
+}
+
+/** Never resolves: only the failure of the other matters to who races it. */
+async function failureOf(other: Promise<unknown>): Promise<never> {
+  await other;
+  return await new Promise<never>(() => undefined);
+}

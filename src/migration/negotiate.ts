@@ -1,0 +1,110 @@
+/** Whether a cnvm may come, pure: every reason for a no at once, each a sentence with both figures. */
+
+import { addressRefusal } from '../cnvms/address.js';
+import { landingZoneOf, nameRefusal, type Taken } from '../cnvms/check-new.js';
+import type { CnvmRecord } from '../cnvms/cnvm.js';
+import type { NodeFacts } from '../mesh/node-facts.js';
+import type { Mode } from './migration.js';
+
+export interface Question {
+  readonly record: CnvmRecord;
+  readonly mode: Mode;
+  /** Absolute, on the target. */
+  readonly landing: string;
+  readonly memoryBytes: number;
+  readonly diskBytes: number;
+  readonly source: NodeFacts;
+  readonly target: NodeFacts;
+  readonly overlayNetwork: string;
+  /** What the target knows to be in use. */
+  readonly taken: Taken;
+  /** What is being done to a cnvm of this name at the target, if anything. */
+  readonly busy: string | undefined;
+}
+
+/** The memory holds the images and, while they are read, what is restored from them. */
+const MEMORY_COPIES = 2;
+const MEMORY_SPARE_BYTES = 64 * 1024 * 1024;
+const DISK_SPARE_BYTES = 16 * 1024 * 1024;
+
+/** Every reason why not; empty means yes. */
+export function refusals(question: Question): string[] {
+  const { record, taken, target, source, busy } = question;
+  const owner = taken.names.get(record.name);
+  const holder = taken.addresses.get(record.address);
+  return [
+    source.protocolVersion === target.protocolVersion
+      ? undefined
+      : `${source.name} speaks protocol ${source.protocolVersion}, ${target.name} ${target.protocolVersion}`,
+    nameRefusal(record.name),
+    addressRefusal(record.address, question.overlayNetwork),
+    owner === undefined || owner === source.name ? undefined : `the name ${record.name} is taken on ${owner}`,
+    holder === undefined || holder.startsWith(`${record.name} `)
+      ? undefined
+      : `the address ${record.address} is taken by ${holder}`,
+    busy === undefined ? undefined : `${record.name} is ${busy} at ${target.name}`,
+    imageRefusal(record, target),
+    ...diskRefusals(question),
+    ...(question.mode === 'hot' ? hotRefusals(question) : []),
+  ].filter((reason) => reason !== undefined);
+}
+
+/** What the operator should know although it would go. */
+export function warnings({ source, target, mode }: Question): string[] {
+  if (mode === 'cold' || source.kernelRelease === target.kernelRelease) return [];
+  return [`the kernels differ: ${source.name} runs ${source.kernelRelease}, ${target.name} ${target.kernelRelease}`];
+}
+
+function imageRefusal(record: CnvmRecord, target: NodeFacts): string | undefined {
+  const image = target.images.find((candidate) => candidate.name === record.image.name);
+  if (image === undefined) return `${target.name} lacks the image ${record.image.name}`;
+  if (image.digest === record.image.digest) return undefined;
+  return `${target.name} has another image ${record.image.name}: ${image.digest}, not ${record.image.digest}`;
+}
+
+function diskRefusals({ landing, diskBytes, target }: Question): (string | undefined)[] {
+  const zones = target.landingZones.map((zone) => zone.path);
+  const zone = target.landingZones.find((candidate) => candidate.path === landingZoneOf(landing, zones));
+  if (zone === undefined) return [`${landing} is not in a landing zone of ${target.name}: ${zones.join(', ')}`];
+  const need = diskBytes + DISK_SPARE_BYTES;
+  return [shortage(`disk in ${zone.path} on ${target.name}`, need, zone.availableBytes)];
+}
+
+function hotRefusals({ source, target, memoryBytes }: Question): (string | undefined)[] {
+  const missing = source.cpuFlags.filter((flag) => !target.cpuFlags.includes(flag));
+  const need = memoryBytes * MEMORY_COPIES + MEMORY_SPARE_BYTES;
+  return [
+    differ('criu', source, target, (node) => node.criuVersion),
+    differ('runc', source, target, (node) => node.runcVersion),
+    differ('architecture', source, target, (node) => node.architecture),
+    isOlder(target.kernelRelease, source.kernelRelease)
+      ? `the kernel of ${target.name}, ${target.kernelRelease}, is older than that of ${source.name}, ${source.kernelRelease}`
+      : undefined,
+    missing.length === 0 ? undefined : `the CPU of ${target.name} lacks ${missing.join(', ')}`,
+    shortage(`memory on ${target.name}`, need, target.memoryAvailableBytes),
+  ];
+}
+
+function differ(
+  what: string,
+  source: NodeFacts,
+  target: NodeFacts,
+  of: (node: NodeFacts) => string,
+): string | undefined {
+  const [here, there] = [of(source), of(target)];
+  return here === there
+    ? undefined
+    : `${what} differs: ${source.name} has ${here || 'none'}, ${target.name} ${there || 'none'}`;
+}
+
+function shortage(what: string, need: number, have: number): string | undefined {
+  const mib = (bytes: number) => `${Math.ceil(bytes / (1024 * 1024))} MiB`;
+  return have >= need ? undefined : `not enough ${what}: ${mib(need)} needed, ${mib(have)} free`;
+}
+
+/** By the first two numbers of the release: patch releases keep what processes see. */
+function isOlder(one: string, other: string): boolean {
+  const [majorA = 0, minorA = 0] = one.split('.').map((part) => Number.parseInt(part, 10));
+  const [majorB = 0, minorB = 0] = other.split('.').map((part) => Number.parseInt(part, 10));
+  return majorA !== majorB ? majorA < majorB : minorA < minorB;
+}

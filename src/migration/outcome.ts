@@ -1,0 +1,54 @@
+/** How a migration's failure is told: what happened, where the cnvm is, what to do. Pure. */
+import { CnvmError, type ErrorFacts, messageOf } from '../base/errors.js';
+import type { Outcome } from './migration.js';
+
+/** Where a failure has left the cnvm. */
+export interface Aftermath {
+  readonly source: string;
+  readonly name: string;
+  /** It runs at the source; otherwise it is stopped there, as it was or because it could not be let run on. */
+  readonly runs: boolean;
+  /** It could not be let run on. */
+  readonly stuck: boolean;
+}
+
+/** A failure before the hand-over, or a hand-over that came back. A plain no stays what it is. */
+export function rolledBack(error: unknown, aftermath: Aftermath): CnvmError {
+  if (error instanceof CnvmError && error.code === 'refused' && error.kind !== 'cancelled') return error;
+  const { name, source, runs, stuck } = aftermath;
+  const facts: ErrorFacts = {
+    location: source,
+    cause: error,
+    ...(error instanceof CnvmError && error.tool !== undefined ? { tool: error.tool } : {}),
+  };
+  if (stuck) {
+    const remedy = `Look at the log of cnvmd on ${source}, then try "cnvm stop" and "cnvm start".`;
+    return new CnvmError('stranded', `${messageOf(error)}; ${name} is on ${source} and could not be let run on`, {
+      ...facts,
+      remedy,
+    });
+  }
+  const where = runs ? `runs on ${source} as before` : `is on ${source}, stopped as before`;
+  return new CnvmError('aborted', `${messageOf(error)}; ${name} ${where}`, {
+    ...facts,
+    remedy: 'It can be tried again.',
+  });
+}
+
+/** The target was told to take it and has not answered. */
+export function stillInDoubt(error: unknown, name: string, target: string): CnvmError {
+  return new CnvmError(
+    'in-doubt',
+    `${target} was told to take ${name} and has not said whether it did: ${messageOf(error)}`,
+    {
+      remedy: `It stays frozen here and is asked for again and again. When ${target} answers, it runs on one of the two.`,
+      cause: error,
+    },
+  );
+}
+
+/** The outcome that an error stands for. */
+export function outcomeOf(error: unknown): Exclude<Outcome, 'running' | 'succeeded'> {
+  if (!(error instanceof CnvmError) || error.code === 'tool') return 'aborted';
+  return error.code;
+}

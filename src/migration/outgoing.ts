@@ -1,0 +1,74 @@
+/**
+ * What the source serves to the one target that it offered a cnvm to, while that migration lasts. Invariant: nobody else
+ * gets a byte, and after `close` nothing is served or open.
+ */
+import type { Duplex } from 'node:stream';
+import { refused } from '../base/errors.js';
+import type { Bulk } from './bulk.js';
+import { readImages } from './images.js';
+import { openPageRelay, type PageRelay } from './page-relay.js';
+import type { Channel, ImageChunk } from './peer-port.js';
+
+/** The small images, and deleted files that are still open: memory is only taken for what is there. */
+const IMAGES_MAX_BYTES = 1024 * 1024 * 1024;
+
+export type Outgoing = ReturnType<typeof createOutgoing>;
+
+export interface OutgoingOptions {
+  readonly migration: string;
+  /** The target's name, as in its certificate. */
+  readonly to: string;
+  /** The cnvm's writable layer. */
+  readonly disk: string;
+  readonly bulk: Bulk;
+  /** Told of every byte that goes out. */
+  readonly onBytes: (channel: Channel, count: number) => void;
+}
+
+export function createOutgoing({ migration, to, disk, bulk, onBytes }: OutgoingOptions) {
+  let relay: PageRelay | undefined;
+  let imagesDir = '';
+  let completed: () => void = () => undefined;
+  let failed: (error: Error) => void = () => undefined;
+  const complete = new Promise<void>((resolve, reject) => {
+    completed = resolve;
+    failed = reject;
+  });
+  complete.catch(() => undefined);
+  const streams = new Set<Duplex>();
+
+  return {
+    to,
+    /** Opens the way for pages. @returns where criu is to send them and to put its other images. */
+    async open(): Promise<{ pageServer: string; imagesDir: string }> {
+      relay = await openPageRelay((count) => onBytes('pages', count));
+      imagesDir = await bulk.openImages(migration, IMAGES_MAX_BYTES);
+      return { pageServer: relay.endpoint, imagesDir };
+    },
+    /** The dump is whole: its images may go. */
+    imagesComplete: (): void => completed(),
+    /** Breaks the way for pages: a dump that is under way fails, and the cnvm stays whole. */
+    breakPages: (): void => relay?.close(),
+    /** Serves one stream until it ends. */
+    async tunnel(channel: Channel, stream: Duplex): Promise<void> {
+      streams.add(stream);
+      try {
+        if (channel === 'disk') await bulk.serveDisk(migration, disk, stream, (count) => onBytes('disk', count));
+        else if (relay === undefined) throw refused('state', 'no pages are to be had yet');
+        else await relay.attach(stream);
+      } finally {
+        streams.delete(stream);
+      }
+    },
+    async *images(): AsyncGenerator<ImageChunk> {
+      await complete;
+      yield* readImages(imagesDir);
+    },
+    async close(): Promise<void> {
+      failed(new Error('the migration has ended'));
+      relay?.close();
+      for (const stream of streams) stream.destroy();
+      await bulk.sweep(migration);
+    },
+  };
+}

@@ -1,0 +1,99 @@
+/**
+ * What the two ends of a migration ask of each other, whatever carries it. Invariant: every call names the migration, may
+ * arrive twice, and is answered the same both times.
+ */
+import type { Duplex } from 'node:stream';
+import type { NodeFacts } from '../mesh/node-facts.js';
+import type { FreezePart, Mode } from './migration.js';
+
+export interface Offer {
+  readonly migration: string;
+  /** The cnvm's record in JSON, as the source's store keeps it. */
+  readonly record: string;
+  /** The source's epoch; the hand-over will be at epoch + 1. */
+  readonly epoch: number;
+  readonly mode: Mode;
+  /** Undefined: the target's first landing zone. */
+  readonly landing: string | undefined;
+  readonly memoryBytes: number;
+  readonly diskBytes: number;
+  readonly source: NodeFacts;
+  readonly dryRun: boolean;
+}
+
+export interface OfferAnswer {
+  /** Every reason why not; empty means yes. */
+  readonly refusals: readonly string[];
+  readonly warnings: readonly string[];
+  /** Absolute, on the target. */
+  readonly landing: string;
+}
+
+export interface Collected {
+  readonly diskBytes: number;
+  readonly imageBytes: number;
+  readonly parts: readonly FreezePart[];
+}
+
+export type HandOverResult =
+  | { readonly kind: 'running'; readonly parts: readonly FreezePart[] }
+  | { readonly kind: 'returned'; readonly reason: string; readonly epoch: number };
+
+/** What a node's journal says of a migration to it; see `Standing` in the protocol. */
+export type Standing = 'unknown' | 'receiving' | 'activating' | 'running' | 'returned' | 'cancelled';
+
+export interface QueryAnswer {
+  readonly standing: Standing;
+  readonly reason: string;
+  readonly epoch: number;
+}
+
+/** The target, as the source sees it. `timeoutMs` and `signal` end the wait, not the work. */
+export interface TargetLink {
+  offer(offer: Offer, call: CallLimits): Promise<OfferAnswer>;
+  seed(migration: string, call: CallLimits): Promise<{ diskBytes: number }>;
+  prepare(migration: string, call: CallLimits): Promise<void>;
+  collect(migration: string, call: CallLimits): Promise<Collected>;
+  handOver(migration: string, epoch: number, call: CallLimits): Promise<HandOverResult>;
+  release(migration: string, call: CallLimits): Promise<void>;
+  cancel(migration: string, reason: string, call: CallLimits): Promise<void>;
+  query(migration: string, call: CallLimits): Promise<QueryAnswer>;
+}
+
+export interface CallLimits {
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** The target, as it serves its peers; `from` is the name in the caller's certificate. */
+export interface TargetPort {
+  offer(offer: Offer, from: string): Promise<OfferAnswer>;
+  seed(migration: string, from: string): Promise<{ diskBytes: number }>;
+  prepare(migration: string, from: string): Promise<void>;
+  collect(migration: string, from: string): Promise<Collected>;
+  handOver(migration: string, epoch: number, from: string): Promise<HandOverResult>;
+  release(migration: string, from: string): Promise<void>;
+  cancel(migration: string, reason: string, from: string): Promise<void>;
+  query(migration: string, from: string): Promise<QueryAnswer>;
+}
+
+export type Channel = 'pages' | 'disk';
+
+export interface ImageChunk {
+  /** A file's name, without a slash. */
+  readonly file: string;
+  readonly data: Uint8Array;
+}
+
+/** The source's bulk, as the target pulls it. */
+export interface BulkLink {
+  tunnel(migration: string, channel: Channel): Duplex;
+  pullImages(migration: string): AsyncIterable<ImageChunk>;
+}
+
+/** The source's bulk, as it serves the one peer that it offered the cnvm to. */
+export interface BulkPort {
+  /** Resolves when the stream has ended. */
+  tunnel(migration: string, channel: Channel, from: string, stream: Duplex): Promise<void>;
+  pullImages(migration: string, from: string): AsyncIterable<ImageChunk>;
+}

@@ -1,0 +1,256 @@
+/**
+ * A migration, told by its target: the mirror of `migrate.ts`, phase for phase. Each step waits for the source to ask.
+ * Invariant: until the hand-over every failure leaves nothing here; from it on the cnvm is ours, and it is either run or
+ * durably given back.
+ */
+import { performance } from 'node:perf_hooks';
+import type { Logger } from 'pino';
+import { abortable } from '../base/abortable.js';
+import { messageOf } from '../base/errors.js';
+import type { Undo } from '../base/undo.js';
+import type { CnvmRecord } from '../cnvms/cnvm.js';
+import type { Machine } from '../cnvms/machine.js';
+import type { Bulk, PageSink } from './bulk.js';
+import { writeImages } from './images.js';
+import type { Journal, TargetState } from './journal.js';
+import type { FreezePart, Mode } from './migration.js';
+import type { BulkLink, Channel, Collected, HandOverResult } from './peer-port.js';
+import type { Report } from './report.js';
+import type { Steps } from './steps.js';
+
+/** The calls of the source, in the order in which they come. */
+export type TargetSteps = {
+  offer: { ask: undefined; answer: undefined };
+  seed: { ask: undefined; answer: { diskBytes: number } };
+  prepare: { ask: undefined; answer: undefined };
+  collect: { ask: undefined; answer: Collected };
+  handOver: { ask: number; answer: HandOverResult };
+  release: { ask: undefined; answer: undefined };
+};
+
+/** One migration to here, from its first line to its last. */
+export interface TargetRun {
+  /** As it will be here: our landing, the source's epoch. */
+  readonly record: CnvmRecord;
+  readonly mode: Mode;
+  readonly source: { readonly name: string; readonly link: BulkLink };
+  readonly memoryBytes: number;
+  readonly steps: Steps<TargetSteps>;
+  readonly report: Report;
+  readonly undo: Undo;
+  readonly signal: AbortSignal;
+  readonly ports: TargetPorts;
+}
+
+export interface TargetPorts {
+  readonly node: string;
+  readonly machine: Machine;
+  readonly bulk: Bulk;
+  readonly journal: Journal;
+  /** The record is ours. */
+  readonly keep: (record: CnvmRecord) => Promise<void>;
+  /** Tells every peer what is ours now. */
+  readonly announce: () => void;
+  readonly log: Logger;
+}
+
+/** A source that lives asks for the next step at once; one that is silent for this long is given up. */
+const PATIENCE_MS = 30_000;
+/** After it runs here the images are only ballast, and the source's word to drop them may be lost. */
+const RELEASE_PATIENCE_MS = 60_000;
+/** A second try helps where the first failed for a reason that passes, such as memory that was short. */
+const RESTORE_TRIES = 2;
+/** Page images are as large as the pages; the rest is small but for deleted files that were still open. */
+const IMAGES_SPARE_BYTES = 1024 * 1024 * 1024;
+
+/** Afterwards it is ours and runs, or it is the source's and nothing of it is here. Never throws: the steps tell. */
+export async function receive(run: TargetRun): Promise<void> {
+  const { steps, ports } = run;
+  let images: Images;
+  let epoch: number;
+  try {
+    await expect(run);
+    await seed(run);
+    images = await prepare(run);
+    await collect(run, images);
+    epoch = await steps.until('handOver', PATIENCE_MS);
+    await note(run, 'activating', epoch);
+  } catch (error) {
+    await cancel(run, error);
+    return;
+  }
+  // The point of no return: it is ours, until we have durably given it back.
+  await activate(run, images.directory, epoch).catch((error: unknown) => {
+    ports.log.error({ error }, 'a cnvm that was handed over is neither running nor given back');
+    steps.fail(error);
+  });
+}
+
+/** It never was ours. */
+async function cancel(run: TargetRun, error: unknown): Promise<void> {
+  const { steps, report, ports, source } = run;
+  await run.undo.run();
+  // On a full disk "receiving" stays, which a daemon that starts anew takes for the same.
+  await note(run, 'cancelled', run.record.epoch, messageOf(error)).catch(() =>
+    ports.journal.remember({ ...entry(run, 'cancelled'), settled: true }),
+  );
+  steps.fail(error);
+  report.end('aborted', source.name, messageOf(error));
+  ports.log.warn({ error: messageOf(error) }, 'a cnvm did not come');
+}
+
+async function expect(run: TargetRun): Promise<void> {
+  const { ports, record, undo, steps } = run;
+  await steps.until('offer', PATIENCE_MS);
+  await note(run, 'receiving', record.epoch);
+  undo.add('scratch', () => ports.bulk.sweep(run.report.migration.id));
+  await ports.machine.expect(record);
+  undo.add('disk', () => ports.machine.erase(record));
+  undo.add('processes and mounts', () => ports.machine.destroy(record));
+  steps.done('offer', undefined);
+}
+
+async function seed(run: TargetRun): Promise<void> {
+  await run.steps.until('seed', PATIENCE_MS);
+  run.report.phase('seed');
+  run.steps.done('seed', { diskBytes: await pullDisk(run) });
+}
+
+interface Images {
+  readonly directory: string;
+  /** Undefined in a cold migration. */
+  readonly pages: PageSink | undefined;
+}
+
+async function prepare(run: TargetRun): Promise<Images> {
+  const { ports, undo, source, steps } = run;
+  await steps.until('prepare', PATIENCE_MS);
+  const images = run.mode === 'hot' ? await openImages(run) : { directory: '', pages: undefined };
+  steps.done('prepare', undefined);
+  return images;
+
+  async function openImages({ report, memoryBytes }: TargetRun): Promise<Images> {
+    const { id } = report.migration;
+    const directory = await ports.bulk.openImages(id, memoryBytes * 2 + IMAGES_SPARE_BYTES);
+    const stream = source.link.tunnel(id, 'pages');
+    const pages = ports.bulk.takePages(directory, stream);
+    undo.add('pages', () => pages.close());
+    return { directory, pages };
+  }
+}
+
+/** Afterwards all of it is here, and its disk is mounted. */
+async function collect(run: TargetRun, images: Images): Promise<void> {
+  const { ports, report, record, source, steps } = run;
+  await steps.until('collect', PATIENCE_MS);
+  report.phase('freeze', run.memoryBytes);
+  const parts: FreezePart[] = [];
+  const disk = timed('last of the disk', parts, () => pullDisk(run));
+  const files =
+    images.pages === undefined ? 0 : writeImages(source.link.pullImages(report.migration.id), images.directory);
+  const all = Promise.all([disk, files, images.pages?.complete]);
+  const [diskBytes, imageBytes] = await abortable(all, run.signal);
+  await timed('mount', parts, () => ports.machine.assemble(record));
+  steps.done('collect', { diskBytes, imageBytes, parts });
+}
+
+/** It is ours now. */
+async function activate(run: TargetRun, imagesDir: string, epoch: number): Promise<void> {
+  const { ports, report, steps } = run;
+  const owned: CnvmRecord = { ...run.record, owner: ports.node, epoch };
+  const parts: FreezePart[] = [];
+  report.phase('activate');
+  try {
+    await timed('restore', parts, () => bring(run, owned, imagesDir));
+    await Promise.all([ports.keep(owned), note(run, 'running', epoch)]);
+  } catch (error) {
+    await giveBack(run, epoch + 1, messageOf(error));
+    return;
+  }
+  run.undo.clear();
+  steps.done('handOver', { kind: 'running', parts });
+  ports.announce();
+  report.parts(parts);
+  report.know({ epoch });
+  await clear(run);
+}
+
+/** Runs it, in two tries. A cold one that was stopped stays so. */
+async function bring(run: TargetRun, record: CnvmRecord, imagesDir: string): Promise<void> {
+  const { machine, log } = run.ports;
+  if (run.mode === 'cold') {
+    if (record.wanted === 'running') await machine.boot(record);
+    return;
+  }
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      await machine.restore(record, imagesDir);
+      return;
+    } catch (error) {
+      log.warn({ attempt, error }, 'it could not be restored');
+      if (attempt === RESTORE_TRIES) throw error;
+    }
+  }
+}
+
+/** Durably not ours any more, before the source hears it. */
+async function giveBack(run: TargetRun, epoch: number, reason: string): Promise<void> {
+  await run.undo.run();
+  await note(run, 'returned', epoch, reason);
+  run.steps.done('handOver', { kind: 'returned', reason, epoch });
+  run.report.end('aborted', run.source.name, reason);
+}
+
+/** Drops the images when the source has let go, or has had time enough to. */
+async function clear(run: TargetRun): Promise<void> {
+  const { steps, report, ports } = run;
+  report.phase('release');
+  await steps.until('release', RELEASE_PATIENCE_MS).catch(() => undefined);
+  await ports.bulk.sweep(report.migration.id);
+  const ended = report.end('succeeded', ports.node);
+  await ports.journal.write({ ...entry(run, 'running'), migration: ended, settled: true });
+  steps.done('release', undefined);
+}
+
+async function pullDisk(run: TargetRun): Promise<number> {
+  const { ports, report, source, record, signal } = run;
+  const { id } = report.migration;
+  let bytes = 0;
+  const connect = () => {
+    const stream = source.link.tunnel(id, 'disk' satisfies Channel);
+    stream.on('data', (chunk: Uint8Array) => {
+      bytes += chunk.length;
+      report.bytes(chunk.length);
+    });
+    return stream;
+  };
+  await ports.bulk.pullDisk(id, ports.machine.diskDirectory(record), connect, signal);
+  return bytes;
+}
+
+async function note(run: TargetRun, state: TargetState, epoch: number, error = ''): Promise<void> {
+  run.report.know({ epoch });
+  const settled = state === 'returned' || state === 'cancelled';
+  const { migration } = run.report;
+  await run.ports.journal.write({ ...entry(run, state), migration: { ...migration, error }, settled });
+}
+
+function entry(run: TargetRun, state: TargetState) {
+  const { record, report, source } = run;
+  return {
+    version: 1,
+    role: 'target',
+    state,
+    migration: report.migration,
+    record,
+    peer: source.name,
+    settled: false,
+  } as const;
+}
+
+async function timed<T>(name: string, parts: FreezePart[], act: () => Promise<T>): Promise<T> {
+  const from = performance.now();
+  const result = await act();
+  parts.push({ name, ms: performance.now() - from });
+  return result;
+}

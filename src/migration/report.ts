@@ -1,0 +1,99 @@
+/**
+ * What a migration tells those who watch it. Invariant: events are kept from the first to the last, so who comes late
+ * sees the latest state at once, and nobody who watches slowly holds the migration up.
+ */
+import { performance } from 'node:perf_hooks';
+import type { FreezePart, Migration, MigrationEvent, Outcome, Phase, Plan } from './migration.js';
+
+/** Often enough for a display that moves, seldom enough to cost nothing. */
+const PROGRESS_EVERY_MS = 200;
+
+export type Report = ReturnType<typeof createReport>;
+
+/** @param onEvent told of every event, in order. */
+export function createReport(start: Migration, onEvent: (event: MigrationEvent) => void) {
+  const began = performance.now();
+  let migration = start;
+  let phaseBegan = began;
+  let bytesDone = 0;
+  let bytesTotal = 0;
+  let lastBytes = 0;
+  let lastTick = began;
+
+  function progress(): void {
+    const now = performance.now();
+    const seconds = Math.max((now - lastTick) / 1000, 0.001);
+    const bytesPerSecond = Math.round((bytesDone - lastBytes) / seconds);
+    lastBytes = bytesDone;
+    lastTick = now;
+    const { phase } = migration;
+    onEvent({
+      kind: 'progress',
+      progress: {
+        phase,
+        bytesDone,
+        bytesTotal: Math.max(bytesTotal, bytesDone),
+        bytesPerSecond,
+        phaseMs: Math.round(now - phaseBegan),
+      },
+    });
+  }
+  const timer = setInterval(progress, PROGRESS_EVERY_MS);
+  timer.unref();
+
+  function closePhase(): void {
+    const now = performance.now();
+    migration = { ...migration, phases: [...migration.phases, { phase: migration.phase, ms: now - phaseBegan }] };
+    phaseBegan = now;
+  }
+
+  return {
+    get migration(): Migration {
+      return migration;
+    },
+    /** The next phase begins; it is expected to move `total` bytes, 0 when that is not known. */
+    phase(phase: Phase, total = 0): void {
+      if (phase !== migration.phase) closePhase();
+      migration = { ...migration, phase };
+      bytesDone = 0;
+      lastBytes = 0;
+      bytesTotal = total;
+      progress();
+    },
+    bytes(count: number): void {
+      bytesDone += count;
+    },
+    step(text: string): void {
+      onEvent({ kind: 'step', text });
+    },
+    /** Facts that have become known. */
+    know(
+      facts: Partial<Pick<Migration, 'landing' | 'memoryBytes' | 'diskBytes' | 'freezeMs' | 'epoch' | 'location'>>,
+    ): void {
+      migration = { ...migration, ...facts };
+    },
+    parts(parts: readonly FreezePart[]): void {
+      migration = { ...migration, freezeParts: [...migration.freezeParts, ...parts] };
+    },
+    /** Times one part of the freeze. */
+    async part<T>(name: string, act: () => Promise<T>): Promise<T> {
+      const from = performance.now();
+      const result = await act();
+      migration = { ...migration, freezeParts: [...migration.freezeParts, { name, ms: performance.now() - from }] };
+      return result;
+    },
+    plan(plan: Plan): void {
+      clearInterval(timer);
+      onEvent({ kind: 'plan', plan });
+    },
+    /** The last word. */
+    end(outcome: Exclude<Outcome, 'running'>, location: string, error = ''): Migration {
+      clearInterval(timer);
+      closePhase();
+      const totalMs = performance.now() - began;
+      migration = { ...migration, outcome, location, error, endTime: new Date().toISOString(), totalMs };
+      onEvent({ kind: 'ended', migration });
+      return migration;
+    },
+  };
+}

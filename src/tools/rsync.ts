@@ -1,0 +1,40 @@
+/** rsync, at both ends of a byte stream that somebody else carries: a read-only server, and a client that pulls. */
+import { writeFile } from 'node:fs/promises';
+import { type RunningTool, run, spawnTool } from './run.js';
+
+/** A stalled stream is the caller's to notice; this only keeps a forgotten client from staying for ever. */
+const PULL_TIMEOUT_MS = 24 * 60 * 60 * 1000;
+/** Files vanished while they were copied, as those of a running cnvm do. */
+const VANISHED = 24;
+
+/**
+ * Serves `directory` read-only on its standard input and output, to whoever is at the other end of them.
+ * @param configFile written anew; in a directory of root's alone.
+ */
+export async function serveDirectory(directory: string, configFile: string): Promise<RunningTool> {
+  // chroot keeps symbolic links as they are and the server inside; ids are numbers, the same on every node.
+  const config = [
+    'use chroot = yes',
+    'uid = 0',
+    'gid = 0',
+    'numeric ids = yes',
+    'read only = yes',
+    'log file = /dev/null',
+  ];
+  await writeFile(configFile, [...config, '[disk]', `path = ${directory}`, ''].join('\n'), { mode: 0o600 });
+  return spawnTool(['rsync', '--server', '--daemon', `--config=${configFile}`, '.'], { pipes: true });
+}
+
+/**
+ * Makes `directory` equal to what the server behind the Unix socket shows: contents, owners, modes, times, links,
+ * sparse parts, extended attributes, devices. What vanished meanwhile is no failure.
+ */
+export async function pullDirectory(socket: string, directory: string, signal: AbortSignal): Promise<void> {
+  const how = ['--archive', '--hard-links', '--acls', '--xattrs', '--sparse', '--numeric-ids', '--delete'];
+  await run(['rsync', ...how, 'rsync://cnvm/disk/', `${directory}/`], {
+    env: { RSYNC_CONNECT_PROG: `socat STDIO UNIX-CONNECT:${socket}` },
+    timeoutMs: PULL_TIMEOUT_MS,
+    signal,
+    accept: [VANISHED],
+  });
+}
