@@ -153,3 +153,9 @@ function withCriuLog(error: unknown, logFile: string): unknown {
     throw readError;
   }
 }
+
+/** Its version, for example "1.1.15". @throws `tool` when it is missing. */
+export async function runcVersion(): Promise<string> {
+  const { stdout } = await run(['runc', '--version']);
+  return /runc version (\d+\.\d+\.\d+)/.exec(stdout)?.[1] ?? '';
+}

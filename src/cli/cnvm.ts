@@ -1,0 +1,37 @@
+#!/usr/bin/env node
+/** `cnvm`: everything that is not a teleport. Parses, calls the daemon, prints what it says. */
+import { Command } from 'commander';
+import { addCnvmCommands } from './cnvm-commands.js';
+import { type CommonOptions, connected, runProgram, withCommonOptions } from './common-options.js';
+import { completionScript } from './completion.js';
+import { call } from './connect.js';
+import { addMeshCommands } from './mesh-commands.js';
+import { addPkiCommands } from './pki-commands.js';
+
+const program = new Command('cnvm').description('machines as portable as containers').enablePositionalOptions();
+addCnvmCommands(program);
+addMeshCommands(program);
+addPkiCommands(program);
+
+program
+  .command('completion <shell>')
+  .description('print a completion script for bash, zsh or fish')
+  .action((shell: string) => {
+    process.stdout.write(completionScript(shell, program));
+  });
+
+// For the completion scripts: names, one a line.
+withCommonOptions(program.command('__names', { hidden: true })).action(async (options: CommonOptions) => {
+  const { cnvms } = await connected(options, (connection) =>
+    call(connection, (done) => connection.cnvms.listCnvms({ all: true }, done)),
+  );
+  process.stdout.write(cnvms.map((cnvm) => `${cnvm.name}\n`).join(''));
+});
+withCommonOptions(program.command('__nodes', { hidden: true })).action(async (options: CommonOptions) => {
+  const { nodes } = await connected(options, (connection) =>
+    call(connection, (done) => connection.nodes.listNodes({}, done)),
+  );
+  process.stdout.write(nodes.map((node) => `${node.name}\n`).join(''));
+});
+
+await runProgram(program, process.argv);

@@ -1,0 +1,95 @@
+/** The daemon, as the commands call it: over its Unix socket, or over TCP with an operator's certificate. */
+import { readFileSync } from 'node:fs';
+import {
+  type ChannelCredentials,
+  type ClientReadableStream,
+  credentials,
+  type ServiceError,
+  status,
+} from '@grpc/grpc-js';
+import { CnvmError, messageOf, refused } from '../base/errors.js';
+import { CnvmServiceClient } from '../gen/cnvm/v1/cnvm.js';
+import { MigrationServiceClient } from '../gen/cnvm/v1/migration.js';
+import { NodeServiceClient } from '../gen/cnvm/v1/node.js';
+import { fromServiceError } from '../rpc/status.js';
+
+export interface Where {
+  /** Path of the Unix socket; used when there is no endpoint. */
+  readonly socket: string;
+  /** HOST:PORT of a daemon, possibly elsewhere. */
+  readonly endpoint: string | undefined;
+  readonly ca: string | undefined;
+  readonly cert: string | undefined;
+  readonly key: string | undefined;
+  /** The name in the daemon's certificate, when it is not the endpoint's host. */
+  readonly serverName: string | undefined;
+}
+
+export interface Connection {
+  readonly cnvms: CnvmServiceClient;
+  readonly nodes: NodeServiceClient;
+  readonly migrations: MigrationServiceClient;
+  /** For people. */
+  readonly who: string;
+  close(): void;
+}
+
+/** No daemon answered: not a word about the cnvm is known. */
+export class Unreachable extends CnvmError {}
+
+/** @throws `refused` when the certificates cannot be read. Connects at the first call. */
+export function connect(where: Where): Connection {
+  const address = where.endpoint ?? `unix:${where.socket}`;
+  const secure = where.endpoint === undefined ? credentials.createInsecure() : operatorCredentials(where);
+  const options = where.serverName === undefined ? {} : { 'grpc.ssl_target_name_override': where.serverName };
+  const cnvms = new CnvmServiceClient(address, secure, options);
+  const nodes = new NodeServiceClient(address, secure, options);
+  const migrations = new MigrationServiceClient(address, secure, options);
+  const who = where.endpoint === undefined ? `cnvmd at ${where.socket}` : `cnvmd at ${where.endpoint}`;
+  return {
+    cnvms,
+    nodes,
+    migrations,
+    who,
+    close() {
+      for (const client of [cnvms, nodes, migrations]) client.close();
+    },
+  };
+}
+
+/** One call as a promise. @throws the daemon's own error, or `Unreachable`. */
+export async function call<A>(
+  connection: Connection,
+  begin: (done: (error: ServiceError | null, answer: A) => void) => unknown,
+): Promise<A> {
+  return await new Promise((resolve, reject) => {
+    begin((error, answer) => (error === null ? resolve(answer) : reject(toError(error, connection))));
+  });
+}
+
+/** The messages of a stream, in order. @throws like `call`. */
+export async function* messages<A>(connection: Connection, stream: ClientReadableStream<A>): AsyncGenerator<A> {
+  try {
+    for await (const message of stream) yield message as A;
+  } catch (error) {
+    throw toError(error as ServiceError, connection);
+  }
+}
+
+export function toError(error: ServiceError, { who }: Connection): CnvmError {
+  const found = fromServiceError(error, who);
+  if (error.code !== status.UNAVAILABLE || error.metadata.get('cnvm-error-bin').length > 0) return found;
+  const remedy = 'Is cnvmd running, and may you use its socket? Members of the group "cnvm" may.';
+  return new Unreachable('refused', found.message, { kind: 'unavailable', remedy });
+}
+
+function operatorCredentials({ ca, cert, key }: Where): ChannelCredentials {
+  if (ca === undefined || cert === undefined || key === undefined) {
+    throw refused('invalid', '--endpoint needs --tls-ca, --tls-cert and --tls-key');
+  }
+  try {
+    return credentials.createSsl(readFileSync(ca), readFileSync(key), readFileSync(cert));
+  } catch (error) {
+    throw refused('invalid', `cannot use the certificates: ${messageOf(error)}`, { cause: error });
+  }
+}

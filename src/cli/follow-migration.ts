@@ -1,0 +1,161 @@
+/** Shows a migration's events as they come, and calls it off on Ctrl-C. Decides nothing: the daemon's last word counts. */
+import { CnvmError } from '../base/errors.js';
+import {
+  type Migration,
+  type MigrationEvent,
+  MigrationMode,
+  MigrationOutcome,
+  type MigrationPlan,
+} from '../gen/cnvm/v1/migration.js';
+import { type Connection, call, messages } from './connect.js';
+import { EXIT } from './exit-codes.js';
+import { progressLine } from './progress.js';
+import { bytesText, jsonText, msText } from './text.js';
+
+export interface FollowOptions {
+  readonly json: boolean;
+  readonly quiet: boolean;
+}
+
+export interface Order {
+  readonly name: string;
+  readonly target: string;
+  readonly landing: string;
+  readonly mode: MigrationMode;
+  readonly dryRun: boolean;
+}
+
+/** @returns the exit code. @throws the daemon's error when it refused. */
+export async function followMigration(connection: Connection, order: Order, options: FollowOptions): Promise<number> {
+  const interrupt = onInterrupt(connection, order.name);
+  const screen = createScreen(options);
+  try {
+    const stream = connection.migrations.migrate(order);
+    interrupt.detach = () => stream.cancel();
+    for await (const { event } of messages(connection, stream)) {
+      if (event === undefined) continue;
+      screen.show(event);
+      if (event.event?.$case === 'plan') return planCode(event.event.value);
+      if (event.event?.$case === 'ended') return endCode(event.event.value, interrupt.asked);
+    }
+    return EXIT.failed;
+  } catch (error) {
+    if (!interrupt.detached) throw error;
+    process.stderr.write('[o] left alone; it goes on. Look: cnvm migrations\n');
+    return EXIT.failed;
+  } finally {
+    screen.clear();
+    interrupt.stop();
+  }
+}
+
+function planCode(plan: MigrationPlan): number {
+  return plan.refusals.length === 0 ? EXIT.ok : EXIT.refused;
+}
+
+function endCode({ outcome }: Migration, interrupted: boolean): number {
+  switch (outcome) {
+    case MigrationOutcome.SUCCEEDED:
+      return EXIT.ok;
+    case MigrationOutcome.REFUSED:
+      return EXIT.refused;
+    case MigrationOutcome.STRANDED:
+    case MigrationOutcome.IN_DOUBT:
+      return EXIT.unsettled;
+    default:
+      return interrupted ? EXIT.interrupted : EXIT.failed;
+  }
+}
+
+interface Interrupt {
+  asked: boolean;
+  detached: boolean;
+  detach: () => void;
+  stop: () => void;
+}
+
+const nothing = (): void => undefined;
+
+/** The first Ctrl-C calls it off, the second leaves it alone. */
+function onInterrupt(connection: Connection, name: string): Interrupt {
+  const state: Interrupt = { asked: false, detached: false, detach: nothing, stop: nothing };
+  const handle = () => {
+    if (state.asked) {
+      state.detached = true;
+      state.detach();
+      return;
+    }
+    state.asked = true;
+    process.stderr.write('\n[o] calling it off; rolling back (Ctrl-C again leaves it alone)\n');
+    call(connection, (done) => connection.migrations.abortMigration({ idOrName: name }, done)).catch(
+      (error: unknown) => {
+        const words = error instanceof CnvmError ? error.message : String(error);
+        process.stderr.write(`[o] ${words}\n`);
+      },
+    );
+  };
+  process.on('SIGINT', handle);
+  process.on('SIGTERM', handle);
+  state.stop = () => {
+    process.off('SIGINT', handle);
+    process.off('SIGTERM', handle);
+  };
+  return state;
+}
+
+/** A line that is redrawn on a terminal; plain lines elsewhere. */
+function createScreen({ json, quiet }: FollowOptions) {
+  const live = process.stderr.isTTY && !json && !quiet;
+  let drawn = false;
+  const clear = () => {
+    if (drawn) process.stderr.write('\r\u001b[K');
+    drawn = false;
+  };
+  const say = (text: string) => {
+    clear();
+    if (!quiet) process.stderr.write(`[o] ${text}\n`);
+  };
+  return {
+    clear,
+    show(message: MigrationEvent): void {
+      if (json) process.stdout.write(`${jsonText(eventJson(message))}\n`);
+      const { event } = message;
+      if (event?.$case === 'progress' && live) {
+        process.stderr.write(`\r\u001b[K${progressLine(event.value, process.stderr.columns || 80)}`);
+        drawn = true;
+      }
+      if (event?.$case === 'step' && !json) say(event.value);
+      if (event?.$case === 'plan' && !json) process.stdout.write(planText(event.value));
+      if (event?.$case === 'ended') {
+        clear();
+        if (!json)
+          (event.value.outcome === MigrationOutcome.SUCCEEDED ? process.stdout : process.stderr).write(
+            endText(event.value),
+          );
+      }
+    },
+  };
+}
+
+function eventJson({ event }: MigrationEvent): unknown {
+  return event === undefined ? {} : { event: event.$case, [event.$case]: event.value };
+}
+
+function planText(plan: MigrationPlan): string {
+  const lines = [
+    `${plan.name}: ${plan.source} -> ${plan.target}:${plan.landing} (${plan.mode === MigrationMode.HOT ? 'hot' : 'cold'})`,
+    `memory ${bytesText(Number(plan.memoryBytes))}, disk ${bytesText(Number(plan.diskBytes))}`,
+    ...plan.warnings.map((warning) => `warning: ${warning}`),
+    ...plan.refusals.map((refusal) => `no: ${refusal}`),
+    plan.refusals.length === 0 ? 'it would go' : 'it would be refused; nothing has changed',
+  ];
+  return lines.map((line) => `${line}\n`).join('');
+}
+
+function endText(migration: Migration): string {
+  if (migration.outcome !== MigrationOutcome.SUCCEEDED) return `[x] ${migration.error}\n`;
+  const { freezeMs, totalMs, memoryBytes, diskBytes, freezeParts } = migration;
+  const parts = freezeParts.map((part) => `${part.name} ${msText(part.ms)}`).join(', ');
+  const moved = `${bytesText(Number(memoryBytes))} of memory, ${bytesText(Number(diskBytes))} of disk`;
+  return `${migration.name} runs on ${migration.target}: frozen ${msText(freezeMs)} (${parts}), ${moved}, ${msText(totalMs)} in all\n`;
+}

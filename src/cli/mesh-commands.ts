@@ -1,0 +1,105 @@
+/** `cnvm nodes node migrations abort`: the mesh and what moves in it. */
+import type { Command } from 'commander';
+import type { Migration } from '../gen/cnvm/v1/migration.js';
+import { FindingLevel, NodeReach } from '../gen/cnvm/v1/node.js';
+import { parseCount } from './arguments.js';
+import { type CommonOptions, connected, withCommonOptions } from './common-options.js';
+import { call } from './connect.js';
+import { EXIT } from './exit-codes.js';
+import { bytesText, jsonText, msText, table } from './text.js';
+
+export function addMeshCommands(program: Command): void {
+  const add = (usage: string, description: string) =>
+    withCommonOptions(program.command(usage)).description(description);
+  add('nodes', 'list this node and its peers').action(nodes);
+  add('node', "this node's facts, what it lacks, and how to mend it; exit code 1 when cnvms cannot run here").action(
+    node,
+  );
+  add('migrations [name]', 'list running and past migrations')
+    .option('-n, --limit <n>', 'at most so many', parseCount, 50)
+    .action(migrations);
+  add('abort <id-or-name>', 'call a migration off; it rolls back').action(abort);
+}
+
+async function nodes(options: CommonOptions): Promise<void> {
+  const { nodes: all } = await connected(options, (connection) =>
+    call(connection, (done) => connection.nodes.listNodes({}, done)),
+  );
+  if (options.json) {
+    process.stdout.write(`${jsonText(all)}\n`);
+    return;
+  }
+  const rows = all.map(({ name, endpoint, overlayAddress, reach, facts, error }) => [
+    name,
+    reach === NodeReach.SELF ? 'this' : reach === NodeReach.UP ? 'up' : 'down',
+    endpoint,
+    overlayAddress,
+    facts === undefined
+      ? error
+      : `${facts.cnvmCount} cnvms, ${bytesText(Number(facts.memoryAvailableBytes))} free, criu ${facts.criuVersion}`,
+  ]);
+  process.stdout.write(table(['NODE', 'STATE', 'ENDPOINT', 'OVERLAY', ''], rows));
+}
+
+async function node(options: CommonOptions): Promise<void> {
+  const answer = await connected(options, (connection) =>
+    call(connection, (done) => connection.nodes.getNode({}, done)),
+  );
+  const { findings } = answer;
+  if (findings.some(({ level }) => level === FindingLevel.ERROR)) process.exitCode = EXIT.failed;
+  if (options.json) {
+    process.stdout.write(`${jsonText(answer)}\n`);
+    return;
+  }
+  const words = { [FindingLevel.ERROR]: 'error', [FindingLevel.WARNING]: 'warning', [FindingLevel.OK]: 'ok' } as Record<
+    string,
+    string
+  >;
+  const rows = findings.map(({ level, subject, detail, remedy }) => [
+    words[level] ?? '',
+    subject,
+    remedy === '' ? detail : `${detail}; ${remedy}`,
+  ]);
+  process.stdout.write(
+    `${answer.facts?.name ?? ''}: kernel ${answer.facts?.kernelRelease ?? ''}, cnvm ${answer.facts?.version ?? ''}\n`,
+  );
+  process.stdout.write(table(['', 'WHAT', 'FOUND'], rows));
+}
+
+async function migrations(name: string | undefined, options: CommonOptions & { limit: number }): Promise<void> {
+  const request = { name: name ?? '', limit: options.limit };
+  const { migrations: all } = await connected(options, (connection) =>
+    call(connection, (done) => connection.migrations.listMigrations(request, done)),
+  );
+  if (options.json) {
+    process.stdout.write(`${jsonText(all)}\n`);
+    return;
+  }
+  process.stdout.write(
+    table(['STARTED', 'CNVM', 'FROM', 'TO', 'OUTCOME', 'FROZEN', 'TOTAL', 'MEMORY', 'DISK', ''], all.map(row)),
+  );
+}
+
+function row(migration: Migration): string[] {
+  const { startTime, name, source, target, freezeMs, totalMs, memoryBytes, diskBytes, error } = migration;
+  return [
+    startTime?.toISOString().slice(0, 19).replace('T', ' ') ?? '',
+    name,
+    source,
+    target,
+    migration.outcome.replace('MIGRATION_OUTCOME_', '').toLowerCase().replaceAll('_', '-'),
+    freezeMs === 0 ? '-' : msText(freezeMs),
+    msText(totalMs),
+    bytesText(Number(memoryBytes)),
+    bytesText(Number(diskBytes)),
+    error,
+  ];
+}
+
+async function abort(idOrName: string, options: CommonOptions): Promise<void> {
+  const { migration } = await connected(options, (connection) =>
+    call(connection, (done) => connection.migrations.abortMigration({ idOrName }, done)),
+  );
+  if (options.json) process.stdout.write(`${jsonText(migration)}\n`);
+  else process.stdout.write(`called off: ${migration?.error ?? ''}\n`);
+}

@@ -1,0 +1,178 @@
+/**
+ * The daemon: builds every part, starts them in order, stops them in reverse. Invariant: nothing is served before what an
+ * earlier daemon left has been looked at; stopping leaves every cnvm running.
+ */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import type { Config } from './base/config.js';
+import { refused } from './base/errors.js';
+import type { CnvmRecord } from './cnvms/cnvm.js';
+import { createCnvms } from './cnvms/cnvms.js';
+import { createLocks } from './cnvms/locks.js';
+import type { Machine } from './cnvms/machine.js';
+import { openStore, type Store } from './cnvms/store.js';
+import type { Holding } from './mesh/directory.js';
+import { createMesh, type Mesh } from './mesh/mesh.js';
+import type { Finding, NodeFacts } from './mesh/node-facts.js';
+import { type Arrivals, createArrivals } from './migration/arrivals.js';
+import type { Bulk } from './migration/bulk.js';
+import { createDepartures, type Departures } from './migration/departures.js';
+import { createHistory } from './migration/history.js';
+import { openJournal } from './migration/journal.js';
+import { recover } from './migration/recover.js';
+import type { Overlay } from './overlay/overlay.js';
+import { createPeerClient, type PeerClient } from './rpc/peer-client.js';
+import { startRpc } from './rpc/server.js';
+
+/** What the daemon stands on; the real ones in `main.ts`, others in tests. */
+export interface Host {
+  readonly machine: Machine;
+  readonly bulk: Bulk;
+  readonly overlay: Pick<Overlay, 'start' | 'setBehind' | 'open'>;
+  readonly facts: (cnvmCount: () => number) => () => Promise<NodeFacts>;
+  readonly check: (facts: NodeFacts) => Promise<Finding[]>;
+}
+
+export interface Daemon {
+  readonly port: number;
+  /** Refuses new work, rolls back or finishes what runs, and ends. */
+  stop(): Promise<void>;
+}
+
+/** After the migrations have ended only short calls are left. */
+const STOP_GRACE_MS = 2_000;
+
+export async function startDaemon(config: Config, host: Host, log: Logger): Promise<Daemon> {
+  for (const directory of [config.stateDir, config.runDir]) mkdirSync(directory, { recursive: true, mode: 0o755 });
+  const store = openStore(join(config.stateDir, 'cnvms'));
+  const journal = openJournal(join(config.stateDir, 'migrations'));
+  const locks = createLocks();
+  const history = createHistory(journal);
+  const facts = host.facts(() => store.all().length);
+  const mesh = makeMesh(config, host, store, facts, log);
+  const { directory } = mesh;
+  const { node, imagesDir, landingZones } = config;
+  const { machine, bulk } = host;
+  const overlayNetwork = config.overlay.network;
+  const cnvms = createCnvms({ node, overlayNetwork, landingZones, imagesDir, store, locks, machine, directory, log });
+  const own = ownership(store, host, mesh);
+  const common = { node, machine, bulk, journal, log, ...own };
+  const departures = createDepartures({
+    ports: { ...common, facts },
+    bulk,
+    cnvms,
+    locks,
+    history,
+    findPeer: (target) => linkOf(mesh.find(target)),
+  });
+  const arrivals = createArrivals({
+    ports: { ...common, announce: directory.changed },
+    cnvms,
+    locks,
+    directory,
+    history,
+    overlayNetwork,
+    facts,
+    bulkOf: (peer) => mesh.peer(peer)?.link.bulk,
+  });
+
+  await host.overlay.start();
+  await recover({
+    ...common,
+    askTarget: ({ record, migration, peer }) => {
+      const target = mesh.peer(peer);
+      if (target === undefined) throw refused('not-found', `${peer} is no peer any more`);
+      departures.resume(record, migration, linkOf(target));
+    },
+  });
+  await cnvms.startWanted();
+  logFindings(await host.check(await facts()), log);
+  const server = await startRpc({
+    node,
+    listen: config.listen,
+    socket: config.socket,
+    socketGroup: config.socketGroup,
+    tls: config.tls,
+    log,
+    cnvms,
+    nodes: { list: () => mesh.list(), describe: async () => describe(host, await facts()) },
+    migrations: { ...departures, watch: history.watch, list: history.list },
+    mesh: { describe: facts, announced: mesh.announced },
+    target: arrivals.target,
+    bulk: departures.bulkPort,
+  });
+  await mesh.start();
+  log.info({ port: server.port, socket: config.socket }, 'serving');
+  return { port: server.port, stop: () => stop(departures, arrivals, server, mesh, log) };
+}
+
+async function stop(
+  departures: Departures,
+  arrivals: Arrivals,
+  server: { stop(graceMs: number): Promise<void> },
+  mesh: Mesh<PeerClient>,
+  log: Logger,
+): Promise<void> {
+  log.info('stopping');
+  // The servers last: a migration that is rolled back or finished still needs its peer's calls.
+  await Promise.all([departures.stop(), arrivals.stop()]);
+  await server.stop(STOP_GRACE_MS);
+  mesh.stop();
+  log.info('stopped');
+}
+
+function makeMesh(
+  config: Config,
+  host: Host,
+  store: Store,
+  facts: () => Promise<NodeFacts>,
+  log: Logger,
+): Mesh<PeerClient> {
+  return createMesh({
+    node: config.node,
+    endpoint: config.listen,
+    overlayAddress: config.overlay.address,
+    peers: config.peers.map((peer) => ({ ...peer, link: createPeerClient(peer, config.tls) })),
+    setBehind: (behind) => host.overlay.setBehind(behind),
+    holdings: () => store.all().map(holdingOf),
+    facts,
+    log,
+  });
+}
+
+/** How a change of owner reaches the store, the peers and the routes. */
+function ownership(store: Store, host: Host, mesh: Mesh<PeerClient>) {
+  return {
+    keep: (record: CnvmRecord) => store.put(record),
+    async forget(record: CnvmRecord) {
+      await store.remove(record.name);
+      mesh.directory.changed();
+    },
+    async moved(record: CnvmRecord, owner: string, epoch: number) {
+      // First the way, then the gate: what was kept from the frozen copy must not reach it now.
+      await mesh.moved(record.name, owner, epoch);
+      await host.overlay.open(record.address);
+    },
+  };
+}
+
+function holdingOf(record: CnvmRecord): Holding {
+  const { name, address, epoch, image, wanted } = record;
+  return { name, address, epoch, state: wanted, image: `${image.name}@${image.digest}` };
+}
+
+function linkOf(peer: { readonly name: string; readonly link: PeerClient }) {
+  return { name: peer.name, link: peer.link.target };
+}
+
+async function describe(host: Host, facts: NodeFacts): Promise<{ facts: NodeFacts; findings: Finding[] }> {
+  return { facts, findings: await host.check(facts) };
+}
+
+function logFindings(findings: readonly Finding[], log: Logger): void {
+  for (const { level, subject, detail, remedy } of findings) {
+    if (level === 'warning') log.warn({ subject, detail, remedy }, 'self-check');
+    if (level === 'error') log.error({ subject, detail, remedy }, 'self-check');
+  }
+}

@@ -1,0 +1,89 @@
+#!/usr/bin/env node
+/** `cnvmd`: reads its arguments and its config, and runs the daemon until it is told to stop. */
+import { readFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { type Config, readConfig } from './base/config.js';
+import { CnvmError, messageOf } from './base/errors.js';
+import { createLog } from './base/log.js';
+import { createRuncMachine } from './cnvms/runc-machine.js';
+import { type Host, startDaemon } from './daemon.js';
+import { factsOf } from './mesh/gather-facts.js';
+import { selfCheck } from './mesh/self-check.js';
+import { createBulk } from './migration/bulk.js';
+import { createOverlay } from './overlay/overlay.js';
+
+const HELP = `Usage: cnvmd [--config FILE] [--check-config]
+
+The cnvm daemon. Every node of a mesh runs one.
+
+  --config FILE    the config (default /etc/cnvm/cnvmd.yaml)
+  --check-config   says whether the config is valid, names every wrong key, and ends
+  --version        prints the version
+  -h, --help       prints this
+
+SIGTERM and SIGINT stop it: new work is refused, a migration before its hand-over is rolled back, one after it is
+finished. Cnvms go on running, and the next daemon finds them.
+
+Exit codes: 0 stopped or valid, 1 failed, 2 wrong usage or config.
+`;
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({
+    options: {
+      config: { type: 'string', default: '/etc/cnvm/cnvmd.yaml' },
+      'check-config': { type: 'boolean', default: false },
+      version: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  });
+  if (values.help) return print(HELP);
+  if (values.version) return print(`cnvmd ${version()}\n`);
+  const config = readConfig(values.config);
+  if (values['check-config']) return print(`${values.config} is valid\n`);
+  await serve(config);
+  return 0;
+}
+
+async function serve(config: Config): Promise<void> {
+  const log = createLog({ level: config.logLevel, pretty: process.stderr.isTTY }, { node: config.node });
+  const stopped = new Promise<NodeJS.Signals>((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, resolve);
+  });
+  const daemon = await startDaemon(config, realHost(config, log), log);
+  log.info({ signal: await stopped }, 'told to stop');
+  await daemon.stop();
+}
+
+function realHost(config: Config, log: ReturnType<typeof createLog>): Host {
+  const { stateDir, runDir, imagesDir, cgroupParent, landingZones, node } = config;
+  const { network, address } = config.overlay;
+  const overlay = createOverlay({ network, address, runDir, log });
+  return {
+    machine: createRuncMachine({ stateDir, runDir, imagesDir, cgroupParent, network: overlay }),
+    bulk: createBulk(runDir),
+    overlay,
+    facts: (cnvmCount) =>
+      factsOf({ node, version: version(), landingZones, imagesDir, overlayAddress: address, cnvmCount }),
+    check: (facts) => selfCheck({ imagesDir, path: process.env['PATH'] ?? '' }, facts),
+  };
+}
+
+function version(): string {
+  const file = new URL('../package.json', import.meta.url);
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+}
+
+function print(text: string): number {
+  process.stdout.write(text);
+  return 0;
+}
+
+main().then(
+  (code) => process.exit(code),
+  (error: unknown) => {
+    const usage = error instanceof CnvmError ? error.kind === 'invalid' : error instanceof TypeError;
+    const lines = error instanceof CnvmError ? error.reasons : [messageOf(error)];
+    for (const line of lines) process.stderr.write(`cnvmd: ${line}\n`);
+    process.exit(usage ? 2 : 1);
+  },
+);

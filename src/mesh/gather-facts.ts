@@ -1,0 +1,66 @@
+/** This node's facts, gathered from the host. What cannot change while the daemon runs is asked once. */
+import { readFileSync } from 'node:fs';
+import { mkdir, statfs } from 'node:fs/promises';
+import { release } from 'node:os';
+import { listImages } from '../cnvms/image.js';
+import { criuVersion } from '../tools/criu.js';
+import { runcVersion } from '../tools/runc.js';
+import { type LandingZone, type NodeFacts, PROTOCOL_VERSION } from './node-facts.js';
+
+export interface FactsOptions {
+  readonly node: string;
+  readonly version: string;
+  readonly landingZones: readonly string[];
+  readonly imagesDir: string;
+  readonly overlayAddress: string;
+  readonly cnvmCount: () => number;
+}
+
+/** @returns what gathers the facts anew each time it is called. */
+export function factsOf(options: FactsOptions): () => Promise<NodeFacts> {
+  const programs = Promise.all([criuVersion(), runcVersion()].map((version) => version.catch(() => '')));
+  const cpuFlags = readCpuFlags();
+  return async () => {
+    const [criu = '', runc = ''] = await programs;
+    const memory = readMemory();
+    return {
+      name: options.node,
+      version: options.version,
+      protocolVersion: PROTOCOL_VERSION,
+      criuVersion: criu,
+      runcVersion: runc,
+      kernelRelease: release(),
+      architecture: process.arch,
+      cpuFlags,
+      ...memory,
+      landingZones: await Promise.all(options.landingZones.map(zoneOf)),
+      softDirty: tracksDirtyPages(),
+      images: listImages(options.imagesDir).map(({ name, digest }) => ({ name, digest })),
+      overlayAddress: options.overlayAddress,
+      cnvmCount: options.cnvmCount(),
+    };
+  };
+}
+
+async function zoneOf(path: string): Promise<LandingZone> {
+  await mkdir(path, { recursive: true });
+  const { bavail, bsize } = await statfs(path);
+  return { path, availableBytes: bavail * bsize };
+}
+
+/** What programs may have found and use: x86 calls it flags, arm64 Features. */
+function readCpuFlags(): string[] {
+  const line = /^(?:flags|Features)\s*:\s*(.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'));
+  return line?.[1]?.split(' ').sort() ?? [];
+}
+
+function readMemory(): { memoryTotalBytes: number; memoryAvailableBytes: number } {
+  const text = readFileSync('/proc/meminfo', 'utf8');
+  const kib = (name: string) => Number(new RegExp(`^${name}:\\s*(\\d+)`, 'm').exec(text)?.[1] ?? 0);
+  return { memoryTotalBytes: kib('MemTotal') * 1024, memoryAvailableBytes: kib('MemAvailable') * 1024 };
+}
+
+/** The kernel says so in every smaps, where it can (proc_pid_smaps(5)). */
+function tracksDirtyPages(): boolean {
+  return /^VmFlags:.*\bsd\b/m.test(readFileSync('/proc/self/smaps', 'utf8'));
+}

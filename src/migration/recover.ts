@@ -1,0 +1,98 @@
+/**
+ * What a daemon that starts finds in its journal, and what it does about it. Invariant: a cnvm is let run only where the
+ * journal says that it is ours beyond doubt; where only the peer can say, it stays frozen and the peer is asked.
+ */
+import type { Logger } from 'pino';
+import type { CnvmRecord } from '../cnvms/cnvm.js';
+import type { Machine } from '../cnvms/machine.js';
+import type { Bulk } from './bulk.js';
+import type { Journal, JournalEntry, SourceEntry, TargetEntry } from './journal.js';
+import type { Migration } from './migration.js';
+
+export interface RecoverPorts {
+  readonly node: string;
+  readonly journal: Journal;
+  readonly machine: Machine;
+  readonly bulk: Bulk;
+  readonly keep: (record: CnvmRecord) => Promise<void>;
+  readonly forget: (record: CnvmRecord) => Promise<void>;
+  /** Goes on asking the target, in the background. */
+  readonly askTarget: (entry: SourceEntry) => void;
+  readonly log: Logger;
+}
+
+/** Settles every entry that can be settled without the peer. Throws nothing: one that fails is left, and logged. */
+export async function recover(ports: RecoverPorts): Promise<void> {
+  for (const entry of ports.journal.newestFirst().filter(({ settled }) => !settled)) {
+    const { id, name } = entry.migration;
+    try {
+      await (entry.role === 'source' ? recoverSource(entry, ports) : recoverTarget(entry, ports));
+      ports.log.info({ migration: id, cnvm: name, state: entry.state }, 'taken up from the journal');
+    } catch (error) {
+      ports.log.error({ migration: id, cnvm: name, state: entry.state, error }, 'could not be taken up');
+    }
+  }
+}
+
+async function recoverSource(entry: SourceEntry, ports: RecoverPorts): Promise<void> {
+  const { record, migration } = entry;
+  switch (entry.state) {
+    case 'begun':
+    case 'kept':
+      break;
+    case 'frozen':
+      // The hand-over was never sent: ours.
+      if (migration.mode === 'hot') await ports.machine.thaw(record);
+      else if ((await ports.machine.look(record)).status === 'stopped' && record.wanted === 'running') {
+        await ports.machine.boot(record);
+      }
+      break;
+    case 'handing-over':
+      ports.askTarget(entry);
+      return;
+    case 'released':
+      await ports.machine.destroy(record);
+      await ports.machine.erase(record);
+      await ports.forget(record);
+      break;
+  }
+  await ports.bulk.sweep(migration.id);
+  const state = entry.state === 'released' ? 'released' : 'kept';
+  await ports.journal.write({ ...entry, state, migration: ended(entry, state === 'kept', ports.node), settled: true });
+}
+
+async function recoverTarget(entry: TargetEntry, ports: RecoverPorts): Promise<void> {
+  const { record, migration } = entry;
+  const { epoch } = migration;
+  const owned = { ...record, owner: ports.node, epoch };
+  if (entry.state === 'activating' && (await ports.machine.look(record)).status === 'running') {
+    await ports.keep(owned);
+    await ports.journal.write({ ...entry, state: 'running', migration: ended(entry, true, ports.node), settled: true });
+  } else if (entry.state === 'running') {
+    await ports.keep(owned);
+    await ports.journal.write({ ...entry, migration: ended(entry, true, ports.node), settled: true });
+  } else {
+    await ports.machine.destroy(record);
+    await ports.machine.erase(record);
+    // Handed over and not running: given back, one epoch on. Not handed over: never ours.
+    const given =
+      entry.state === 'activating'
+        ? ({ state: 'returned', epoch: epoch + 1 } as const)
+        : ({ state: 'cancelled', epoch } as const);
+    const told = { ...ended(entry, false, entry.peer), epoch: given.epoch, error: 'the daemon of the target died' };
+    await ports.journal.write({ ...entry, state: given.state, migration: told, settled: true });
+  }
+  await ports.bulk.sweep(migration.id);
+}
+
+function ended(entry: JournalEntry, here: boolean, location: string): Migration {
+  const succeeded = entry.role === 'target' ? here : !here;
+  const outcome = succeeded ? 'succeeded' : 'aborted';
+  return {
+    ...entry.migration,
+    outcome,
+    location: entry.role === 'source' && !here ? entry.peer : location,
+    endTime: new Date().toISOString(),
+    error: outcome === 'aborted' ? `the daemon of the ${entry.role} died; it runs on ${location}` : '',
+  };
+}

@@ -1,0 +1,101 @@
+/** `cnvm.v1.CnvmService` over what the cnvms' room offers. */
+import { PassThrough } from 'node:stream';
+import type { ServerDuplexStream } from '@grpc/grpc-js';
+import { refused } from '../base/errors.js';
+import type { CnvmView, NewCnvm } from '../cnvms/cnvm.js';
+import type { ExecIo, ExecOrder, TerminalSize } from '../cnvms/exec-order.js';
+import type { CnvmServiceServer, ExecCnvmRequest, ExecCnvmResponse, ExecStart } from '../gen/cnvm/v1/cnvm.js';
+import { bidi, type CallContext, type Handling, type Send, serverStream, unary } from './handle.js';
+import { fromCreate, required, toCnvm } from './messages.js';
+
+export interface CnvmsPort {
+  create(order: NewCnvm): Promise<CnvmView>;
+  start(name: string): Promise<CnvmView>;
+  stop(name: string, graceMs?: number): Promise<CnvmView>;
+  remove(name: string, force: boolean): Promise<void>;
+  list(all: boolean): Promise<CnvmView[]>;
+  get(name: string): Promise<CnvmView>;
+  exec(order: ExecOrder, io: ExecIo): Promise<number>;
+  logs(name: string, tailLines: number, follow: boolean, signal: AbortSignal): AsyncIterable<Uint8Array>;
+}
+
+export function cnvmCalls(handling: Handling, cnvms: CnvmsPort): CnvmServiceServer {
+  return {
+    createCnvm: unary(handling, async (request) => ({ cnvm: toCnvm(await cnvms.create(fromCreate(request))) })),
+    startCnvm: unary(handling, async ({ name }) => ({ cnvm: toCnvm(await cnvms.start(required(name, 'name'))) })),
+    stopCnvm: unary(handling, async ({ name, graceMs }) => ({
+      cnvm: toCnvm(await cnvms.stop(required(name, 'name'), graceMs)),
+    })),
+    removeCnvm: unary(handling, async ({ name, force }) => {
+      await cnvms.remove(required(name, 'name'), force);
+      return {};
+    }),
+    listCnvms: unary(handling, async ({ all }) => ({ cnvms: (await cnvms.list(all)).map(toCnvm) })),
+    getCnvm: unary(handling, async ({ name }) => ({ cnvm: toCnvm(await cnvms.get(required(name, 'name'))) })),
+    execCnvm: bidi(handling, (call, send, context) => exec(cnvms, call, send, context)),
+    readLogs: serverStream(handling, async ({ name, tailLines, follow }, send, { signal }) => {
+      for await (const chunk of cnvms.logs(required(name, 'name'), tailLines, follow, signal)) {
+        await send({ chunk });
+      }
+    }),
+  };
+}
+
+async function exec(
+  cnvms: CnvmsPort,
+  call: ServerDuplexStream<ExecCnvmRequest, ExecCnvmResponse>,
+  send: Send<ExecCnvmResponse>,
+  { signal }: CallContext,
+): Promise<void> {
+  const stdin = new PassThrough();
+  const requests: AsyncIterator<ExecCnvmRequest> = call[Symbol.asyncIterator]();
+  const first: IteratorResult<ExecCnvmRequest, undefined> = await requests.next();
+  if (first.done || first.value.input?.$case !== 'start') throw refused('invalid', 'the first message must be "start"');
+  let resize: (size: TerminalSize) => void = () => undefined;
+  const io: ExecIo = {
+    stdin,
+    stdout: (chunk) => send({ output: { $case: 'stdout', value: chunk } }),
+    stderr: (chunk) => send({ output: { $case: 'stderr', value: chunk } }),
+    onResize: (listener) => {
+      resize = listener;
+    },
+    signal,
+  };
+  void feed(requests, stdin, (size) => resize(size));
+  const code = await cnvms.exec(orderOf(first.value.input.value), io);
+  await send({ output: { $case: 'exitCode', value: code } });
+}
+
+async function feed(
+  requests: AsyncIterator<ExecCnvmRequest>,
+  stdin: PassThrough,
+  resize: (size: TerminalSize) => void,
+): Promise<void> {
+  try {
+    for (;;) {
+      const next: IteratorResult<ExecCnvmRequest, undefined> = await requests.next();
+      if (next.done) break;
+      const { input } = next.value;
+      if (input?.$case === 'resize') resize(input.value);
+      if (input?.$case === 'stdinEnd') stdin.end();
+      if (input?.$case === 'stdin' && !stdin.write(input.value))
+        await new Promise((resolve) => stdin.once('drain', resolve));
+    }
+  } catch {
+    // The caller has gone; the signal ends the command.
+  }
+  stdin.end();
+}
+
+function orderOf(start: ExecStart): ExecOrder {
+  if (start.argv.length === 0) throw refused('invalid', 'the field "argv" is missing');
+  const { rows, columns } = start;
+  return {
+    name: required(start.name, 'name'),
+    argv: start.argv,
+    user: start.user,
+    cwd: start.cwd,
+    env: start.env,
+    tty: start.tty ? { rows: rows || 24, columns: columns || 80 } : undefined,
+  };
+}

@@ -1,0 +1,194 @@
+/** Domain values as messages of `cnvm.v1`, and back where they come in. Tables and copies; decides nothing. */
+
+import { refused } from '../base/errors.js';
+import type { CnvmState, CnvmView, Limits, NewCnvm } from '../cnvms/cnvm.js';
+import * as wire from '../gen/cnvm/v1/cnvm.js';
+import * as wireMigration from '../gen/cnvm/v1/migration.js';
+import * as wireNode from '../gen/cnvm/v1/node.js';
+import type { Finding, NodeFacts, NodeStatus } from '../mesh/node-facts.js';
+import type { FreezePart, Migration, MigrationEvent, Mode, Outcome, Phase, Plan } from '../migration/migration.js';
+
+const STATES: Readonly<Record<CnvmState, wire.CnvmState>> = {
+  stopped: wire.CnvmState.STOPPED,
+  running: wire.CnvmState.RUNNING,
+  frozen: wire.CnvmState.FROZEN,
+  arriving: wire.CnvmState.ARRIVING,
+  'in-doubt': wire.CnvmState.IN_DOUBT,
+  removing: wire.CnvmState.REMOVING,
+};
+
+const PHASES: Readonly<Record<Phase, wireMigration.MigrationPhase>> = {
+  negotiate: wireMigration.MigrationPhase.NEGOTIATE,
+  seed: wireMigration.MigrationPhase.SEED,
+  precopy: wireMigration.MigrationPhase.PRECOPY,
+  freeze: wireMigration.MigrationPhase.FREEZE,
+  'hand-over': wireMigration.MigrationPhase.HAND_OVER,
+  activate: wireMigration.MigrationPhase.ACTIVATE,
+  release: wireMigration.MigrationPhase.RELEASE,
+};
+
+const OUTCOMES: Readonly<Record<Outcome, wireMigration.MigrationOutcome>> = {
+  running: wireMigration.MigrationOutcome.RUNNING,
+  succeeded: wireMigration.MigrationOutcome.SUCCEEDED,
+  refused: wireMigration.MigrationOutcome.REFUSED,
+  aborted: wireMigration.MigrationOutcome.ABORTED,
+  stranded: wireMigration.MigrationOutcome.STRANDED,
+  'in-doubt': wireMigration.MigrationOutcome.IN_DOUBT,
+};
+
+const MODES: Readonly<Record<Mode, wireMigration.MigrationMode>> = {
+  hot: wireMigration.MigrationMode.HOT,
+  cold: wireMigration.MigrationMode.COLD,
+};
+
+const REACHES: Readonly<Record<NodeStatus['reach'], wireNode.NodeReach>> = {
+  self: wireNode.NodeReach.SELF,
+  up: wireNode.NodeReach.UP,
+  down: wireNode.NodeReach.DOWN,
+};
+
+const LEVELS: Readonly<Record<Finding['level'], wireNode.FindingLevel>> = {
+  ok: wireNode.FindingLevel.OK,
+  warning: wireNode.FindingLevel.WARNING,
+  error: wireNode.FindingLevel.ERROR,
+};
+
+/** @throws `refused` when a field that must be there is empty. */
+export function required(value: string, field: string): string {
+  if (value === '') throw refused('invalid', `the field "${field}" is missing`);
+  return value;
+}
+
+/** Undefined where the protocol has an empty string. */
+export function optional(value: string): string | undefined {
+  return value === '' ? undefined : value;
+}
+
+export function toCnvm(view: CnvmView): wire.Cnvm {
+  const { record } = view;
+  return {
+    name: record.name,
+    address: record.address,
+    state: STATES[view.state],
+    owner: record.owner,
+    epoch: BigInt(record.epoch),
+    image: `${record.image.name}@${record.image.digest}`,
+    directory: view.directory,
+    limits: toLimits(record.limits),
+    pid: view.pid,
+    createTime: toTime(record.createTime),
+    uidBase: view.uidBase,
+    memoryBytes: toBig(view.memoryBytes),
+    diskBytes: toBig(view.diskBytes),
+  };
+}
+
+function toLimits(limits: Limits): wire.Limits {
+  return { memoryBytes: toBig(limits.memoryBytes), cpuMillis: limits.cpuMillis, pids: limits.pids };
+}
+
+export function fromCreate(request: wire.CreateCnvmRequest): NewCnvm {
+  const { limits } = request;
+  return {
+    name: required(request.name, 'name'),
+    image: optional(request.image) ?? 'base',
+    address: optional(request.address),
+    limits: {
+      memoryBytes: Number(limits?.memoryBytes ?? 0n),
+      cpuMillis: limits?.cpuMillis ?? 0,
+      pids: limits?.pids ?? 0,
+    },
+    landing: optional(request.landing),
+    start: !request.noStart,
+  };
+}
+
+export function fromMode(mode: wireMigration.MigrationMode): Mode | undefined {
+  return (Object.keys(MODES) as Mode[]).find((candidate) => MODES[candidate] === mode);
+}
+export const toMode = (mode: Mode): wireMigration.MigrationMode => MODES[mode];
+
+export function toFacts(facts: NodeFacts): wireNode.NodeFacts {
+  return {
+    ...facts,
+    memoryTotalBytes: toBig(facts.memoryTotalBytes),
+    memoryAvailableBytes: toBig(facts.memoryAvailableBytes),
+    landingZones: facts.landingZones.map((zone) => ({ path: zone.path, availableBytes: toBig(zone.availableBytes) })),
+    images: facts.images.map(({ name, digest }) => ({ name, digest })),
+  };
+}
+
+/** @throws `refused` when a peer sent none. */
+export function fromFacts(facts: wireNode.NodeFacts | undefined): NodeFacts {
+  if (facts === undefined) throw refused('invalid', 'the facts of the node are missing');
+  return {
+    ...facts,
+    memoryTotalBytes: Number(facts.memoryTotalBytes),
+    memoryAvailableBytes: Number(facts.memoryAvailableBytes),
+    landingZones: facts.landingZones.map((zone) => ({ path: zone.path, availableBytes: Number(zone.availableBytes) })),
+  };
+}
+
+export function toFinding(finding: Finding): wireNode.Finding {
+  return { ...finding, level: LEVELS[finding.level] };
+}
+
+export function toNodeStatus(node: NodeStatus): wireNode.NodeStatus {
+  const facts = node.facts === undefined ? undefined : toFacts(node.facts);
+  return { ...node, reach: REACHES[node.reach], facts };
+}
+
+export function toPart(part: FreezePart): wireMigration.FreezePart {
+  return { name: part.name, ms: part.ms };
+}
+
+export function toMigration(migration: Migration): wireMigration.Migration {
+  return {
+    ...migration,
+    mode: MODES[migration.mode],
+    outcome: OUTCOMES[migration.outcome],
+    phase: PHASES[migration.phase],
+    startTime: toTime(migration.startTime),
+    endTime: migration.endTime === undefined ? undefined : toTime(migration.endTime),
+    phases: migration.phases.map(({ phase, ms }) => ({ phase: PHASES[phase], ms })),
+    freezeParts: migration.freezeParts.map(toPart),
+    memoryBytes: toBig(migration.memoryBytes),
+    diskBytes: toBig(migration.diskBytes),
+    epoch: toBig(migration.epoch),
+  };
+}
+
+function toPlan(plan: Plan): wireMigration.MigrationPlan {
+  return { ...plan, mode: MODES[plan.mode], memoryBytes: toBig(plan.memoryBytes), diskBytes: toBig(plan.diskBytes) };
+}
+
+export function toEvent(event: MigrationEvent): wireMigration.MigrationEvent {
+  switch (event.kind) {
+    case 'started':
+      return { event: { $case: 'started', value: toMigration(event.migration) } };
+    case 'ended':
+      return { event: { $case: 'ended', value: toMigration(event.migration) } };
+    case 'step':
+      return { event: { $case: 'step', value: event.text } };
+    case 'plan':
+      return { event: { $case: 'plan', value: toPlan(event.plan) } };
+    case 'progress': {
+      const { phase, bytesDone, bytesTotal, bytesPerSecond, phaseMs } = event.progress;
+      const bytes = {
+        bytesDone: toBig(bytesDone),
+        bytesTotal: toBig(bytesTotal),
+        bytesPerSecond: toBig(bytesPerSecond),
+      };
+      return { event: { $case: 'progress', value: { phase: PHASES[phase], ...bytes, phaseMs } } };
+    }
+  }
+}
+
+function toTime(iso: string): Date | undefined {
+  return iso === '' ? undefined : new Date(iso);
+}
+
+/** Counts are whole and never negative; a measured one may be neither by a hair. */
+export function toBig(value: number): bigint {
+  return BigInt(Math.max(0, Math.round(value)));
+}

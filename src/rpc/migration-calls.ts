@@ -1,0 +1,39 @@
+/** `cnvm.v1.MigrationService` over what the migrations' room offers. */
+import type { MigrationServiceServer } from '../gen/cnvm/v1/migration.js';
+import type { MigrateOrder, Migration, MigrationEvent } from '../migration/migration.js';
+import { type Handling, serverStream, unary } from './handle.js';
+import { fromMode, optional, required, toEvent, toMigration } from './messages.js';
+
+export interface MigrationsPort {
+  /** Whoever leaves the events early does not end the migration. */
+  migrate(order: MigrateOrder): AsyncIterable<MigrationEvent>;
+  watch(id: string): AsyncIterable<MigrationEvent>;
+  abort(idOrName: string): Promise<Migration>;
+  list(name: string | undefined, limit: number): readonly Migration[];
+}
+
+const LIST_DEFAULT = 50;
+
+export function migrationCalls(handling: Handling, migrations: MigrationsPort): MigrationServiceServer {
+  return {
+    migrate: serverStream(handling, async (request, send) => {
+      const order: MigrateOrder = {
+        name: required(request.name, 'name'),
+        target: required(request.target, 'target'),
+        landing: optional(request.landing),
+        mode: fromMode(request.mode),
+        dryRun: request.dryRun,
+      };
+      for await (const event of migrations.migrate(order)) await send({ event: toEvent(event) });
+    }),
+    watchMigration: serverStream(handling, async ({ id }, send) => {
+      for await (const event of migrations.watch(required(id, 'id'))) await send({ event: toEvent(event) });
+    }),
+    abortMigration: unary(handling, async ({ idOrName }) => ({
+      migration: toMigration(await migrations.abort(required(idOrName, 'id_or_name'))),
+    })),
+    listMigrations: unary(handling, async ({ name, limit }) => ({
+      migrations: migrations.list(optional(name), limit || LIST_DEFAULT).map(toMigration),
+    })),
+  };
+}

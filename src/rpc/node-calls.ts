@@ -1,0 +1,20 @@
+/** `cnvm.v1.NodeService` over what the mesh's room offers. */
+import type { NodeServiceServer } from '../gen/cnvm/v1/node.js';
+import type { Finding, NodeFacts, NodeStatus } from '../mesh/node-facts.js';
+import { type Handling, unary } from './handle.js';
+import { toFacts, toFinding, toNodeStatus } from './messages.js';
+
+export interface NodesPort {
+  describe(): Promise<{ facts: NodeFacts; findings: readonly Finding[] }>;
+  list(): Promise<NodeStatus[]>;
+}
+
+export function nodeCalls(handling: Handling, nodes: NodesPort): NodeServiceServer {
+  return {
+    getNode: unary(handling, async () => {
+      const { facts, findings } = await nodes.describe();
+      return { facts: toFacts(facts), findings: findings.map(toFinding) };
+    }),
+    listNodes: unary(handling, async () => ({ nodes: (await nodes.list()).map(toNodeStatus) })),
+  };
+}

@@ -1,0 +1,120 @@
+/** `cnvm.peer.v1` as this node serves it: what it is, what comes to it, and the bulk of what leaves it. */
+import type { ServerDuplexStream } from '@grpc/grpc-js';
+import { refused } from '../base/errors.js';
+import * as wire from '../gen/cnvm/peer/v1/peer.js';
+import type { Holding } from '../mesh/directory.js';
+import type { NodeFacts } from '../mesh/node-facts.js';
+import type { BulkPort, Channel, HandOverResult, Offer, Standing, TargetPort } from '../migration/peer-port.js';
+import { bidi, type CallContext, type Handling, serverStream, unary } from './handle.js';
+import { fromFacts, fromMode, optional, required, toBig, toFacts, toPart } from './messages.js';
+import { serverTunnel } from './tunnel.js';
+
+export interface MeshPort {
+  describe(): Promise<NodeFacts>;
+  announced(from: string, holdings: readonly Holding[]): Promise<readonly Holding[]>;
+}
+
+export const STANDINGS: Readonly<Record<Standing, wire.Standing>> = {
+  unknown: wire.Standing.UNKNOWN,
+  receiving: wire.Standing.RECEIVING,
+  activating: wire.Standing.ACTIVATING,
+  running: wire.Standing.RUNNING,
+  returned: wire.Standing.RETURNED,
+  cancelled: wire.Standing.CANCELLED,
+};
+
+export const CHANNELS: Readonly<Record<Channel, wire.Channel>> = { pages: wire.Channel.PAGES, disk: wire.Channel.DISK };
+
+export const toHolding = (holding: Holding): wire.Holding => ({ ...holding, epoch: toBig(holding.epoch) });
+export const fromHolding = (holding: wire.Holding): Holding => ({ ...holding, epoch: Number(holding.epoch) });
+
+export function meshCalls(handling: Handling, mesh: MeshPort, node: string): wire.MeshServiceServer {
+  return {
+    describe: unary(handling, async () => ({ facts: toFacts(await mesh.describe()) })),
+    // Whose holdings they are the certificate says, whatever the message says.
+    announce: unary(handling, async ({ holdings }, { caller }) => {
+      const own = await mesh.announced(caller.name, holdings.map(fromHolding));
+      return { holdings: own.map(toHolding), node };
+    }),
+  };
+}
+
+export function handOverCalls(handling: Handling, target: TargetPort): wire.HandOverServiceServer {
+  const named = <Q extends { migration: string }, A>(act: (request: Q, from: string) => Promise<A>) =>
+    unary<Q, A>(handling, (request, { caller }) => {
+      required(request.migration, 'migration');
+      return act(request, caller.name);
+    });
+  const done = async (work: Promise<void>) => {
+    await work;
+    return {};
+  };
+  return {
+    offer: named(async (request: wire.OfferRequest, from) => await target.offer(fromOffer(request), from)),
+    seed: named(async ({ migration }, from) => ({ diskBytes: toBig((await target.seed(migration, from)).diskBytes) })),
+    prepare: named(({ migration }, from) => done(target.prepare(migration, from))),
+    collect: named(async ({ migration }, from) => {
+      const { diskBytes, imageBytes, parts } = await target.collect(migration, from);
+      return { diskBytes: toBig(diskBytes), imageBytes: toBig(imageBytes), parts: parts.map(toPart) };
+    }),
+    handOver: named(async ({ migration, epoch }: wire.HandOverRequest, from) =>
+      toHandOver(await target.handOver(migration, Number(epoch), from)),
+    ),
+    release: named(({ migration }, from) => done(target.release(migration, from))),
+    cancel: named(({ migration, reason }: wire.CancelRequest, from) => done(target.cancel(migration, reason, from))),
+    query: named(async ({ migration }, from) => {
+      const { standing, reason, epoch } = await target.query(migration, from);
+      return { standing: STANDINGS[standing], reason, epoch: toBig(epoch) };
+    }),
+  };
+}
+
+export function bulkCalls(handling: Handling, bulk: BulkPort): wire.BulkServiceServer {
+  return {
+    tunnel: bidi(handling, (call, _, context) => tunnel(bulk, call, context)),
+    pullImages: serverStream(handling, async ({ migration }, send, { caller }) => {
+      for await (const chunk of bulk.pullImages(migration, caller.name)) await send(chunk);
+    }),
+  };
+}
+
+async function tunnel(
+  bulk: BulkPort,
+  call: ServerDuplexStream<wire.TunnelRequest, wire.TunnelResponse>,
+  { caller }: CallContext,
+): Promise<void> {
+  const first = await new Promise<wire.TunnelRequest | undefined>((resolve) => {
+    call.once('data', (message: wire.TunnelRequest) => {
+      // At once: what follows must wait for who is to read it.
+      call.pause();
+      resolve(message);
+    });
+    call.once('end', () => resolve(undefined));
+  });
+  if (first?.message?.$case !== 'open') throw refused('invalid', 'the first message must be "open"');
+  const { migration, channel } = first.message.value;
+  const name = (Object.keys(CHANNELS) as Channel[]).find((candidate) => CHANNELS[candidate] === channel);
+  if (name === undefined) throw refused('invalid', 'the field "channel" is missing');
+  await bulk.tunnel(migration, name, caller.name, serverTunnel(call));
+}
+
+function fromOffer(request: wire.OfferRequest): Offer {
+  const mode = fromMode(request.mode);
+  if (mode === undefined) throw refused('invalid', 'the field "mode" is missing');
+  return {
+    migration: request.migration,
+    record: request.record,
+    epoch: Number(request.epoch),
+    mode,
+    landing: optional(request.landing),
+    memoryBytes: Number(request.memoryBytes),
+    diskBytes: Number(request.diskBytes),
+    source: fromFacts(request.source),
+    dryRun: request.dryRun,
+  };
+}
+
+function toHandOver(result: HandOverResult): wire.HandOverResponse {
+  if (result.kind === 'running') return { result: { $case: 'running', value: { parts: result.parts.map(toPart) } } };
+  return { result: { $case: 'returned', value: { reason: result.reason, epoch: toBig(result.epoch) } } };
+}

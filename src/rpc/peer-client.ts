@@ -1,0 +1,199 @@
+/**
+ * A peer, as this node calls it. Invariant: it is the node that its certificate names or nothing is sent to it; bulk has a
+ * connection of its own, so that it never delays control.
+ */
+import { readFileSync } from 'node:fs';
+import type { Duplex } from 'node:stream';
+import type { PeerCertificate } from 'node:tls';
+import {
+  type CallOptions,
+  type ChannelOptions,
+  type ClientUnaryCall,
+  credentials,
+  Metadata,
+  type ServiceError,
+} from '@grpc/grpc-js';
+import { refused } from '../base/errors.js';
+import * as wire from '../gen/cnvm/peer/v1/peer.js';
+import type { MeshLink } from '../mesh/mesh.js';
+import type { BulkLink, CallLimits, ImageChunk, Offer, Standing, TargetLink } from '../migration/peer-port.js';
+import { fromFacts, toBig, toFacts, toMode } from './messages.js';
+import { CHANNELS, fromHolding, STANDINGS, toHolding } from './peer-calls.js';
+import { callerOf } from './roles.js';
+import { fromServiceError } from './status.js';
+import { clientTunnel } from './tunnel.js';
+
+export interface TlsFiles {
+  readonly ca: string;
+  readonly cert: string;
+  readonly key: string;
+}
+
+export interface PeerAddress {
+  readonly name: string;
+  /** HOST:PORT. */
+  readonly endpoint: string;
+}
+
+export interface PeerClient extends MeshLink {
+  readonly target: TargetLink;
+  readonly bulk: BulkLink;
+  close(): void;
+}
+
+/** A link that is cut is noticed within the sum of the two. */
+const KEEPALIVE_EVERY_MS = 10_000;
+const KEEPALIVE_WAIT_MS = 5_000;
+/** Bytes in flight: 40 ms of a 1.6 Gbit/s link. */
+const BULK_WINDOW_BYTES = 8 * 1024 * 1024;
+const MESSAGE_BYTES_MAX = 8 * 1024 * 1024;
+/** A peer that is up again is to be found again soon. */
+const RECONNECT_MS_MAX = 2_000;
+
+export function createPeerClient(peer: PeerAddress, tls: TlsFiles): PeerClient {
+  const who = `${peer.name} (${peer.endpoint})`;
+  const secure = credentials.createSsl(readFileSync(tls.ca), readFileSync(tls.key), readFileSync(tls.cert), {
+    checkServerIdentity: (_, certificate) => wrongNode(peer.name, certificate),
+  });
+  const options: ChannelOptions = {
+    'grpc.ssl_target_name_override': peer.name,
+    'grpc.keepalive_time_ms': KEEPALIVE_EVERY_MS,
+    'grpc.keepalive_timeout_ms': KEEPALIVE_WAIT_MS,
+    'grpc.max_receive_message_length': MESSAGE_BYTES_MAX,
+    'grpc.max_reconnect_backoff_ms': RECONNECT_MS_MAX,
+    'grpc.enable_retries': 0,
+  };
+  const bulkOptions: ChannelOptions = {
+    ...options,
+    'grpc.use_local_subchannel_pool': 1,
+    'grpc-node.flow_control_window': BULK_WINDOW_BYTES,
+  };
+  const mesh = new wire.MeshServiceClient(peer.endpoint, secure, options);
+  const handOver = new wire.HandOverServiceClient(peer.endpoint, secure, options);
+  const bulk = new wire.BulkServiceClient(peer.endpoint, secure, bulkOptions);
+
+  async function call<A>(
+    limits: CallLimits,
+    begin: (options: CallOptions, done: Done<A>) => ClientUnaryCall,
+  ): Promise<A> {
+    const { timeoutMs, signal } = limits;
+    signal?.throwIfAborted();
+    return await new Promise<A>((resolve, reject) => {
+      const deadline = timeoutMs === undefined ? {} : { deadline: Date.now() + timeoutMs };
+      const running = begin(deadline, (error, answer) => {
+        signal?.removeEventListener('abort', cancel);
+        if (error === null) resolve(answer);
+        else reject(signal?.aborted ? signal.reason : fromServiceError(error, who));
+      });
+      const cancel = () => running.cancel();
+      signal?.addEventListener('abort', cancel, { once: true });
+    });
+  }
+
+  return {
+    async describe(limits) {
+      const { facts } = await call<wire.DescribeResponse>(limits, (o, done) =>
+        mesh.describe({}, new Metadata(), o, done),
+      );
+      return fromFacts(facts);
+    },
+    async announce(node, holdings, limits) {
+      const request = { node, holdings: holdings.map(toHolding) };
+      const answer = await call<wire.AnnounceResponse>(limits, (o, done) =>
+        mesh.announce(request, new Metadata(), o, done),
+      );
+      return answer.holdings.map(fromHolding);
+    },
+    target: targetLink(handOver, call),
+    bulk: {
+      tunnel(migration, channel): Duplex {
+        const open = { migration, channel: CHANNELS[channel] };
+        return clientTunnel(bulk.tunnel(), open, (error) => fromServiceError(error as ServiceError, who));
+      },
+      async *pullImages(migration): AsyncGenerator<ImageChunk> {
+        const stream = bulk.pullImages({ migration });
+        try {
+          for await (const chunk of stream) yield chunk as wire.PullImagesResponse;
+        } catch (error) {
+          throw fromServiceError(error as ServiceError, who);
+        } finally {
+          stream.cancel();
+        }
+      },
+    },
+    close() {
+      for (const client of [mesh, handOver, bulk]) client.close();
+    },
+  };
+}
+
+type Done<A> = (error: ServiceError | null, answer: A) => void;
+type Call = <A>(limits: CallLimits, begin: (options: CallOptions, done: Done<A>) => ClientUnaryCall) => Promise<A>;
+
+function targetLink(client: wire.HandOverServiceClient, call: Call): TargetLink {
+  return {
+    offer: (offer, limits) =>
+      call<wire.OfferResponse>(limits, (o, done) => client.offer(toOffer(offer), new Metadata(), o, done)),
+    async seed(migration, limits) {
+      const answer = await call<wire.SeedResponse>(limits, (o, done) =>
+        client.seed({ migration }, new Metadata(), o, done),
+      );
+      return { diskBytes: Number(answer.diskBytes) };
+    },
+    async prepare(migration, limits) {
+      await call<wire.PrepareResponse>(limits, (o, done) => client.prepare({ migration }, new Metadata(), o, done));
+    },
+    async collect(migration, limits) {
+      const answer = await call<wire.CollectResponse>(limits, (o, done) =>
+        client.collect({ migration }, new Metadata(), o, done),
+      );
+      return { diskBytes: Number(answer.diskBytes), imageBytes: Number(answer.imageBytes), parts: answer.parts };
+    },
+    async handOver(migration, epoch, limits) {
+      const request = { migration, epoch: toBig(epoch) };
+      const { result } = await call<wire.HandOverResponse>(limits, (o, done) =>
+        client.handOver(request, new Metadata(), o, done),
+      );
+      if (result?.$case === 'running') return { kind: 'running', parts: result.value.parts };
+      if (result?.$case === 'returned')
+        return { kind: 'returned', reason: result.value.reason, epoch: Number(result.value.epoch) };
+      throw refused('unavailable', 'the target answered the hand-over with nothing');
+    },
+    async release(migration, limits) {
+      await call<wire.ReleaseResponse>(limits, (o, done) => client.release({ migration }, new Metadata(), o, done));
+    },
+    async cancel(migration, reason, limits) {
+      await call<wire.CancelResponse>(limits, (o, done) =>
+        client.cancel({ migration, reason }, new Metadata(), o, done),
+      );
+    },
+    async query(migration, limits) {
+      const answer = await call<wire.QueryResponse>(limits, (o, done) =>
+        client.query({ migration }, new Metadata(), o, done),
+      );
+      const standing = (Object.keys(STANDINGS) as Standing[]).find((name) => STANDINGS[name] === answer.standing);
+      // A word that we do not know is no word: only a known one may decide.
+      if (standing === undefined) throw refused('unavailable', `the target answered with standing ${answer.standing}`);
+      return { standing, reason: answer.reason, epoch: Number(answer.epoch) };
+    },
+  };
+}
+
+function toOffer(offer: Offer): wire.OfferRequest {
+  return {
+    ...offer,
+    epoch: toBig(offer.epoch),
+    mode: toMode(offer.mode),
+    landing: offer.landing ?? '',
+    memoryBytes: toBig(offer.memoryBytes),
+    diskBytes: toBig(offer.diskBytes),
+    source: toFacts(offer.source),
+  };
+}
+
+/** Undefined when the certificate is that node's. */
+function wrongNode(name: string, certificate: PeerCertificate): Error | undefined {
+  const found = callerOf(certificate.subjectaltname ?? '');
+  if (found.role === 'node' && found.name === name) return undefined;
+  return new Error(`its certificate is that of ${found.role} ${found.name}, not of node ${name}`);
+}

@@ -1,0 +1,162 @@
+/**
+ * The daemon's two gRPC servers: TCP with mutual TLS, and a Unix socket for the node's own operators. Invariant: there is
+ * no third way in; a socket that a living daemon serves is never taken from it.
+ */
+import { chmodSync, chownSync, existsSync, readFileSync, rmSync } from 'node:fs';
+import { createConnection } from 'node:net';
+import { ServerCredentials as Credentials, Server, type ServerCredentials, type ServerOptions } from '@grpc/grpc-js';
+import { HealthImplementation } from 'grpc-health-check';
+import type { Logger } from 'pino';
+import { refused } from '../base/errors.js';
+import { BulkServiceService, HandOverServiceService, MeshServiceService } from '../gen/cnvm/peer/v1/peer.js';
+import { CnvmServiceService } from '../gen/cnvm/v1/cnvm.js';
+import { MigrationServiceService } from '../gen/cnvm/v1/migration.js';
+import { NodeServiceService } from '../gen/cnvm/v1/node.js';
+import { ServerReflectionService } from '../gen/grpc/reflection/v1/reflection.js';
+import type { BulkPort, TargetPort } from '../migration/peer-port.js';
+import { type CnvmsPort, cnvmCalls } from './cnvm-calls.js';
+import type { Handling } from './handle.js';
+import { type MigrationsPort, migrationCalls } from './migration-calls.js';
+import { type NodesPort, nodeCalls } from './node-calls.js';
+import { bulkCalls, handOverCalls, type MeshPort, meshCalls } from './peer-calls.js';
+import type { TlsFiles } from './peer-client.js';
+import { OLDER_REFLECTION, reflectionCalls } from './reflection.js';
+
+export interface RpcOptions {
+  readonly node: string;
+  /** HOST:PORT; port 0 takes any that is free. */
+  readonly listen: string;
+  readonly socket: string;
+  readonly socketGroup: string;
+  readonly tls: TlsFiles;
+  readonly log: Logger;
+  readonly cnvms: CnvmsPort;
+  readonly nodes: NodesPort;
+  readonly migrations: MigrationsPort;
+  readonly mesh: MeshPort;
+  readonly target: TargetPort;
+  readonly bulk: BulkPort;
+}
+
+export interface RpcServer {
+  /** The TCP port that is served. */
+  readonly port: number;
+  /** Takes no new calls, waits up to `graceMs` for those that run, then ends them. */
+  stop(graceMs: number): Promise<void>;
+}
+
+const PEOPLE = ['cnvm.v1.CnvmService', 'cnvm.v1.MigrationService', 'cnvm.v1.NodeService'];
+const PEERS = ['cnvm.peer.v1.BulkService', 'cnvm.peer.v1.HandOverService', 'cnvm.peer.v1.MeshService'];
+const STANDARD = ['grpc.health.v1.Health', 'grpc.reflection.v1.ServerReflection'];
+/** A caller that is gone is noticed within the sum of the two. */
+const KEEPALIVE_EVERY_MS = 10_000;
+const KEEPALIVE_WAIT_MS = 5_000;
+const MESSAGE_BYTES_MAX = 8 * 1024 * 1024;
+/** For what connects to the socket to find out whether a daemon lives behind it. */
+const SOCKET_PROBE_MS = 1_000;
+
+/** @throws `refused` when the socket or the port is served by another, or a certificate cannot be used. */
+export async function startRpc(options: RpcOptions): Promise<RpcServer> {
+  const health = new HealthImplementation(
+    Object.fromEntries(['', ...PEOPLE, ...PEERS].map((name) => [name, 'SERVING'])),
+  );
+  const remote = makeServer(options, { log: options.log, local: false }, [...PEOPLE, ...PEERS, ...STANDARD], health);
+  const local = makeServer(options, { log: options.log, local: true }, [...PEOPLE, ...STANDARD], health);
+  await freeSocket(options.socket);
+  await bind(local, `unix:${options.socket}`, Credentials.createInsecure());
+  guardSocket(options);
+  const port = await bind(remote, options.listen, serverCredentials(options.tls));
+  return {
+    port,
+    async stop(graceMs) {
+      for (const name of ['', ...PEOPLE, ...PEERS]) health.setStatus(name, 'NOT_SERVING');
+      await Promise.all([local, remote].map((server) => shutDown(server, graceMs)));
+      rmSync(options.socket, { force: true });
+    },
+  };
+}
+
+function makeServer(
+  options: RpcOptions,
+  handling: Handling,
+  services: readonly string[],
+  health: HealthImplementation,
+): Server {
+  const limits: ServerOptions = {
+    'grpc.keepalive_time_ms': KEEPALIVE_EVERY_MS,
+    'grpc.keepalive_timeout_ms': KEEPALIVE_WAIT_MS,
+    'grpc.max_receive_message_length': MESSAGE_BYTES_MAX,
+  };
+  const server = new Server(limits);
+  server.addService(CnvmServiceService, cnvmCalls(handling, options.cnvms));
+  server.addService(NodeServiceService, nodeCalls(handling, options.nodes));
+  server.addService(MigrationServiceService, migrationCalls(handling, options.migrations));
+  if (!handling.local) {
+    server.addService(MeshServiceService, meshCalls(handling, options.mesh, options.node));
+    server.addService(HandOverServiceService, handOverCalls(handling, options.target));
+    server.addService(BulkServiceService, bulkCalls(handling, options.bulk));
+  }
+  const reflection = reflectionCalls(handling, services);
+  server.addService(ServerReflectionService, reflection);
+  server.addService(OLDER_REFLECTION, reflection);
+  health.addToServer(server);
+  return server;
+}
+
+function serverCredentials(tls: TlsFiles): ServerCredentials {
+  const pair = { private_key: readFileSync(tls.key), cert_chain: readFileSync(tls.cert) };
+  return Credentials.createSsl(readFileSync(tls.ca), [pair], true);
+}
+
+async function bind(server: Server, address: string, credentials: ServerCredentials): Promise<number> {
+  return await new Promise((resolve, reject) => {
+    server.bindAsync(address, credentials, (error, port) => {
+      if (error === null) resolve(port);
+      else reject(refused('unavailable', `cannot listen on ${address}: ${error.message}`, { cause: error }));
+    });
+  });
+}
+
+/** Removes the socket of a daemon that has died. @throws `refused` when it lives. */
+async function freeSocket(socket: string): Promise<void> {
+  if (!existsSync(socket)) return;
+  const lives = await new Promise<boolean>((resolve) => {
+    const probe = createConnection(socket, () => finish(true));
+    const timer = setTimeout(() => finish(true), SOCKET_PROBE_MS);
+    const finish = (answer: boolean) => {
+      clearTimeout(timer);
+      probe.destroy();
+      resolve(answer);
+    };
+    probe.on('error', () => finish(false));
+  });
+  if (lives) throw refused('state', `another cnvmd serves ${socket}`);
+  rmSync(socket, { force: true });
+}
+
+/** Open to root and to the group; to root alone where there is no such group. */
+function guardSocket({ socket, socketGroup, log }: RpcOptions): void {
+  const line = readFileSync('/etc/group', 'utf8')
+    .split('\n')
+    .find((entry) => entry.startsWith(`${socketGroup}:`));
+  if (line === undefined) {
+    log.warn({ group: socketGroup }, 'there is no such group; only root can use the socket');
+    chmodSync(socket, 0o600);
+    return;
+  }
+  chownSync(socket, process.getuid?.() ?? 0, Number(line.split(':')[2]));
+  chmodSync(socket, 0o660);
+}
+
+async function shutDown(server: Server, graceMs: number): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(() => {
+      server.forceShutdown();
+      resolve();
+    }, graceMs);
+    server.tryShutdown(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}
