@@ -7,7 +7,7 @@
 in_node() {
   local pid=$1
   shift
-  nsenter --target "$pid" --mount --uts --ipc --net --pid --root --wd=/ env -i \
+  nsenter --target "$pid" --mount --uts --ipc --net --pid --root --wd env -i \
     PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM="${TERM:-dumb}" LC_ALL=C.UTF-8 "$@"
 }
 in_net() {

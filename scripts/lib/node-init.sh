@@ -49,6 +49,7 @@ cd "$root"
 mkdir -p .old
 pivot_root . .old
 exec chroot . /bin/sh -c '
+  cd /
   umount -l /.old && rmdir /.old
   exec </dev/null >/var/log/node.log 2>&1
   exec env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 tini -g -- runsvdir -P /etc/service

@@ -1,8 +1,19 @@
 /** `cnvm create start stop rm ls inspect exec ssh logs`: the life of a cnvm. */
+
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import type { Command } from 'commander';
-import type { Cnvm, CnvmState, CreateCnvmRequest } from '../gen/cnvm/v1/cnvm.js';
+import type {
+  Cnvm,
+  CnvmState,
+  CreateCnvmRequest,
+  CreateCnvmResponse,
+  GetCnvmResponse,
+  ListCnvmsResponse,
+  RemoveCnvmResponse,
+  StartCnvmResponse,
+  StopCnvmResponse,
+} from '../gen/cnvm/v1/cnvm.js';
 import { parseCount, parseCpus, parseDuration, parseSize } from './arguments.js';
 import { type CommonOptions, connected, withCommonOptions } from './common-options.js';
 import { type Connection, call, messages } from './connect.js';
@@ -69,21 +80,27 @@ async function create(name: string, options: Option<CreateOptions>): Promise<voi
     noStart: options.start === false,
     landing: options.landing ?? '',
   };
-  await oneCnvm(options, (connection) => call(connection, (done) => connection.cnvms.createCnvm(request, done)));
+  await oneCnvm(options, (connection) =>
+    call<CreateCnvmResponse>(connection, (done) => connection.cnvms.createCnvm(request, done)),
+  );
 }
 
 async function start(name: string, options: CommonOptions): Promise<void> {
-  await oneCnvm(options, (connection) => call(connection, (done) => connection.cnvms.startCnvm({ name }, done)));
+  await oneCnvm(options, (connection) =>
+    call<StartCnvmResponse>(connection, (done) => connection.cnvms.startCnvm({ name }, done)),
+  );
 }
 
 async function stop(name: string, options: Option<{ grace: number }>): Promise<void> {
   const request = { name, graceMs: options.grace };
-  await oneCnvm(options, (connection) => call(connection, (done) => connection.cnvms.stopCnvm(request, done)));
+  await oneCnvm(options, (connection) =>
+    call<StopCnvmResponse>(connection, (done) => connection.cnvms.stopCnvm(request, done)),
+  );
 }
 
 async function inspect(name: string, options: CommonOptions): Promise<void> {
   const { cnvm } = await connected(options, (connection) =>
-    call(connection, (done) => connection.cnvms.getCnvm({ name }, done)),
+    call<GetCnvmResponse>(connection, (done) => connection.cnvms.getCnvm({ name }, done)),
   );
   process.stdout.write(
     options.json ? `${jsonText(cnvm)}\n` : `${JSON.stringify(JSON.parse(jsonText(cnvm)), null, 2)}\n`,
@@ -92,13 +109,15 @@ async function inspect(name: string, options: CommonOptions): Promise<void> {
 
 async function remove(name: string, options: Option<{ force: boolean }>): Promise<void> {
   const request = { name, force: options.force ?? false };
-  await connected(options, (connection) => call(connection, (done) => connection.cnvms.removeCnvm(request, done)));
+  await connected(options, (connection) =>
+    call<RemoveCnvmResponse>(connection, (done) => connection.cnvms.removeCnvm(request, done)),
+  );
   process.stdout.write(options.json ? `${jsonText({ name, removed: true })}\n` : `${name} is gone\n`);
 }
 
 async function list(options: Option<{ all: boolean }>): Promise<void> {
   const { cnvms } = await connected(options, (connection) =>
-    call(connection, (done) => connection.cnvms.listCnvms({ all: options.all ?? false }, done)),
+    call<ListCnvmsResponse>(connection, (done) => connection.cnvms.listCnvms({ all: options.all ?? false }, done)),
   );
   if (options.json) {
     process.stdout.write(`${jsonText(cnvms)}\n`);
@@ -133,7 +152,7 @@ async function exec(name: string, argv: string[], options: Option<ExecOptions>):
 /** The host's own ssh: it is the better client. Host keys are asked about once and then held to. */
 async function ssh(name: string, command: string[], options: Option<{ login: string }>): Promise<void> {
   const { cnvms } = await connected(options, (connection) =>
-    call(connection, (done) => connection.cnvms.listCnvms({ all: true }, done)),
+    call<ListCnvmsResponse>(connection, (done) => connection.cnvms.listCnvms({ all: true }, done)),
   );
   const cnvm = cnvms.find((candidate) => candidate.name === name);
   if (cnvm === undefined) {

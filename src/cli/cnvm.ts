@@ -1,6 +1,8 @@
 #!/usr/bin/env node
-/** `cnvm`: everything that is not a teleport. Parses, calls the daemon, prints what it says. */
 import { Command } from 'commander';
+import type { ListCnvmsResponse } from '../gen/cnvm/v1/cnvm.js';
+/** `cnvm`: everything that is not a teleport. Parses, calls the daemon, prints what it says. */
+import type { ListNodesResponse } from '../gen/cnvm/v1/node.js';
 import { addCnvmCommands } from './cnvm-commands.js';
 import { type CommonOptions, connected, runProgram, withCommonOptions } from './common-options.js';
 import { completionScript } from './completion.js';
@@ -23,13 +25,13 @@ program
 // For the completion scripts: names, one a line.
 withCommonOptions(program.command('__names', { hidden: true })).action(async (options: CommonOptions) => {
   const { cnvms } = await connected(options, (connection) =>
-    call(connection, (done) => connection.cnvms.listCnvms({ all: true }, done)),
+    call<ListCnvmsResponse>(connection, (done) => connection.cnvms.listCnvms({ all: true }, done)),
   );
   process.stdout.write(cnvms.map((cnvm) => `${cnvm.name}\n`).join(''));
 });
 withCommonOptions(program.command('__nodes', { hidden: true })).action(async (options: CommonOptions) => {
   const { nodes } = await connected(options, (connection) =>
-    call(connection, (done) => connection.nodes.listNodes({}, done)),
+    call<ListNodesResponse>(connection, (done) => connection.nodes.listNodes({}, done)),
   );
   process.stdout.write(nodes.map((node) => `${node.name}\n`).join(''));
 });

@@ -1,5 +1,7 @@
 /** Shows a migration's events as they come, and calls it off on Ctrl-C. Decides nothing: the daemon's last word counts. */
+
 import { CnvmError } from '../base/errors.js';
+import type { AbortMigrationResponse } from '../gen/cnvm/v1/migration.js';
 import {
   type Migration,
   type MigrationEvent,
@@ -87,12 +89,12 @@ function onInterrupt(connection: Connection, name: string): Interrupt {
     }
     state.asked = true;
     process.stderr.write('\n[o] calling it off; rolling back (Ctrl-C again leaves it alone)\n');
-    call(connection, (done) => connection.migrations.abortMigration({ idOrName: name }, done)).catch(
-      (error: unknown) => {
-        const words = error instanceof CnvmError ? error.message : String(error);
-        process.stderr.write(`[o] ${words}\n`);
-      },
-    );
+    call<AbortMigrationResponse>(connection, (done) =>
+      connection.migrations.abortMigration({ idOrName: name }, done),
+    ).catch((error: unknown) => {
+      const words = error instanceof CnvmError ? error.message : String(error);
+      process.stderr.write(`[o] ${words}\n`);
+    });
   };
   process.on('SIGINT', handle);
   process.on('SIGTERM', handle);

@@ -1,6 +1,8 @@
 /** `cnvm nodes node migrations abort`: the mesh and what moves in it. */
+
 import type { Command } from 'commander';
-import type { Migration } from '../gen/cnvm/v1/migration.js';
+import type { AbortMigrationResponse, ListMigrationsResponse, Migration } from '../gen/cnvm/v1/migration.js';
+import type { GetNodeResponse, ListNodesResponse } from '../gen/cnvm/v1/node.js';
 import { FindingLevel, NodeReach } from '../gen/cnvm/v1/node.js';
 import { parseCount } from './arguments.js';
 import { type CommonOptions, connected, withCommonOptions } from './common-options.js';
@@ -23,7 +25,7 @@ export function addMeshCommands(program: Command): void {
 
 async function nodes(options: CommonOptions): Promise<void> {
   const { nodes: all } = await connected(options, (connection) =>
-    call(connection, (done) => connection.nodes.listNodes({}, done)),
+    call<ListNodesResponse>(connection, (done) => connection.nodes.listNodes({}, done)),
   );
   if (options.json) {
     process.stdout.write(`${jsonText(all)}\n`);
@@ -43,7 +45,7 @@ async function nodes(options: CommonOptions): Promise<void> {
 
 async function node(options: CommonOptions): Promise<void> {
   const answer = await connected(options, (connection) =>
-    call(connection, (done) => connection.nodes.getNode({}, done)),
+    call<GetNodeResponse>(connection, (done) => connection.nodes.getNode({}, done)),
   );
   const { findings } = answer;
   if (findings.some(({ level }) => level === FindingLevel.ERROR)) process.exitCode = EXIT.failed;
@@ -69,7 +71,7 @@ async function node(options: CommonOptions): Promise<void> {
 async function migrations(name: string | undefined, options: CommonOptions & { limit: number }): Promise<void> {
   const request = { name: name ?? '', limit: options.limit };
   const { migrations: all } = await connected(options, (connection) =>
-    call(connection, (done) => connection.migrations.listMigrations(request, done)),
+    call<ListMigrationsResponse>(connection, (done) => connection.migrations.listMigrations(request, done)),
   );
   if (options.json) {
     process.stdout.write(`${jsonText(all)}\n`);
@@ -98,7 +100,7 @@ function row(migration: Migration): string[] {
 
 async function abort(idOrName: string, options: CommonOptions): Promise<void> {
   const { migration } = await connected(options, (connection) =>
-    call(connection, (done) => connection.migrations.abortMigration({ idOrName }, done)),
+    call<AbortMigrationResponse>(connection, (done) => connection.migrations.abortMigration({ idOrName }, done)),
   );
   if (options.json) process.stdout.write(`${jsonText(migration)}\n`);
   else process.stdout.write(`called off: ${migration?.error ?? ''}\n`);

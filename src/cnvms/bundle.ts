@@ -48,8 +48,6 @@ const READ_ONLY = ['bus', 'fs', 'irq', 'sys', 'sysrq-trigger'].map((name) => `/p
 
 /** One scheduling period; the kernel's default. */
 const CPU_PERIOD_US = 100_000;
-/** Debian's limit for services. */
-const OPEN_FILES = 65_536;
 
 /** The bundle's config.json. */
 export function bundleConfig(
@@ -70,7 +68,6 @@ export function bundleConfig(
       env: init.env,
       cwd: '/',
       capabilities: { bounding: CAPABILITIES, effective: CAPABILITIES, permitted: CAPABILITIES },
-      rlimits: [{ type: 'RLIMIT_NOFILE', hard: OPEN_FILES, soft: OPEN_FILES }],
       // sudo and su inside need it; it grants nothing outside the user namespace.
       noNewPrivileges: false,
     },

@@ -18,8 +18,8 @@ import { routeChanges, wantedRoutes } from './wanted.js';
 
 /** Marks our routes; unassigned in iproute2's rt_protos. */
 const ROUTE_PROTOCOL = 199;
-/** The dummy link that carries the node's own overlay address. */
-const NODE_LINK = 'cnvm0';
+/** It is always up, and its addresses are the node's on every link. */
+const NODE_LINK = 'lo';
 
 export interface OverlayOptions {
   readonly network: string;
@@ -71,8 +71,7 @@ export function createOverlay(options: OverlayOptions): Overlay {
   return {
     async start() {
       await writeFile('/proc/sys/net/ipv4/ip_forward', '1');
-      if (!(await linkNames()).includes(NODE_LINK)) await ipBatch([`link add ${NODE_LINK} type dummy`]);
-      await ipBatch([`address replace ${own}/32 dev ${NODE_LINK}`, `link set ${NODE_LINK} up`]);
+      await ipBatch([`address replace ${own}/32 dev ${NODE_LINK}`]);
       await nft(baseRules(network));
     },
 

@@ -2,6 +2,7 @@
  * The certificates of a mesh: one CA, one certificate a node, one an operator. Invariant: who somebody is stands in the
  * certificate's URI, `spiffe://cnvm/ROLE/NAME`, and nowhere else; keys are made here and never leave but as PEM.
  */
+import 'reflect-metadata';
 import { webcrypto } from 'node:crypto';
 import * as x509 from '@peculiar/x509';
 

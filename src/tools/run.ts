@@ -20,6 +20,8 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Exit codes that are no failure, beside 0. */
   readonly accept?: readonly number[];
+  /** Its output goes to /dev/null: for a program that leaves others behind, which would hold our pipes open. */
+  readonly silent?: boolean;
 }
 
 export interface RunResult {
@@ -38,16 +40,17 @@ export async function run(argv: readonly string[], options: RunOptions = {}): Pr
     env: { ...options.env, LC_ALL: 'C' },
     ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    ...(options.silent ? { stdout: 'ignore' as const, stderr: 'ignore' as const } : {}),
     ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: options.input }),
   });
   const { exitCode } = result;
   if (exitCode !== undefined && (exitCode === 0 || options.accept?.includes(exitCode))) {
-    return { stdout: result.stdout, stderr: result.stderr, exitCode };
+    return { stdout: result.stdout ?? '', stderr: result.stderr ?? '', exitCode };
   }
   throw toolError({
     argv,
     exitCode,
-    lastLines: lastLines(`${result.stdout}\n${result.stderr}`) || (result.originalMessage ?? ''),
+    lastLines: lastLines(`${result.stdout ?? ''}\n${result.stderr ?? ''}`) || (result.originalMessage ?? ''),
   });
 }
 
@@ -112,7 +115,10 @@ export function spawnTool(argv: readonly string[], options: SpawnOptions = {}): 
 /** A `tool` error whose message says what a person needs first. */
 export function toolError(failure: ToolFailure): CnvmError {
   const how = failure.exitCode === undefined ? 'did not finish' : `failed with exit code ${failure.exitCode}`;
-  const last = failure.criuError ?? failure.lastLines.split('\n').at(-1) ?? '';
+  const lines = failure.lastLines.split('\n');
+  // Many programs name the fault first and its consequences after it.
+  const last =
+    failure.criuError ?? lines.find((line) => /error|cannot|failed|denied/i.test(line)) ?? lines.at(-1) ?? '';
   return new CnvmError('tool', `${failure.argv.slice(0, 2).join(' ')} ${how}${last === '' ? '' : `: ${last}`}`, {
     tool: failure,
   });

@@ -2,7 +2,7 @@
  * runc, which makes, stops, freezes, dumps and restores what the domain calls a cnvm.
  * Invariant: every call names one container in our own state root; runc's words stay in this file.
  */
-import { readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { CnvmError, hasErrno } from '../base/errors.js';
 import { firstCriuError } from './criu.js';
@@ -33,6 +33,7 @@ export type Runc = ReturnType<typeof createRunc>;
 
 /** A restore of many gigabytes from memory stays far below. */
 const RESTORE_TIMEOUT_MS = 120_000;
+const CREATE_TIMEOUT_MS = 60_000;
 
 /** Same at both ends: the cgroup is runc's to make, and connections and file locks go along. */
 const CRIU_FLAGS = ['--tcp-established', '--file-locks', '--manage-cgroups-mode', 'ignore'];
@@ -44,7 +45,7 @@ export function createRunc(root: string) {
   return {
     /** Makes it, with its namespaces and network, and starts its init. */
     async start(id: string, bundle: string): Promise<void> {
-      await run(runc('create', '--bundle', bundle, id), { timeoutMs: 60_000 });
+      await leaveBehind(runc, ['create', '--bundle', bundle, id], join(bundle, 'runc.log'), CREATE_TIMEOUT_MS);
       await run(runc('start', id));
     },
 
@@ -122,7 +123,8 @@ export function createRunc(root: string) {
       const { bundle, imagesDir, workDir } = order;
       const paths = ['--bundle', bundle, '--image-path', imagesDir, '--work-path', workDir];
       try {
-        await run(runc('restore', '--detach', ...CRIU_FLAGS, ...paths, id), { timeoutMs: RESTORE_TIMEOUT_MS });
+        const args = ['restore', '--detach', ...CRIU_FLAGS, ...paths, id];
+        await leaveBehind(runc, args, join(bundle, 'runc.log'), RESTORE_TIMEOUT_MS);
       } catch (error) {
         await run(runc('delete', '--force', id), { accept: [1] });
         throw withCriuLog(error, join(workDir, 'restore.log'));
@@ -134,6 +136,22 @@ export function createRunc(root: string) {
       rmSync(join(root, id, 'checkpoint'), { force: true });
     },
   };
+}
+
+/** Runs what leaves a cnvm's processes behind: they must not hold a pipe of ours, so the words come by a log file. */
+async function leaveBehind(
+  runc: (...args: string[]) => string[],
+  args: readonly string[],
+  logFile: string,
+  timeoutMs: number,
+): Promise<void> {
+  rmSync(logFile, { force: true });
+  try {
+    await run(runc('--log', logFile, ...args), { timeoutMs, silent: true });
+  } catch (error) {
+    if (!(error instanceof CnvmError) || error.tool === undefined || !existsSync(logFile)) throw error;
+    throw toolError({ ...error.tool, lastLines: readFileSync(logFile, 'utf8').trim() });
+  }
 }
 
 interface RuncEvent {
