@@ -57,7 +57,7 @@ async function serve(config: Config): Promise<void> {
 function realHost(config: Config, log: ReturnType<typeof createLog>): Host {
   const { stateDir, runDir, imagesDir, cgroupParent, landingZones, node } = config;
   const { network, address } = config.overlay;
-  const overlay = createOverlay({ network, address, runDir, log });
+  const overlay = createOverlay({ network, address, log });
   return {
     machine: createRuncMachine({ stateDir, runDir, imagesDir, cgroupParent, network: overlay }),
     bulk: createBulk(runDir),

@@ -2,9 +2,10 @@
 export interface NetworkPort {
   /**
    * argv of a program that wires a cnvm's link, with its process's state on standard input, as OCI's `createRuntime`
-   * hooks get it: at start and at restore. No packet reaches the cnvm before `open`.
+   * hooks get it: at start and at restore.
+   * @param directory where it may keep a file for as long as the hook is in use.
    */
-  hook(address: string): Promise<readonly string[]>;
+  hook(address: string, directory: string): Promise<readonly string[]>;
   /** Lets packets in. Harmless when they are. */
   open(address: string): Promise<void>;
   /** Keeps packets from reaching the cnvm: they are lost, not answered. Harmless when they are kept. */

@@ -2,7 +2,7 @@
  * The machine port on real programs: runc, criu, overlay mounts. Invariant: a cnvm's processes, mounts and link are
  * found by its name and address alone, so a daemon that starts anew finds what its predecessor left.
  */
-import { existsSync } from 'node:fs';
+import { chownSync, existsSync, lchownSync, readdirSync } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -46,6 +46,7 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
     const bundle = bundleOf(record);
     const criuConfig = join(bundle, 'criu.conf');
     const image = findImage(imagesDir, record.image.name);
+    await mkdir(bundle, { recursive: true, mode: 0o700 });
     const config = bundleConfig(
       record,
       { argv: image.entrypoint, env: image.env },
@@ -53,11 +54,10 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
         rootfs: pathsOf(record).rootfs,
         cgroup: join(cgroupParent, record.name),
         criuConfig,
-        networkHook: await network.hook(record.address),
+        networkHook: await network.hook(record.address, bundle),
       },
       process.arch,
     );
-    await mkdir(bundle, { recursive: true, mode: 0o700 });
     await mkdir(workOf(record), { recursive: true, mode: 0o700 });
     await writeFile(join(bundle, 'config.json'), JSON.stringify(config));
     await writeCriuConfig(criuConfig, criuOptions);
@@ -192,6 +192,8 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
     async restore(record, imagesDirOfDump) {
       try {
         await network.close(record.address);
+        // The tasks read their images as what they are: root inside, nobody outside.
+        giveTo(uidBase(record.address), imagesDirOfDump);
         const order = { bundle: bundleOf(record), imagesDir: imagesDirOfDump, workDir: workOf(record) };
         await runc.restore(record.name, order);
         await network.open(record.address);
@@ -228,6 +230,11 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
       },
     };
   }
+}
+
+function giveTo(owner: number, directory: string): void {
+  chownSync(directory, owner, owner);
+  for (const name of readdirSync(directory)) lchownSync(join(directory, name), owner, owner);
 }
 
 async function writeCriuConfig(path: string, more: readonly string[]): Promise<void> {

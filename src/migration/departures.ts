@@ -104,6 +104,7 @@ export function createDepartures(options: DeparturesOptions) {
       undo,
       signal: abort.signal,
       ports: { ...ports, log },
+      way: undefined,
       dump: undefined,
       frozenAtMs: undefined,
     };

@@ -9,7 +9,7 @@ import type { Logger } from 'pino';
 import { type CnvmError, refused } from '../base/errors.js';
 import type { Undo } from '../base/undo.js';
 import type { CnvmRecord } from '../cnvms/cnvm.js';
-import type { Dump, Machine } from '../cnvms/machine.js';
+import type { Dump, DumpTarget, Machine } from '../cnvms/machine.js';
 import type { NodeFacts } from '../mesh/node-facts.js';
 import { afterQuery } from './after-query.js';
 import type { Journal, SourceState } from './journal.js';
@@ -33,6 +33,8 @@ export interface SourceRun {
   readonly undo: Undo;
   readonly signal: AbortSignal;
   readonly ports: SourcePorts;
+  /** Where a dump goes; undefined before there is a way, and in a cold migration. */
+  way: DumpTarget | undefined;
   /** The held dump; undefined when it is not dumped, or by a daemon that has died since. */
   dump: Dump | undefined;
   /** When the freeze began, by this process's clock. */
@@ -119,16 +121,17 @@ async function seed(run: SourceRun): Promise<void> {
   report.step(`disk copied while it ran: ${diskBytes} bytes`);
 }
 
+/** Afterwards a page server at the target waits for our dump. */
 async function prepare(run: SourceRun): Promise<void> {
   const { report, target, signal } = run;
+  if (run.mode === 'hot') run.way = await run.outgoing.open();
   await target.link.prepare(report.migration.id, { signal });
   signal.throwIfAborted();
 }
 
 /** Afterwards nothing of it runs, and the target has all of it. */
 async function freeze(run: SourceRun): Promise<void> {
-  const { report, record, target, signal, undo, ports } = run;
-  const way = run.mode === 'hot' ? await run.outgoing.open() : undefined;
+  const { report, record, target, signal, undo, ports, way } = run;
   await note(run, 'frozen');
   undo.add('journal', () => note(run, 'kept'));
   report.phase('freeze', report.migration.memoryBytes);

@@ -4,7 +4,7 @@
  * prefix), so a daemon that starts anew finds it, and nothing else is ever touched.
  */
 import { lookup } from 'node:dns/promises';
-import { rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { readFileIfAny } from '../base/atomic-file.js';
@@ -25,7 +25,6 @@ export interface OverlayOptions {
   readonly network: string;
   /** This node's own overlay address. */
   readonly address: string;
-  readonly runDir: string;
   readonly log: Logger;
 }
 
@@ -43,7 +42,7 @@ export interface Overlay extends NetworkPort {
 }
 
 export function createOverlay(options: OverlayOptions): Overlay {
-  const { network, address: own, runDir, log } = options;
+  const { network, address: own, log } = options;
   const resolved = new Map<string, string>();
   let queue: Promise<void> = Promise.resolve();
 
@@ -81,8 +80,8 @@ export function createOverlay(options: OverlayOptions): Overlay {
       return queue;
     },
 
-    async hook(address) {
-      const path = join(runDir, `link-${linkName(address)}.sh`);
+    async hook(address, directory) {
+      const path = join(directory, 'link.sh');
       await writeFile(
         path,
         hookScript({ address, gatewaySource: own, link: linkName(address), hardware: hardwareAddress(address) }),
@@ -103,7 +102,6 @@ export function createOverlay(options: OverlayOptions): Overlay {
 
     async unwire(address) {
       if ((await linkNames()).includes(linkName(address))) await deleteLink(linkName(address));
-      await rm(join(runDir, `link-${linkName(address)}.sh`), { force: true });
       await this.open(address);
     },
 

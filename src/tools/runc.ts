@@ -35,8 +35,8 @@ export type Runc = ReturnType<typeof createRunc>;
 const RESTORE_TIMEOUT_MS = 120_000;
 const CREATE_TIMEOUT_MS = 60_000;
 
-/** Same at both ends: the cgroup is runc's to make, and connections and file locks go along. */
-const CRIU_FLAGS = ['--tcp-established', '--file-locks', '--manage-cgroups-mode', 'ignore'];
+/** Same at both ends: connections and file locks go along. */
+const CRIU_FLAGS = ['--tcp-established', '--file-locks'];
 
 /** @param root runc's own state directory, on a tmpfs. */
 export function createRunc(root: string) {
