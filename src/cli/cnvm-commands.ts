@@ -141,7 +141,9 @@ interface ExecOptions {
   env: string[];
 }
 
-async function exec(name: string, argv: string[], options: Option<ExecOptions>): Promise<void> {
+async function exec(name: string, words: string[], options: Option<ExecOptions>): Promise<void> {
+  // The "--" that people put before the command is passed through like everything after the name.
+  const argv = words[0] === '--' ? words.slice(1) : words;
   const { rows = 24, columns = 80 } = process.stdout;
   const { tty = false, user = '', cwd = '', env = [] } = options;
   process.exitCode = await connected(options, (connection) =>

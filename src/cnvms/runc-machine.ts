@@ -166,8 +166,9 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
     logs: (record, tailLines, follow, signal) => readLogs(pathsOf(record).upper, tailLines, follow, signal),
 
     async freeze(record) {
-      await network.close(record.address);
+      // In this order: what a process sends must not be lost to the filter, or its peer waits for it to be sent again.
       await runc.pause(record.name);
+      await network.close(record.address);
     },
 
     async thaw(record) {

@@ -1,0 +1,154 @@
+/** The demo: a cnvm teleports round three nodes while an ssh session and a TCP stream in it live on. */
+import { parseArgs } from 'node:util';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Lab, openLab } from './lab.js';
+import { openNumberStream, startStreamServer } from './number-stream.js';
+import { openShell } from './shell-session.js';
+
+const NAME = 'sneaker01.gonkulator.io';
+const ADDRESS = '10.100.101.111';
+const ROUTE = ['node1', 'node2', 'node3', 'node1'] as const;
+const NODES = 3;
+/** So that the stream's silence is measured to its end. */
+const SETTLE_MS = 500;
+
+const HELP = `Usage: scripts/demo [--json] [--keep] [--lab NAME]
+
+Brings up a lab of three nodes, creates ${NAME} at ${ADDRESS}, opens an ssh session and a
+numbered TCP stream in it, teleports it ${ROUTE.join(' -> ')}, and checks that nothing was lost.
+
+  --json   the last line on standard output is one JSON object with the figures
+  --keep   leaves the lab up and says what to type next
+
+Exit codes: 0 all is well, 1 something broke, 2 wrong usage.
+`;
+
+interface Hop {
+  readonly from: string;
+  readonly to: string;
+  readonly freezeMs: number;
+  readonly clientGapMs: number;
+  readonly memoryBytes: number;
+  readonly diskBytes: number;
+  readonly totalMs: number;
+}
+
+interface Result {
+  readonly ok: boolean;
+  readonly hops: readonly Hop[];
+  readonly sessionSurvived: boolean;
+  readonly streamIntact: boolean;
+}
+
+function say(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
+
+interface Ended {
+  readonly ended?: { freezeMs: number; memoryBytes: number; diskBytes: number; totalMs: number };
+}
+
+async function teleport(lab: Lab, from: string, to: string): Promise<NonNullable<Ended['ended']>> {
+  const destination = `cnvm@${to}:/home/cnvm/sneakers`;
+  say(`\n${from}# teleport ${NAME} ${destination}`);
+  const lines = (await lab.must(from, ['teleport', '--json', NAME, destination])).trim().split('\n');
+  const { ended } = JSON.parse(lines.at(-1) ?? '{}') as Ended;
+  if (ended === undefined) throw new Error(`the teleport ended without a word: ${lines.at(-1)}`);
+  return ended;
+}
+
+async function tour(lab: Lab): Promise<Result> {
+  say(`\nnode1# cnvm create ${NAME} --address ${ADDRESS}`);
+  say(await lab.must('node1', ['cnvm', 'create', NAME, '--address', ADDRESS]));
+  await waitForSsh(lab);
+  await startStreamServer(lab, 'node1', ADDRESS);
+  say(`node1# ssh user@${ADDRESS}      (password: password)`);
+  const shell = await openShell(lab, 'node1', ADDRESS);
+  const stream = await openNumberStream(lab, 'node1', ADDRESS);
+  await shell.type('mkdir -p /tmp/here && cd /tmp/here && treasure=gold-$$ && echo written-on-node1 > file');
+  const before = await shell.type('echo $treasure $$ $PWD');
+  say(`in the session: shell variable, pid and directory are: ${before}`);
+  const hops: Hop[] = [];
+  let sessionSurvived = true;
+  for (const [index, to] of ROUTE.slice(1).entries()) {
+    const from = ROUTE[index] ?? '';
+    stream.reset();
+    const { freezeMs, memoryBytes, diskBytes, totalMs } = await teleport(lab, from, to);
+    await sleep(SETTLE_MS);
+    const clientGapMs = stream.gapMs();
+    const after = await shell.type('echo $treasure $$ $PWD');
+    const file = await shell.type('cat file');
+    await shell.type(`echo written-on-${to} > file`);
+    const same = after === before && file === `written-on-${from}`;
+    sessionSurvived &&= same;
+    say(`in the session: ${after}; the file says: ${file}${same ? '' : '   <-- WRONG'}`);
+    say(`the stream is at ${stream.state.last}, its longest silence was ${clientGapMs.toFixed(0)} ms`);
+    hops.push({ from, to, freezeMs, clientGapMs, memoryBytes, diskBytes, totalMs });
+  }
+  sessionSurvived &&= shell.alive;
+  const { faults } = stream.state;
+  for (const fault of faults) say(`the stream broke: ${fault}`);
+  await stream.close();
+  await shell.close();
+  const streamIntact = faults.length === 0;
+  return { ok: sessionSurvived && streamIntact, hops, sessionSurvived, streamIntact };
+}
+
+async function waitForSsh(lab: Lab): Promise<void> {
+  for (let tries = 0; tries < 100; tries += 1) {
+    if ((await lab.run('node1', ['nc', '-z', '-w', '1', ADDRESS, '22'])).code === 0) return;
+    await sleep(100);
+  }
+  throw new Error(`nothing answers at ${ADDRESS}:22`);
+}
+
+function table(hops: readonly Hop[]): string {
+  const row = (cells: readonly string[]) => cells.map((cell, column) => (column === 0 ? cell.padEnd(16) : cell.padStart(13))).join('');
+  const mib = (bytes: number) => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+  const lines = hops.map(({ from, to, freezeMs, clientGapMs, memoryBytes, diskBytes, totalMs }) =>
+    row([`${from} -> ${to}`, freezeMs.toFixed(0), clientGapMs.toFixed(0), mib(memoryBytes + diskBytes), (totalMs / 1000).toFixed(2)]),
+  );
+  return [row(['hop', 'frozen ms', 'client gap ms', 'moved', 'total s']), ...lines].join('\n');
+}
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({
+    options: {
+      json: { type: 'boolean', default: false },
+      keep: { type: 'boolean', default: false },
+      lab: { type: 'string', default: 'demo' },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  });
+  if (values.help) {
+    process.stdout.write(HELP);
+    return 0;
+  }
+  const lab = openLab(values.lab, true);
+  let result: Result = { ok: false, hops: [], sessionSurvived: false, streamIntact: false };
+  await lab.down();
+  try {
+    await lab.up(NODES);
+    result = await tour(lab);
+    say(`\n${table(result.hops)}`);
+    say(result.ok ? '\nThe session and the stream survived every hop.' : '\nSomething broke; see above.');
+  } catch (error) {
+    say(`\nThe demo broke: ${error instanceof Error ? error.message : String(error)}`);
+  } finally {
+    if (values.keep) sayNext(values.lab);
+    else await lab.down();
+  }
+  if (values.json) process.stdout.write(`${JSON.stringify(result)}\n`);
+  return result.ok ? 0 : 1;
+}
+
+function sayNext(lab: string): void {
+  say(`
+The lab is up. Next, for example:
+  scripts/lab --name ${lab} exec node1 -- cnvm ls --all
+  scripts/lab --name ${lab} exec node1 -- ssh user@${ADDRESS}
+  scripts/lab --name ${lab} exec node1 -- teleport ${NAME} cnvm@node2:/home/cnvm/sneakers
+  scripts/lab --name ${lab} down`);
+}
+
+process.exitCode = await main();

@@ -1,0 +1,56 @@
+/** The lab, for programs: brings nodes up and down, and runs commands in them. */
+import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { execa } from 'execa';
+
+const LAB = fileURLToPath(new URL('../lab', import.meta.url));
+/** The first time, two roots are built. */
+const UP_TIMEOUT_MS = 15 * 60_000;
+const COMMAND_TIMEOUT_MS = 120_000;
+
+export interface Output {
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly code: number;
+}
+
+export type Lab = ReturnType<typeof openLab>;
+
+/** @param show whether what the lab says of its progress goes to our standard error. */
+export function openLab(name: string, show: boolean) {
+  const lab = async (...args: string[]): Promise<void> => {
+    const stderr = show ? 'inherit' : 'pipe';
+    await execa(LAB, ['--name', name, ...args], { stdin: 'ignore', stdout: 'ignore', stderr, timeout: UP_TIMEOUT_MS });
+  };
+  const argv = (node: string, command: readonly string[]) => ['--name', name, 'exec', node, '--', ...command];
+
+  return {
+    name,
+    up: (nodes: number, ...more: string[]) => lab('up', '--nodes', String(nodes), ...more),
+    down: () => lab('down'),
+
+    /** Runs a command in a node, whatever its exit code. */
+    async run(node: string, command: readonly string[], input = ''): Promise<Output> {
+      const result = await execa(LAB, argv(node, command), { reject: false, input, timeout: COMMAND_TIMEOUT_MS });
+      return { stdout: result.stdout, stderr: result.stderr, code: result.exitCode ?? -1 };
+    },
+
+    /** Its standard output. @throws with everything it said when it fails. */
+    async must(node: string, command: readonly string[], input = ''): Promise<string> {
+      const { stdout, stderr, code } = await this.run(node, command, input);
+      if (code === 0) return stdout;
+      throw new Error(`${node}: ${command.join(' ')}: exit code ${code}\n${stdout}\n${stderr}`);
+    },
+
+    /** The JSON that a command of ours prints. */
+    async json<T>(node: string, ...command: string[]): Promise<T> {
+      return JSON.parse(await this.must(node, [...command, '--json'])) as T;
+    },
+
+    /** A command that goes on; its input and output are pipes. */
+    start(node: string, command: readonly string[]) {
+      return spawn(LAB, argv(node, command), { stdio: ['pipe', 'pipe', 'pipe'] });
+    },
+  };
+}
+
