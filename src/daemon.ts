@@ -43,43 +43,13 @@ export interface Daemon {
 /** After the migrations have ended only short calls are left. */
 const STOP_GRACE_MS = 2_000;
 
+/** Afterwards it serves, and what an earlier daemon left has been settled or is being asked about. */
 export async function startDaemon(config: Config, host: Host, log: Logger): Promise<Daemon> {
-  for (const directory of [config.stateDir, config.runDir]) mkdirSync(directory, { recursive: true, mode: 0o755 });
-  const store = openStore(join(config.stateDir, 'cnvms'));
-  const journal = openJournal(join(config.stateDir, 'migrations'));
-  const locks = createLocks();
-  const history = createHistory(journal);
-  const facts = host.facts(() => store.all().length);
-  const mesh = makeMesh(config, host, store, facts, log);
-  const { directory } = mesh;
-  const { node, imagesDir, landingZones } = config;
-  const { machine, bulk } = host;
-  const overlayNetwork = config.overlay.network;
-  const cnvms = createCnvms({ node, overlayNetwork, landingZones, imagesDir, store, locks, machine, directory, log });
-  const own = ownership(store, host, mesh);
-  const common = { node, machine, bulk, journal, log, ...own };
-  const departures = createDepartures({
-    ports: { ...common, facts },
-    bulk,
-    cnvms,
-    locks,
-    history,
-    findPeer: (target) => linkOf(mesh.find(target)),
-  });
-  const arrivals = createArrivals({
-    ports: { ...common, announce: directory.changed },
-    cnvms,
-    locks,
-    directory,
-    history,
-    overlayNetwork,
-    facts,
-    bulkOf: (peer) => mesh.peer(peer)?.link.bulk,
-  });
-
+  const parts = build(config, host, log);
+  const { facts, mesh, cnvms, departures, arrivals, history } = parts;
   await host.overlay.start();
   await recover({
-    ...common,
+    ...parts.common,
     askTarget: ({ record, migration, peer }) => {
       const target = mesh.peer(peer);
       if (target === undefined) throw refused('not-found', `${peer} is no peer any more`);
@@ -89,7 +59,7 @@ export async function startDaemon(config: Config, host: Host, log: Logger): Prom
   await cnvms.startWanted();
   logFindings(await host.check(await facts()), log);
   const server = await startRpc({
-    node,
+    node: config.node,
     listen: config.listen,
     socket: config.socket,
     socketGroup: config.socketGroup,
@@ -105,6 +75,29 @@ export async function startDaemon(config: Config, host: Host, log: Logger): Prom
   await mesh.start();
   log.info({ port: server.port, socket: config.socket }, 'serving');
   return { port: server.port, stop: () => stop(departures, arrivals, server, mesh, log) };
+}
+
+/** Every part, joined to the others; nothing is started, and what is on disk has been read. */
+function build(config: Config, host: Host, log: Logger) {
+  for (const directory of [config.stateDir, config.runDir]) mkdirSync(directory, { recursive: true, mode: 0o755 });
+  const store = openStore(join(config.stateDir, 'cnvms'));
+  const journal = openJournal(join(config.stateDir, 'migrations'));
+  const locks = createLocks();
+  const history = createHistory(journal);
+  const facts = host.facts(() => store.all().length);
+  const mesh = makeMesh(config, host, store, facts, log);
+  const { directory } = mesh;
+  const { node, imagesDir, landingZones } = config;
+  const { machine, bulk } = host;
+  const overlayNetwork = config.overlay.network;
+  const cnvms = createCnvms({ node, overlayNetwork, landingZones, imagesDir, store, locks, machine, directory, log });
+  const common = { node, machine, bulk, journal, log, ...ownership(store, host, mesh) };
+  const findPeer = (target: string) => linkOf(mesh.find(target));
+  const departures = createDepartures({ ports: { ...common, facts }, bulk, cnvms, locks, history, findPeer });
+  const bulkOf = (peer: string) => mesh.peer(peer)?.link.bulk;
+  const ports = { ...common, announce: directory.changed };
+  const arrivals = createArrivals({ ports, cnvms, locks, directory, history, overlayNetwork, facts, bulkOf });
+  return { common, facts, mesh, cnvms, departures, arrivals, history };
 }
 
 async function stop(

@@ -1,6 +1,7 @@
 /** The demo: a cnvm teleports round three nodes while an ssh session and a TCP stream in it live on. */
-import { parseArgs } from 'node:util';
+
 import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
 import { type Lab, openLab } from './lab.js';
 import { openNumberStream, startStreamServer } from './number-stream.js';
 import { openShell } from './shell-session.js';
@@ -103,10 +104,17 @@ async function waitForSsh(lab: Lab): Promise<void> {
 }
 
 function table(hops: readonly Hop[]): string {
-  const row = (cells: readonly string[]) => cells.map((cell, column) => (column === 0 ? cell.padEnd(16) : cell.padStart(13))).join('');
+  const row = (cells: readonly string[]) =>
+    cells.map((cell, column) => (column === 0 ? cell.padEnd(16) : cell.padStart(13))).join('');
   const mib = (bytes: number) => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
   const lines = hops.map(({ from, to, freezeMs, clientGapMs, memoryBytes, diskBytes, totalMs }) =>
-    row([`${from} -> ${to}`, freezeMs.toFixed(0), clientGapMs.toFixed(0), mib(memoryBytes + diskBytes), (totalMs / 1000).toFixed(2)]),
+    row([
+      `${from} -> ${to}`,
+      freezeMs.toFixed(0),
+      clientGapMs.toFixed(0),
+      mib(memoryBytes + diskBytes),
+      (totalMs / 1000).toFixed(2),
+    ]),
   );
   return [row(['hop', 'frozen ms', 'client gap ms', 'moved', 'total s']), ...lines].join('\n');
 }

@@ -53,4 +53,3 @@ export function openLab(name: string, show: boolean) {
     },
   };
 }
-

@@ -37,8 +37,6 @@ export async function startStreamServer(lab: Lab, node: string, address: string)
   await lab.must(node, ['sshpass', '-p', 'password', 'ssh', ...options, `user@${address}`, command]);
 }
 
-export type NumberStream = Awaited<ReturnType<typeof openNumberStream>>;
-
 /** Connects from `node`. @throws when no number comes. */
 export async function openNumberStream(lab: Lab, node: string, address: string) {
   const child = lab.start(node, ['nc', address, String(STREAM_PORT)]);
@@ -63,7 +61,8 @@ export async function openNumberStream(lab: Lab, node: string, address: string) 
     if (!closing) faults.push(`the connection ended (${code ?? signal})`);
   });
   const deadline = Date.now() + 10_000;
-  while (last === 0 && faults.length === 0 && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 20));
+  while (last === 0 && faults.length === 0 && Date.now() < deadline)
+    await new Promise((resolve) => setTimeout(resolve, 20));
   if (last === 0) throw new Error(`no numbers come from ${address}: ${faults.join('; ')}`);
   return {
     get state(): StreamState {

@@ -5,8 +5,6 @@ import type { Lab } from './lab.js';
 /** No command of ours takes long; a frozen machine answers when it runs again. */
 const ANSWER_MS = 20_000;
 
-export type ShellSession = Awaited<ReturnType<typeof openShell>>;
-
 /** Logs in as user/password. @throws when that does not work. */
 export async function openShell(lab: Lab, node: string, address: string) {
   const options = ['StrictHostKeyChecking=no', 'UserKnownHostsFile=/dev/null', 'LogLevel=ERROR', 'ConnectTimeout=10'];
@@ -53,8 +51,12 @@ export async function openShell(lab: Lab, node: string, address: string) {
       child.stdin.write(`${line}; echo "${mark.slice(0, 5)}""${mark.slice(5)}"\n`);
       await until(new RegExp(`^${mark}\\r?$`, 'm'));
       const lines = text.split(/\r?\n/);
-      const end = lines.findIndex((candidate) => candidate === mark);
-      return lines.slice(0, end).filter((candidate) => !candidate.includes('echo "done-')).join('\n').trim();
+      const end = lines.indexOf(mark);
+      return lines
+        .slice(0, end)
+        .filter((candidate) => !candidate.includes('echo "done-'))
+        .join('\n')
+        .trim();
     },
     get alive(): boolean {
       return !ended;

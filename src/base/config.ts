@@ -62,7 +62,6 @@ const schema = z.strictObject({
 
 /** A valid config; see the schema for each field. */
 export type Config = z.infer<typeof schema>;
-export type PeerConfig = z.infer<typeof peer>;
 
 /** @throws `refused` with one reason for each wrong key, the file's name in front. */
 export function parseConfig(text: string, file: string): Config {

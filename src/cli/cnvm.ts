@@ -1,7 +1,7 @@
 #!/usr/bin/env node
+/** `cnvm`: everything that is not a teleport. Parses, calls the daemon, prints what it says. */
 import { Command } from 'commander';
 import type { ListCnvmsResponse } from '../gen/cnvm/v1/cnvm.js';
-/** `cnvm`: everything that is not a teleport. Parses, calls the daemon, prints what it says. */
 import type { ListNodesResponse } from '../gen/cnvm/v1/node.js';
 import { addCnvmCommands } from './cnvm-commands.js';
 import { type CommonOptions, connected, runProgram, withCommonOptions } from './common-options.js';

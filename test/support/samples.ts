@@ -1,0 +1,60 @@
+/** Values that many tests start from. */
+import type { CnvmRecord } from '../../src/cnvms/cnvm.js';
+import type { NodeFacts } from '../../src/mesh/node-facts.js';
+import type { Migration } from '../../src/migration/migration.js';
+
+export const record: CnvmRecord = {
+  name: 'sneaker01.gonkulator.io',
+  address: '10.100.101.111',
+  image: { name: 'base', digest: 'sha256:aa' },
+  limits: { memoryBytes: 0, cpuMillis: 0, pids: 0 },
+  createTime: '2026-01-01T00:00:00.000Z',
+  epoch: 3,
+  owner: 'node1',
+  landing: '/home/cnvm/sneakers',
+  wanted: 'running',
+};
+
+export function facts(name: string, change: Partial<NodeFacts> = {}): NodeFacts {
+  return {
+    name,
+    version: '0.1.0',
+    protocolVersion: 1,
+    criuVersion: '4.2.1',
+    runcVersion: '1.1.15',
+    kernelRelease: '6.12.0',
+    architecture: 'x64',
+    cpuFlags: ['avx2', 'sse'],
+    memoryTotalBytes: 2 ** 33,
+    memoryAvailableBytes: 2 ** 32,
+    landingZones: [{ path: '/home/cnvm/sneakers', availableBytes: 2 ** 33 }],
+    softDirty: true,
+    images: [{ name: 'base', digest: 'sha256:aa' }],
+    overlayAddress: '10.100.0.1',
+    cnvmCount: 0,
+    ...change,
+  };
+}
+
+export const migration: Migration = {
+  id: 'm1',
+  name: record.name,
+  source: 'node1',
+  target: 'node2',
+  landing: record.landing,
+  mode: 'hot',
+  outcome: 'running',
+  phase: 'negotiate',
+  startTime: '2026-01-01T00:00:00.000Z',
+  endTime: undefined,
+  phases: [],
+  freezeMs: 0,
+  freezeParts: [],
+  totalMs: 0,
+  memoryBytes: 1,
+  diskBytes: 2,
+  error: '',
+  role: 'source',
+  location: 'node1',
+  epoch: 3,
+};

@@ -1,0 +1,19 @@
+import assert from 'node:assert/strict';
+import { afterQuery } from '../../../src/migration/after-query.js';
+import type { Standing } from '../../../src/migration/peer-port.js';
+
+const ask = (standing: Standing) => afterQuery({ standing, reason: 'why', epoch: 9 }, 4);
+
+describe('what the target says of a hand-over', () => {
+  it('running is running', () => assert.deepEqual(ask('running'), { kind: 'running', parts: [] }));
+  it('returned comes back at the epoch it says', () =>
+    assert.deepEqual(ask('returned'), { kind: 'returned', reason: 'why', epoch: 9 }));
+  it('one that never took it never will', () => {
+    for (const standing of ['cancelled', 'unknown'] as const) {
+      assert.deepEqual(ask(standing), { kind: 'returned', reason: 'why', epoch: 5 });
+    }
+  });
+  it('one that is at it is asked again', () => {
+    for (const standing of ['receiving', 'activating'] as const) assert.equal(ask(standing), undefined);
+  });
+});

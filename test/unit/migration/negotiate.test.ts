@@ -1,0 +1,96 @@
+import assert from 'node:assert/strict';
+import { type Question, refusals, warnings } from '../../../src/migration/negotiate.js';
+import { facts, record } from '../../support/samples.js';
+
+const question: Question = {
+  record,
+  mode: 'hot',
+  landing: '/home/cnvm/sneakers',
+  memoryBytes: 2 ** 26,
+  diskBytes: 2 ** 26,
+  source: facts('node1'),
+  target: facts('node2'),
+  overlayNetwork: '10.100.0.0/16',
+  taken: {
+    names: new Map([[record.name, 'node1']]),
+    addresses: new Map([[record.address, `${record.name} on node1`]]),
+  },
+  busy: undefined,
+};
+
+const CASES: [string, Partial<Question>, RegExp][] = [
+  ['another protocol', { target: facts('node2', { protocolVersion: 2 }) }, /speaks protocol 1, node2 2/],
+  ['another criu', { target: facts('node2', { criuVersion: '4.1.1' }) }, /criu differs: node1 has 4.2.1, node2 4.1.1/],
+  ['no runc', { target: facts('node2', { runcVersion: '' }) }, /runc differs: node1 has 1.1.15, node2 none/],
+  ['another architecture', { target: facts('node2', { architecture: 'arm64' }) }, /architecture differs/],
+  ['an older kernel', { target: facts('node2', { kernelRelease: '6.1.9' }) }, /6.1.9, is older than/],
+  ['a CPU that lacks something', { target: facts('node2', { cpuFlags: ['sse'] }) }, /CPU of node2 lacks avx2/],
+  [
+    'too little memory',
+    { target: facts('node2', { memoryAvailableBytes: 2 ** 26 }) },
+    /not enough memory on node2: 192 MiB needed, 64 MiB free/,
+  ],
+  ['too little disk', { diskBytes: 2 ** 34 }, /not enough disk/],
+  [
+    'a landing that is not allowed',
+    { landing: '/etc' },
+    /\/etc is not in a landing zone of node2: \/home\/cnvm\/sneakers/,
+  ],
+  ['no image', { target: facts('node2', { images: [] }) }, /lacks the image base/],
+  [
+    'another image of the name',
+    { target: facts('node2', { images: [{ name: 'base', digest: 'sha256:bb' }] }) },
+    /another image base/,
+  ],
+  [
+    'a name that is taken',
+    { taken: { names: new Map([[record.name, 'node3']]), addresses: new Map() } },
+    /is taken on node3/,
+  ],
+  [
+    'an address that is taken',
+    { taken: { names: new Map(), addresses: new Map([[record.address, 'other on node3']]) } },
+    /taken by other on node3/,
+  ],
+  ['one that is busy there', { busy: 'on its way here from node3' }, /on its way here from node3 at node2/],
+  [
+    'a name that is a path',
+    { record: { ...record, name: '../x' }, taken: { names: new Map(), addresses: new Map() } },
+    /is not a name/,
+  ],
+];
+
+describe('negotiation', () => {
+  it('says yes', () => assert.deepEqual(refusals(question), []));
+
+  for (const [what, change, expected] of CASES) {
+    it(`refuses ${what}`, () => {
+      const found = refusals({ ...question, ...change });
+      assert.equal(found.length, 1, found.join('; '));
+      assert.match(found[0] ?? '', expected);
+    });
+  }
+
+  it('gives every reason at once', () => {
+    const target = facts('node2', {
+      criuVersion: '1',
+      runcVersion: '1',
+      architecture: 'arm64',
+      images: [],
+      cpuFlags: [],
+    });
+    assert.equal(refusals({ ...question, target, landing: '/x' }).length, 6);
+  });
+
+  it('a cold one does not care for criu, memory or the CPU', () => {
+    const target = facts('node2', { criuVersion: '', cpuFlags: [], memoryAvailableBytes: 0, kernelRelease: '5.0' });
+    assert.deepEqual(refusals({ ...question, mode: 'cold', target }), []);
+  });
+
+  it('warns of a newer kernel', () => {
+    assert.match(
+      warnings({ ...question, target: facts('node2', { kernelRelease: '6.13.1' }) })[0] ?? '',
+      /kernels differ/,
+    );
+  });
+});

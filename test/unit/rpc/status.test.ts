@@ -1,0 +1,43 @@
+import assert from 'node:assert/strict';
+import { Metadata, status } from '@grpc/grpc-js';
+import { CnvmError, type ErrorCode, type RefusalKind, refused } from '../../../src/base/errors.js';
+import { fromServiceError, toServiceError } from '../../../src/rpc/status.js';
+
+const back = (error: CnvmError) => fromServiceError(toServiceError(error), 'node2');
+
+describe('errors over the wire', () => {
+  const kinds: RefusalKind[] = ['invalid', 'not-found', 'exists', 'state', 'forbidden', 'unavailable', 'cancelled'];
+  for (const kind of kinds) {
+    it(`a refusal (${kind}) comes out as it went in`, () => {
+      const found = back(refused(kind, 'no', { reasons: ['a', 'b'], location: 'node1', remedy: 'do c' }));
+      assert.deepEqual([found.code, found.kind, found.message, found.reasons], ['refused', kind, 'no', ['a', 'b']]);
+      assert.deepEqual([found.location, found.remedy], ['node1', 'do c']);
+    });
+  }
+  for (const code of ['aborted', 'stranded', 'in-doubt', 'tool'] as ErrorCode[]) {
+    it(`so does one that is ${code}`, () => assert.equal(back(new CnvmError(code, 'x')).code, code));
+  }
+
+  it('criu speaks for itself', () => {
+    const tool = { argv: ['criu', 'dump'], exitCode: 1, lastLines: 'l', criuError: 'Error (x.c:1): no' };
+    assert.deepEqual(back(new CnvmError('tool', 'criu failed', { tool })).tool, tool);
+  });
+
+  it('a stack or a secret of ours never leaves the node', () => {
+    const sent = toServiceError(new TypeError('secret is 42'));
+    assert.equal(sent.code, status.INTERNAL);
+    assert.doesNotMatch(JSON.stringify([sent.details, sent.metadata.toJSON()]), /secret/);
+  });
+
+  it('a node that cannot be reached is said to be', () => {
+    const error = Object.assign(new Error(), {
+      code: status.UNAVAILABLE,
+      details: 'ECONNREFUSED',
+      metadata: new Metadata(),
+    });
+    assert.match(
+      fromServiceError(error, 'node2 (10.0.0.2:7443)').message,
+      /cannot reach node2 \(10.0.0.2:7443\): ECONNREFUSED/,
+    );
+  });
+});
