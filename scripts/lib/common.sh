@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # Shared by the scripts: words for people, locks, and processes that are told apart from others of the same number.
 # Sourced; sets nothing but functions and these two.
+# shellcheck disable=SC2034 # for those who source this
 PROJECT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 CACHE=${CNVM_CACHE:-/var/cache/cnvm-lab}
 
@@ -58,4 +59,13 @@ install_packages() {
 apt_install() {
   apt-get update -q
   DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"
+}
+
+# The Debian mirror that this machine itself uses.
+debian_mirror() {
+  local mirror=${CNVM_DEBIAN_MIRROR:-}
+  # shellcheck disable=SC2016 # apt-get's own placeholder
+  [ -n "$mirror" ] || mirror=$(apt-get indextargets --format '$(REPO_URI)' | grep -m 1 '/debian/*$') ||
+    die "apt knows no Debian mirror; set CNVM_DEBIAN_MIRROR to one"
+  printf '%s\n' "$mirror"
 }

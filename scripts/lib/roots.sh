@@ -4,7 +4,6 @@
 # shellcheck source=scripts/lib/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-MIRROR=${CNVM_DEBIAN_MIRROR:-$(apt-get indextargets --format "$(REPO_URI)" | grep -m 1 "/debian/$")}
 NODE_PACKAGES=ca-certificates,runc,rsync,socat,iproute2,nftables,iptables,wireguard-tools,wireguard-go,openssh-client,sshpass,nodejs,procps,util-linux,mount,iputils-ping,netcat-openbsd,tini,runit
 # What the benchmark compares with; no part of a node.
 PODMAN_PACKAGES=podman,conmon,netavark
@@ -16,7 +15,7 @@ kernel_needs_new_criu() {
   [ "$major" -gt 6 ] || { [ "$major" = 6 ] && [ "$minor" -ge 16 ]; }
 }
 
-recipe_hash() { cat "${BASH_SOURCE[0]}" "$@" 2>/dev/null | { cat; printf '%s' "$MIRROR"; kernel_needs_new_criu && printf new; } | sha256sum | cut -c1-12; }
+recipe_hash() { cat "${BASH_SOURCE[0]}" "$@" 2>/dev/null | { cat; debian_mirror; kernel_needs_new_criu && printf new; } | sha256sum | cut -c1-12; }
 
 # build_once TARGET WORDS FUNCTION: TARGET exists afterwards, whole. FUNCTION gets the path to build in.
 build_once() {
@@ -34,16 +33,17 @@ build_once() {
 }
 
 make_node_root() {
-  local packages=$NODE_PACKAGES
+  local packages=$NODE_PACKAGES mirror
+  mirror=$(debian_mirror)
   [ -n "${WITH_PODMAN:-}" ] && packages=$packages,$PODMAN_PACKAGES
   if kernel_needs_new_criu; then
     # shellcheck disable=SC2016 # mmdebstrap's hooks expand $1 themselves
     mmdebstrap --mode=root --variant=apt --include="$packages" \
       --setup-hook='mkdir -p "$1/etc/apt/preferences.d"; printf "Package: *\nPin: release n=forky\nPin-Priority: 100\n" >"$1/etc/apt/preferences.d/forky"' \
       --customize-hook='chroot "$1" apt-get install -y --no-install-recommends -t forky criu' \
-      trixie "$1" "deb $MIRROR trixie main" "deb [check-valid-until=no] $MIRROR forky main"
+      trixie "$1" "deb $mirror trixie main" "deb [check-valid-until=no] $mirror forky main"
   else
-    mmdebstrap --mode=root --variant=apt --include="$packages,criu" trixie "$1" "deb $MIRROR trixie main"
+    mmdebstrap --mode=root --variant=apt --include="$packages,criu" trixie "$1" "deb $mirror trixie main"
   fi
   chroot "$1" groupadd --system cnvm
   rm -rf "$1/var/cache/apt/archives" "$1/var/lib/apt/lists"

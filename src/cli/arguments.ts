@@ -59,3 +59,8 @@ export function parseCount(text: string): number {
   if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
   throw refused('invalid', `"${text}" is no whole number above 0`);
 }
+
+/** For an option that may be given more than once. (One that takes several values would eat what follows it.) */
+export function collect(value: string, before: readonly string[]): string[] {
+  return [...before, value];
+}

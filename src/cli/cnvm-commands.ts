@@ -14,7 +14,7 @@ import type {
   StartCnvmResponse,
   StopCnvmResponse,
 } from '../gen/cnvm/v1/cnvm.js';
-import { parseCount, parseCpus, parseDuration, parseSize } from './arguments.js';
+import { collect, parseCount, parseCpus, parseDuration, parseSize } from './arguments.js';
 import { type CommonOptions, connected, withCommonOptions } from './common-options.js';
 import { type Connection, call, messages } from './connect.js';
 import { execCommand } from './exec-command.js';
@@ -49,7 +49,7 @@ export function addCnvmCommands(program: Command): void {
     .option('-t, --tty', 'on a terminal')
     .option('-u, --user <user>', 'as this user, or uid[:gid]', '')
     .option('-w, --cwd <dir>', 'in this directory', '')
-    .option('-e, --env <key=value...>', 'with this in the environment')
+    .option('-e, --env <key=value>', 'with this in the environment; may be given more than once', collect, [])
     .action(exec);
   add('ssh <name> [command...]', 'open an ssh session in a cnvm')
     .passThroughOptions()

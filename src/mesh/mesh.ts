@@ -57,7 +57,12 @@ export function createMesh<L extends MeshLink>(options: MeshOptions<L>) {
     const cnvms = all()
       .filter((owned) => owned.node !== node)
       .map((owned) => ({ address: owned.address, host: endpoints.get(owned.node) ?? '' }));
-    await options.setBehind([...nodes, ...cnvms]);
+    try {
+      await options.setBehind([...nodes, ...cnvms]);
+    } catch (error) {
+      // What a node cannot reach is no reason to serve nothing; the next round tries again.
+      log.error({ error: messageOf(error) }, 'routes not set');
+    }
   }
 
   async function hear(from: string, holdings: readonly Holding[]): Promise<void> {

@@ -22,6 +22,7 @@ const GATEWAY_HARDWARE = '02:c7:00:00:00:01';
 /**
  * A script for sh: it reads the process's state from its input and runs `ip` twice, once at either end.
  * Neighbours are fixed on both sides, so the first packet after a move waits for no ARP.
+ * Everybody inside may ping, as on a Debian machine.
  */
 export function hookScript(facts: LinkFacts): string {
   const { address, gatewaySource, link, hardware } = facts;
@@ -36,7 +37,7 @@ link set ${link} up
 neighbour replace ${address} lladdr ${hardware} dev ${link} nud permanent
 route replace ${address}/32 dev ${link} src ${gatewaySource}
 EOF
-exec nsenter --net=/proc/$pid/ns/net ip -batch - <<EOF
+exec nsenter --net=/proc/$pid/ns/net sh -c 'echo 0 2147483647 > /proc/sys/net/ipv4/ping_group_range; exec ip -batch -' <<EOF
 link set lo up
 address add ${address}/32 dev eth0
 link set eth0 up

@@ -5,7 +5,7 @@ import { refused } from '../base/errors.js';
 import type { CnvmView, NewCnvm } from '../cnvms/cnvm.js';
 import type { ExecIo, ExecOrder, TerminalSize } from '../cnvms/exec-order.js';
 import type { CnvmServiceServer, ExecCnvmRequest, ExecCnvmResponse, ExecStart } from '../gen/cnvm/v1/cnvm.js';
-import { bidi, type CallContext, type Handling, type Send, serverStream, unary } from './handle.js';
+import { bidi, type CallContext, type Handling, received, type Send, serverStream, unary } from './handle.js';
 import { fromCreate, required, toCnvm } from './messages.js';
 
 export interface CnvmsPort {
@@ -48,8 +48,8 @@ async function exec(
   { signal }: CallContext,
 ): Promise<void> {
   const stdin = new PassThrough();
-  const requests: AsyncIterator<ExecCnvmRequest> = call[Symbol.asyncIterator]();
-  const first: IteratorResult<ExecCnvmRequest, undefined> = await requests.next();
+  const requests = received(call);
+  const first = await requests.next();
   if (first.done || first.value.input?.$case !== 'start') throw refused('invalid', 'the first message must be "start"');
   let resize: (size: TerminalSize) => void = () => undefined;
   const io: ExecIo = {
@@ -67,13 +67,13 @@ async function exec(
 }
 
 async function feed(
-  requests: AsyncIterator<ExecCnvmRequest>,
+  requests: AsyncIterator<ExecCnvmRequest, undefined>,
   stdin: PassThrough,
   resize: (size: TerminalSize) => void,
 ): Promise<void> {
   try {
     for (;;) {
-      const next: IteratorResult<ExecCnvmRequest, undefined> = await requests.next();
+      const next = await requests.next();
       if (next.done) break;
       const { input } = next.value;
       if (input?.$case === 'resize') resize(input.value);

@@ -14,7 +14,7 @@ export interface Descriptors {
   bySymbol(symbol: string): Uint8Array[] | undefined;
 }
 
-/** @param bytes a `FileDescriptorSet`, as `buf build` makes it. */
+/** @param bytes a `FileDescriptorSet` as `buf build` makes it, or several one after the other: that is one, too. */
 export function readDescriptors(bytes: Uint8Array): Descriptors {
   const { file } = fromBinary(FileDescriptorSetSchema, bytes);
   const files = new Map(file.map((one) => [one.name, one]));

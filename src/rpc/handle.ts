@@ -59,7 +59,7 @@ export function serverStream<Q, A>(
   return (call) => {
     void around(handling, call, (context) => act(call.request, sender(call, context.signal), context)).then(
       () => call.end(),
-      (error: unknown) => call.destroy(toServiceError(error)),
+      (error: unknown) => fail(call, error),
     );
   };
 }
@@ -72,9 +72,19 @@ export function bidi<Q, A>(
     call.on('error', () => undefined);
     void around(handling, call, (context) => act(call, sender(call, context.signal), context)).then(
       () => call.end(),
-      (error: unknown) => call.destroy(toServiceError(error)),
+      (error: unknown) => fail(call, error),
     );
   };
+}
+
+/** Ends a stream with a status. To destroy it would send none, and leave its caller waiting for ever. */
+export function fail(call: { emit(event: 'error', error: Error): unknown }, error: unknown): void {
+  call.emit('error', toServiceError(error));
+}
+
+/** What the caller sends, up to its end. A stream's own iterator would destroy it there, and the answer with it. */
+export function received<Q, A>(call: ServerDuplexStream<Q, A>): AsyncIterator<Q, undefined> & AsyncIterable<Q> {
+  return call.iterator({ destroyOnReturn: false });
 }
 
 async function around<A>(handling: Handling, call: AnyCall, act: (context: CallContext) => Promise<A>): Promise<A> {

@@ -48,7 +48,8 @@ const KEEPALIVE_WAIT_MS = 5_000;
 const BULK_WINDOW_BYTES = 8 * 1024 * 1024;
 const MESSAGE_BYTES_MAX = 8 * 1024 * 1024;
 /** A peer that is up again is to be found again soon. */
-const RECONNECT_MS_MAX = 2_000;
+const RECONNECT_MS_MIN = 200;
+const RECONNECT_MS_MAX = 1_000;
 
 export function createPeerClient(peer: PeerAddress, tls: TlsFiles): PeerClient {
   const who = `${peer.name} (${peer.endpoint})`;
@@ -60,6 +61,7 @@ export function createPeerClient(peer: PeerAddress, tls: TlsFiles): PeerClient {
     'grpc.keepalive_time_ms': KEEPALIVE_EVERY_MS,
     'grpc.keepalive_timeout_ms': KEEPALIVE_WAIT_MS,
     'grpc.max_receive_message_length': MESSAGE_BYTES_MAX,
+    'grpc.initial_reconnect_backoff_ms': RECONNECT_MS_MIN,
     'grpc.max_reconnect_backoff_ms': RECONNECT_MS_MAX,
     'grpc.enable_retries': 0,
   };

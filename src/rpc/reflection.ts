@@ -8,7 +8,7 @@ import {
   ServerReflectionService,
 } from '../gen/grpc/reflection/v1/reflection.js';
 import { type Descriptors, readDescriptors } from './descriptors.js';
-import { bidi, type Handling } from './handle.js';
+import { bidi, type Handling, received } from './handle.js';
 
 /** Made by `buf build` beside the generated code. */
 const DESCRIPTORS = new URL('../gen/descriptors.binpb', import.meta.url);
@@ -25,8 +25,8 @@ export const OLDER_REFLECTION: ServiceDefinition = {
 export function reflectionCalls(handling: Handling, services: readonly string[]): ServerReflectionServer {
   const descriptors = readDescriptors(readFileSync(DESCRIPTORS));
   return {
-    serverReflectionInfo: bidi(handling, async (call, send) => {
-      for await (const request of call) await send(answer(request as ServerReflectionRequest, descriptors, services));
+    serverReflectionInfo: bidi<ServerReflectionRequest, ServerReflectionResponse>(handling, async (call, send) => {
+      for await (const request of received(call)) await send(answer(request, descriptors, services));
     }),
   };
 }

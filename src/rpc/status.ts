@@ -55,7 +55,7 @@ export function fromServiceError(error: ServiceError, who: string): CnvmError {
   const [trailer] = error.metadata?.get(TRAILER) ?? [];
   const kind = kindOf(error.code);
   if (!(trailer instanceof Buffer)) {
-    const words = kind === 'unavailable' ? `cannot reach ${who}: ${error.details}` : `${who}: ${error.details}`;
+    const words = kind === 'unavailable' ? `cannot reach ${who}: ${plain(error.details)}` : `${who}: ${error.details}`;
     return refused(kind, words, { cause: error });
   }
   const detail = ErrorDetail.decode(trailer);
@@ -68,6 +68,11 @@ export function fromServiceError(error: ServiceError, who: string): CnvmError {
     ...toolOf(detail),
   };
   return new CnvmError(code, error.details, facts);
+}
+
+/** grpc-js wraps the reason: "No connection established. Last error: Error: connect ECONNREFUSED ... Resolution note: ". */
+function plain(details: string): string {
+  return details.replace(/^.*Last error: (?:Error: )?/, '').replace(/\.? *Resolution note: *$/, '');
 }
 
 function kindOf(code: status): RefusalKind {

@@ -1,7 +1,9 @@
 /** A byte stream in a bidirectional call, as a Node stream at both ends. Invariant: neither end holds more than its buffers. */
 import { Duplex } from 'node:stream';
 import type { ClientDuplexStream, ServerDuplexStream } from '@grpc/grpc-js';
+import { refused } from '../base/errors.js';
 import type { TunnelOpen, TunnelRequest, TunnelResponse } from '../gen/cnvm/peer/v1/peer.js';
+import { fail } from './handle.js';
 
 /** What the two kinds of call have in common. */
 interface ByteCall<Out> {
@@ -14,18 +16,18 @@ interface ByteCall<Out> {
   on(event: 'error', listener: (error: Error) => void): unknown;
 }
 
-/** The target's end: opens the call. @param fail what a broken call means to the caller. */
+/** The target's end: opens the call. @param explain what a broken call means to the caller. */
 export function clientTunnel(
   call: ClientDuplexStream<TunnelRequest, TunnelResponse>,
   open: TunnelOpen,
-  fail: (error: Error) => Error,
+  explain: (error: Error) => Error,
 ): Duplex {
   call.write({ message: { $case: 'open', value: open } });
   return byteStream<TunnelRequest>(
     call,
     (data) => ({ message: { $case: 'data', value: data } }),
     () => call.cancel(),
-    fail,
+    explain,
   );
 }
 
@@ -34,7 +36,7 @@ export function serverTunnel(call: ServerDuplexStream<TunnelRequest, TunnelRespo
   return byteStream<TunnelResponse>(
     call,
     (data) => ({ data }),
-    () => call.destroy(),
+    () => fail(call, refused('cancelled', 'the stream was cut')),
     (error) => error,
   );
 }
@@ -43,7 +45,7 @@ function byteStream<Out>(
   call: ByteCall<Out>,
   wrap: (data: Uint8Array) => Out,
   cancel: () => void,
-  fail: (error: Error) => Error,
+  explain: (error: Error) => Error,
 ): Duplex {
   let over = false;
   const stream = new Duplex({
@@ -70,7 +72,7 @@ function byteStream<Out>(
   });
   call.on('error', (error) => {
     over = true;
-    stream.destroy(fail(error));
+    stream.destroy(explain(error));
   });
   return stream;
 }

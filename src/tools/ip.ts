@@ -7,6 +7,8 @@ export interface Route {
   readonly via: string | undefined;
   readonly device: string | undefined;
   readonly source: string | undefined;
+  /** The least is taken; 0 where none was given. */
+  readonly metric: number;
 }
 
 /** Runs many commands in one process; stops at the first that fails. */
@@ -23,8 +25,15 @@ export async function routesOf(protocol: number): Promise<Route[]> {
     gateway?: string;
     dev?: string;
     prefsrc?: string;
+    metric?: number;
   }[];
-  return rows.map((row) => ({ destination: row.dst, via: row.gateway, device: row.dev, source: row.prefsrc }));
+  return rows.map(({ dst, gateway, dev, prefsrc, metric = 0 }) => ({
+    destination: dst,
+    via: gateway,
+    device: dev,
+    source: prefsrc,
+    metric,
+  }));
 }
 
 /** Removes a link; one that is not there is no failure. */

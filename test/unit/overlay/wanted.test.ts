@@ -15,13 +15,12 @@ const peers = fc.array(
 
 /** What `ip -batch` would make of the commands; complains like the kernel does. */
 function apply(routes: readonly Route[], commands: readonly string[]): Route[] {
-  const table = new Map(routes.map((route) => [route.destination, route]));
+  const table = new Map(routes.map((route) => [`${route.destination} metric ${route.metric}`, route]));
   for (const command of commands) {
-    const words = command.split(' ');
-    const destination = words[2] ?? '';
-    if (words[1] === 'replace')
-      table.set(destination, { destination, via: words[4], device: 'eth0', source: words[6] });
-    else assert.ok(table.delete(destination), `no such route: ${command}`);
+    const [, verb, destination = '', , metric = '', , via, , source] = command.split(' ');
+    const key = `${destination} metric ${metric}`;
+    if (verb === 'replace') table.set(key, { destination, via, device: 'eth0', source, metric: Number(metric) });
+    else assert.ok(table.delete(key), `no such route: ${command}`);
   }
   return [...table.values()];
 }
@@ -39,14 +38,29 @@ describe('the wanted network', () => {
     );
   });
 
-  it('a route that moves is replaced, never absent', () => {
-    const actual: Route[] = [{ destination: '10.100.1.1', via: '172.30.0.12', device: 'eth0', source: '10.100.0.1' }];
+  // A cnvm's own link brings a route of metric 0. A late word of where it was must not replace that one.
+  it('a route that moves is replaced, never absent, and never one of another metric', () => {
+    const actual: Route[] = [
+      { destination: '10.100.1.1', via: '172.30.0.12', device: 'eth0', source: '10.100.0.1', metric: 100 },
+    ];
     const changes = routeChanges(
       wantedRoutes([{ address: '10.100.1.1', via: '172.30.0.13' }], '10.100.0.1'),
       actual,
       199,
     );
-    assert.deepEqual(changes, ['route replace 10.100.1.1 via 172.30.0.13 src 10.100.0.1 proto 199']);
+    assert.deepEqual(changes, ['route replace 10.100.1.1 metric 100 via 172.30.0.13 src 10.100.0.1 proto 199']);
+  });
+
+  it('a route of an older daemon, of another metric, is taken away by its own name', () => {
+    const actual: Route[] = [
+      { destination: '10.100.1.1', via: '172.30.0.13', device: 'eth0', source: '10.100.0.1', metric: 0 },
+    ];
+    const changes = routeChanges(
+      wantedRoutes([{ address: '10.100.1.1', via: '172.30.0.13' }], '10.100.0.1'),
+      actual,
+      199,
+    );
+    assert.equal(changes.at(-1), 'route delete 10.100.1.1 metric 0 proto 199');
   });
 
   it('the hook and the rules name the addresses they are for', () => {

@@ -32,12 +32,12 @@ describe('errors over the wire', () => {
   it('a node that cannot be reached is said to be', () => {
     const error = Object.assign(new Error(), {
       code: status.UNAVAILABLE,
-      details: 'ECONNREFUSED',
+      details: 'No connection established. Last error: Error: connect ECONNREFUSED 10.0.0.2:7443. Resolution note: ',
       metadata: new Metadata(),
     });
     assert.match(
       fromServiceError(error, 'node2 (10.0.0.2:7443)').message,
-      /cannot reach node2 \(10.0.0.2:7443\): ECONNREFUSED/,
+      /^cannot reach node2 \(10.0.0.2:7443\): connect ECONNREFUSED 10.0.0.2:7443$/,
     );
   });
 });
