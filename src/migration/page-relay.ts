@@ -9,7 +9,7 @@ import { pipeline } from 'node:stream/promises';
 export interface PageRelay {
   /** HOST:PORT for criu. */
   readonly endpoint: string;
-  /** Gives it the target's stream; resolves when both directions have ended. */
+  /** Gives it the target's stream; resolves when every page has gone to it. */
   attach(stream: Duplex): Promise<void>;
   /** Breaks what is connected and listens no more. Harmless twice. */
   close(): void;
@@ -39,7 +39,9 @@ export async function openPageRelay(onBytes: (count: number) => void): Promise<P
       stream = theirs;
       const socket = await connection;
       socket.on('data', (chunk) => onBytes(chunk.length));
-      await Promise.all([pipeline(socket, theirs), pipeline(theirs, socket)]);
+      // criu hangs up when its last acknowledgement has come, and so breaks this way; how all went, the other way says.
+      pipeline(theirs, socket).catch(() => undefined);
+      await pipeline(socket, theirs);
     },
     close() {
       server.close();
