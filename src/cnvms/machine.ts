@@ -43,6 +43,11 @@ export interface Machine {
   usage(record: CnvmRecord): Promise<{ memoryBytes: number; diskBytes: number }>;
   /** The directory that holds all of its disk that is not its image's. */
   diskDirectory(record: CnvmRecord): string;
+  /**
+   * Writes out what is in memory of its files. A file whose time is before the one returned (ms of the epoch, this node's
+   * clock) has not been changed since, not even through mapped memory: the first such write after this shows in its time.
+   */
+  flushDisk(record: CnvmRecord): Promise<number>;
   /** What keeps it from being moved while it runs, each a sentence; empty when nothing does. */
   obstacles(record: CnvmRecord): Promise<string[]>;
   /** @returns the exit code. */

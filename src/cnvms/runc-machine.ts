@@ -2,12 +2,13 @@
  * The machine port on real programs: runc, criu, overlay mounts. Invariant: a cnvm's processes, mounts and link are
  * found by its name and address alone, so a daemon that starts anew finds what its predecessor left.
  */
-import { chownSync, existsSync, lchownSync, readdirSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, readdirSync } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { hasErrno, refused } from '../base/errors.js';
 import { createRunc } from '../tools/runc.js';
+import { syncFileSystem } from '../tools/sync.js';
 import { uidBase } from './address.js';
 import { bundleConfig } from './bundle.js';
 import type { CnvmRecord } from './cnvm.js';
@@ -156,6 +157,11 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
     },
 
     diskDirectory: (record) => pathsOf(record).upper,
+    async flushDisk(record) {
+      const before = Date.now();
+      await syncFileSystem(pathsOf(record).upper);
+      return before;
+    },
 
     async obstacles(record) {
       const { pid } = await look(record);
@@ -193,8 +199,7 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
     async restore(record, imagesDirOfDump) {
       try {
         await network.close(record.address);
-        // The tasks read their images as what they are: root inside, nobody outside.
-        giveTo(uidBase(record.address), imagesDirOfDump);
+        shareImages(imagesDirOfDump, uidBase(record.address));
         const order = { bundle: bundleOf(record), imagesDir: imagesDirOfDump, workDir: workOf(record) };
         await runc.restore(record.name, order);
         await network.open(record.address);
@@ -233,9 +238,17 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
   }
 }
 
-function giveTo(owner: number, directory: string): void {
-  chownSync(directory, owner, owner);
-  for (const name of readdirSync(directory)) lchownSync(join(directory, name), owner, owner);
+/**
+ * Lets the tasks that are restored read their images. The first one begins as the node's root without a capability, before
+ * its user namespace has a map, and is the cnvm's root after it: so it needs the owner's way at first, and the group's later.
+ */
+function shareImages(directory: string, group: number): void {
+  chownSync(directory, 0, group);
+  chmodSync(directory, 0o750);
+  for (const name of readdirSync(directory)) {
+    chownSync(join(directory, name), 0, group);
+    chmodSync(join(directory, name), 0o640);
+  }
 }
 
 async function writeCriuConfig(path: string, more: readonly string[]): Promise<void> {

@@ -24,6 +24,7 @@ const PROGRAMS: readonly (readonly [program: string, debianPackage: string])[] =
   ['nsenter', 'util-linux'],
   ['mount', 'mount'],
   ['mkfifo', 'coreutils'],
+  ['find', 'findutils'],
   ['script', 'bsdutils'],
 ];
 /** The first whose mount knows X-mount.idmap. */

@@ -104,7 +104,7 @@ export function createArrivals(options: ArrivalsOptions) {
       await runOf(offer.migration, from).steps.ask('offer', undefined);
       return answered;
     },
-    seed: async (migration, from) => await runOf(migration, from).steps.ask('seed', undefined),
+    seed: async (migration, flushedMs, from) => await runOf(migration, from).steps.ask('seed', flushedMs),
     prepare: async (migration, from) => await runOf(migration, from).steps.ask('prepare', undefined),
     collect: async (migration, from) => await runOf(migration, from).steps.ask('collect', undefined),
     async handOver(migration, epoch, from) {

@@ -8,8 +8,12 @@ import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { startPageServer } from '../tools/criu.js';
+import { forgetTimes } from '../tools/find.js';
 import { mountMemory, unmount } from '../tools/mount.js';
 import { pullDirectory, serveDirectory } from '../tools/rsync.js';
+
+/** A file's time may lag behind the clock by the kernel's tick, 10 ms at the most. */
+const CLOCK_TICK_MS = 50;
 
 /** Takes pages from a stream into files. */
 export interface PageSink {
@@ -23,6 +27,11 @@ export interface Bulk {
   serveDisk(migration: string, directory: string, stream: Duplex, onBytes: (count: number) => void): Promise<void>;
   /** Target: makes `directory` equal to what the stream from `connect` serves. */
   pullDisk(migration: string, directory: string, connect: () => Duplex, signal: AbortSignal): Promise<void>;
+  /**
+   * Target: the next `pullDisk` compares by their content all files that were changed after `flushedMs`. A process that
+   * writes to a mapped file changes its time with the first write only, and that may have been copied already.
+   */
+  distrust(directory: string, flushedMs: number): Promise<void>;
   /** A directory in memory for a dump's images, of at most `bytes`. */
   openImages(migration: string, bytes: number): Promise<string>;
   closeImages(migration: string): Promise<void>;
@@ -76,6 +85,8 @@ export function createBulk(runDir: string): Bulk {
         server.close();
       }
     },
+
+    distrust: (directory, flushedMs) => forgetTimes(directory, flushedMs - CLOCK_TICK_MS),
 
     async openImages(migration, bytes) {
       await makeScratch(migration);

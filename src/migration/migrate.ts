@@ -114,9 +114,10 @@ async function negotiate(run: SourceRun): Promise<void> {
 }
 
 async function seed(run: SourceRun): Promise<void> {
-  const { report, target, signal } = run;
+  const { report, record, target, ports, signal } = run;
   report.phase('seed', report.migration.diskBytes);
-  const { diskBytes } = await target.link.seed(report.migration.id, { signal });
+  const flushedMs = await ports.machine.flushDisk(record);
+  const { diskBytes } = await target.link.seed(report.migration.id, flushedMs, { signal });
   report.know({ diskBytes });
   report.step(`disk copied while it ran: ${diskBytes} bytes`);
 }

@@ -21,7 +21,8 @@ import type { Steps } from './steps.js';
 /** The calls of the source, in the order in which they come. */
 export type TargetSteps = {
   offer: { ask: undefined; answer: undefined };
-  seed: { ask: undefined; answer: { diskBytes: number } };
+  /** Asked with the time that its files are known to be flushed up to; ms of the epoch, the source's clock. */
+  seed: { ask: number; answer: { diskBytes: number } };
   prepare: { ask: undefined; answer: undefined };
   collect: { ask: undefined; answer: Collected };
   handOver: { ask: number; answer: HandOverResult };
@@ -111,9 +112,12 @@ async function expect(run: TargetRun): Promise<void> {
 }
 
 async function seed(run: TargetRun): Promise<void> {
-  await run.steps.until('seed', PATIENCE_MS);
-  run.report.phase('seed');
-  run.steps.done('seed', { diskBytes: await pullDisk(run) });
+  const { steps, report, record, ports } = run;
+  const flushedMs = await steps.until('seed', PATIENCE_MS);
+  report.phase('seed');
+  const diskBytes = await pullDisk(run);
+  await ports.bulk.distrust(ports.machine.diskDirectory(record), flushedMs);
+  steps.done('seed', { diskBytes });
 }
 
 interface Images {

@@ -51,7 +51,11 @@ export function handOverCalls(handling: Handling, target: TargetPort): wire.Hand
   };
   return {
     offer: named(async (request: wire.OfferRequest, from) => await target.offer(fromOffer(request), from)),
-    seed: named(async ({ migration }, from) => ({ diskBytes: toBig((await target.seed(migration, from)).diskBytes) })),
+    seed: named(async ({ migration, flushedTime }: wire.SeedRequest, from) => {
+      // Without it, everything is suspect.
+      const { diskBytes } = await target.seed(migration, flushedTime?.getTime() ?? 0, from);
+      return { diskBytes: toBig(diskBytes) };
+    }),
     prepare: named(({ migration }, from) => done(target.prepare(migration, from))),
     collect: named(async ({ migration }, from) => {
       const { diskBytes, imageBytes, parts } = await target.collect(migration, from);

@@ -136,10 +136,9 @@ function targetLink(client: wire.HandOverServiceClient, call: Call): TargetLink 
   return {
     offer: (offer, limits) =>
       call<wire.OfferResponse>(limits, (o, done) => client.offer(toOffer(offer), new Metadata(), o, done)),
-    async seed(migration, limits) {
-      const answer = await call<wire.SeedResponse>(limits, (o, done) =>
-        client.seed({ migration }, new Metadata(), o, done),
-      );
+    async seed(migration, flushedMs, limits) {
+      const request = { migration, flushedTime: new Date(flushedMs) };
+      const answer = await call<wire.SeedResponse>(limits, (o, done) => client.seed(request, new Metadata(), o, done));
       return { diskBytes: Number(answer.diskBytes) };
     },
     async prepare(migration, limits) {

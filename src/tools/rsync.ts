@@ -6,6 +6,8 @@ import { type RunningTool, run, spawnTool } from './run.js';
 const PULL_TIMEOUT_MS = 24 * 60 * 60 * 1000;
 /** Files vanished while they were copied, as those of a running cnvm do. */
 const VANISHED = 24;
+/** Below zero, times are compared to the nanosecond: rsync's own default takes two changes within one second for one. */
+const MODIFY_WINDOW = -1;
 
 /**
  * Serves `directory` read-only on its standard input and output, to whoever is at the other end of them.
@@ -30,8 +32,8 @@ export async function serveDirectory(directory: string, configFile: string): Pro
  * sparse parts, extended attributes, devices. What vanished meanwhile is no failure.
  */
 export async function pullDirectory(socket: string, directory: string, signal: AbortSignal): Promise<void> {
-  const how = ['--archive', '--hard-links', '--acls', '--xattrs', '--sparse', '--numeric-ids', '--delete'];
-  await run(['rsync', ...how, 'rsync://cnvm/disk/', `${directory}/`], {
+  const what = ['--archive', '--hard-links', '--acls', '--xattrs', '--sparse', '--numeric-ids', '--delete'];
+  await run(['rsync', ...what, `--modify-window=${MODIFY_WINDOW}`, 'rsync://cnvm/disk/', `${directory}/`], {
     env: { RSYNC_CONNECT_PROG: `socat STDIO UNIX-CONNECT:${socket}` },
     timeoutMs: PULL_TIMEOUT_MS,
     signal,

@@ -6,15 +6,24 @@ const KEEPER = `
 import mmap, os, pty, signal, socket, threading, time
 ticks = 0
 caught = 0
+SLOTS = 4096
+written = os.open("/tmp/written", os.O_RDWR | os.O_CREAT)
+os.ftruncate(written, 8 * SLOTS)
+with open("/tmp/mapped", "wb+") as file:
+    file.truncate(8 * SLOTS)
+    mapped = mmap.mmap(file.fileno(), 8 * SLOTS)
 def on_timer(number, frame):
     global ticks
     ticks += 1
+    slot, number = 8 * (ticks % SLOTS), ticks.to_bytes(8, "little")
+    os.pwrite(written, number, slot)
+    mapped[slot:slot + 8] = number
 def on_user(number, frame):
     global caught
     caught += 1
 signal.signal(signal.SIGALRM, on_timer)
 signal.signal(signal.SIGUSR1, on_user)
-signal.setitimer(signal.ITIMER_REAL, 0.05, 0.05)
+signal.setitimer(signal.ITIMER_REAL, 0.01, 0.01)
 reader, writer = os.pipe()
 os.write(writer, b"in the pipe")
 left, right = socket.socketpair()
@@ -48,6 +57,15 @@ def peek(kind):
     if kind == "ids": return "%d %d %d %d" % (os.getpid(), os.getuid(), child, threading.active_count())
     if kind == "timer":
         before = ticks; time.sleep(0.3); return "ticking" if ticks > before else "stopped"
+    if kind == "disk":
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM])
+        lost = []
+        for name in ("/tmp/written", "/tmp/mapped"):
+            with open(name, "rb") as file: slots = file.read()
+            for tick in range(max(1, ticks - SLOTS + 1), ticks + 1):
+                if slots[8 * (tick % SLOTS):][:8] != tick.to_bytes(8, "little"): lost.append((name, ticks - tick))
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGALRM])
+        return "whole" if not lost else "lost %s" % lost[:5]
     if kind == "signal":
         before = caught; os.kill(os.getpid(), signal.SIGUSR1); time.sleep(0.1); return "caught" if caught > before else "lost"
     if kind == "child":
@@ -61,7 +79,7 @@ while True:
         pass
 `;
 
-const QUESTIONS = ['ids', 'pipe', 'pair', 'tcp', 'file', 'shared', 'pty', 'timer', 'signal', 'child'];
+const QUESTIONS = ['ids', 'pipe', 'pair', 'tcp', 'file', 'shared', 'pty', 'timer', 'signal', 'child', 'disk'];
 
 /** Starts it as user "games", as a service of the cnvm's own. */
 export async function startZoo(node: string): Promise<void> {
