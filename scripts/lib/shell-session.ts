@@ -16,8 +16,14 @@ export async function openShell(lab: Lab, node: string, address: string) {
     text += chunk.toString();
     arrived();
   });
+  let complaint = '';
+  child.stderr.on('data', (chunk: Buffer) => {
+    complaint += chunk.toString();
+  });
   let ended = false;
-  child.on('exit', () => {
+  // Not on "exit": why it ended may still be on its way through the pipe.
+  child.on('close', (code, signal) => {
+    complaint += ` (${code ?? signal})`;
     ended = true;
     arrived();
   });
@@ -28,7 +34,7 @@ export async function openShell(lab: Lab, node: string, address: string) {
     for (;;) {
       const match = marker.exec(text);
       if (match !== null) return match;
-      if (ended) throw new Error(`the ssh session has ended: ${text.slice(-300)}`);
+      if (ended) throw new Error(`the ssh session has ended: ${complaint} ${text.slice(-300)}`);
       const left = deadline - Date.now();
       if (left <= 0) throw new Error(`the ssh session does not answer: ${text.slice(-300)}`);
       await new Promise<void>((resolve) => {
@@ -63,7 +69,7 @@ export async function openShell(lab: Lab, node: string, address: string) {
     },
     async close(): Promise<void> {
       if (ended) return;
-      const exited = once(child, 'exit');
+      const exited = once(child, 'close');
       child.stdin.end('exit\n');
       const timer = setTimeout(() => child.kill('SIGKILL'), 3_000);
       await exited;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { create, eventually, lab, mustTeleport, NAME, teleport, whereIs } from './support.js';
+import { create, eventually, lab, mend, mustTeleport, NAME, sabotage, teleport, whereIs } from './support.js';
 
 describe('a teleport is refused, and nothing changes,', () => {
   async function assertRefused(to: string, expected: RegExp): Promise<void> {
@@ -83,18 +83,21 @@ describe('a teleport is refused, and nothing changes,', () => {
 describe('a disk that fills up under way', () => {
   it('rolls back', async () => {
     await create('node1');
-    await lab.must('node1', ['cnvm', 'exec', NAME, '--', 'sh', '-c', 'truncate -s 200M /srv/sparse']);
-    await lab.must('node2', ['mount', '-t', 'tmpfs', '-o', 'size=40m', 'small', '/home/cnvm/sneakers']);
+    const write = 'dd if=/dev/urandom of=/srv/big bs=1M count=30 status=none';
+    await lab.must('node1', ['cnvm', 'exec', NAME, '--', 'sh', '-c', write]);
+    await lab.must('node2', ['mount', '-t', 'tmpfs', '-o', 'size=100m', 'small', '/home/cnvm/sneakers']);
     try {
       // Enough when it is asked, not when it comes: a writer of the target's own takes the space meanwhile.
-      const moving = teleport('node1', 'node2');
-      await lab.run('node2', ['dd', 'if=/dev/zero', 'of=/home/cnvm/sneakers/filler', 'bs=1M', 'status=none']);
-      const { code, ended } = await moving;
-      if (code !== 0) assert.match(ended.error, /No space left|not enough disk|runs on node1/);
-      assert.equal(await whereIs(), code === 0 ? 'node2' : 'node1');
-      if (code === 0) await lab.must('node2', ['cnvm', 'rm', '--force', NAME]);
+      const filler = 'dd if=/dev/zero of=/home/cnvm/sneakers/filler bs=1M 2>/dev/null; exec /usr/bin/rsync "$@"';
+      await sabotage('node2', 'rsync', filler);
+      const { code, ended } = await teleport('node1', 'node2');
+      assert.equal(code, 1, ended.error);
+      assert.match(ended.error, /No space left on device.*; sneaker01.* runs on node1 as before/);
+      assert.equal(await whereIs(), 'node1');
     } finally {
+      await mend('node2', 'rsync');
       await lab.must('node2', ['umount', '/home/cnvm/sneakers']);
     }
+    await mustTeleport('node1', 'node2');
   });
 });
