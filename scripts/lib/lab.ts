@@ -30,13 +30,13 @@ export function openLab(name: string, show: boolean) {
     down: () => lab('down'),
 
     /** Runs a command in a node, whatever its exit code. */
-    async run(node: string, command: readonly string[], input = ''): Promise<Output> {
+    async run(node: string, command: readonly string[], input: string | Uint8Array = ''): Promise<Output> {
       const result = await execa(LAB, argv(node, command), { reject: false, input, timeout: COMMAND_TIMEOUT_MS });
       return { stdout: result.stdout, stderr: result.stderr, code: result.exitCode ?? -1 };
     },
 
     /** Its standard output. @throws with everything it said when it fails. */
-    async must(node: string, command: readonly string[], input = ''): Promise<string> {
+    async must(node: string, command: readonly string[], input: string | Uint8Array = ''): Promise<string> {
       const { stdout, stderr, code } = await this.run(node, command, input);
       if (code === 0) return stdout;
       throw new Error(`${node}: ${command.join(' ')}: exit code ${code}\n${stdout}\n${stderr}`);
