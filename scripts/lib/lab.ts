@@ -18,16 +18,18 @@ export type Lab = ReturnType<typeof openLab>;
 
 /** @param show whether what the lab says of its progress goes to our standard error. */
 export function openLab(name: string, show: boolean) {
-  const lab = async (...args: string[]): Promise<void> => {
+  const lab = async (args: readonly string[], detached = false): Promise<void> => {
     const stderr = show ? 'inherit' : 'pipe';
-    await execa(LAB, ['--name', name, ...args], { stdin: 'ignore', stdout: 'ignore', stderr, timeout: UP_TIMEOUT_MS });
+    const options = { stdin: 'ignore', stdout: 'ignore', stderr, timeout: UP_TIMEOUT_MS, detached } as const;
+    await execa(LAB, ['--name', name, ...args], options);
   };
   const argv = (node: string, command: readonly string[]) => ['--name', name, 'exec', node, '--', ...command];
 
   return {
     name,
-    up: (nodes: number, ...more: string[]) => lab('up', '--nodes', String(nodes), ...more),
-    down: () => lab('down'),
+    up: (nodes: number, ...more: string[]) => lab(['up', '--nodes', String(nodes), ...more]),
+    /** Detached, so that another Ctrl-C of somebody in a hurry does not leave half of the lab behind. */
+    down: () => lab(['down'], true),
 
     /** Runs a command in a node, whatever its exit code. */
     async run(node: string, command: readonly string[], input: string | Uint8Array = ''): Promise<Output> {

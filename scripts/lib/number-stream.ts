@@ -5,7 +5,7 @@ import type { Lab } from './lab.js';
 export const STREAM_PORT = 7000;
 
 /** Runs in the cnvm: every client gets its own numbers, from 1 on, a line each 5 ms. */
-const SERVER = `
+export const STREAM_SERVER = `
 import socket, threading, time
 def serve(client):
     client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -22,6 +22,8 @@ while True:
     threading.Thread(target=serve, args=(server.accept()[0],), daemon=True).start()
 `;
 
+const MORE_MS = 10_000;
+
 export interface StreamState {
   /** The last number that came. */
   readonly last: number;
@@ -31,7 +33,7 @@ export interface StreamState {
 
 /** Starts the server in the cnvm. It belongs to the cnvm's own init, as a service would. */
 export async function startStreamServer(lab: Lab, node: string, address: string): Promise<void> {
-  const quoted = SERVER.replaceAll("'", `'"'"'`);
+  const quoted = STREAM_SERVER.replaceAll("'", `'"'"'`);
   const command = `setsid nohup python3 -c '${quoted}' >/dev/null 2>&1 </dev/null & sleep 0.5`;
   const options = ['-o', 'StrictHostKeyChecking=no', '-o', 'UserKnownHostsFile=/dev/null', '-o', 'LogLevel=ERROR'];
   await lab.must(node, ['sshpass', '-p', 'password', 'ssh', ...options, `user@${address}`, command]);
@@ -46,6 +48,7 @@ export async function openNumberStream(lab: Lab, node: string, address: string) 
   let longestMs = 0;
   const faults: string[] = [];
   let closing = false;
+  let wake: () => void = () => undefined;
   child.stdout.on('data', (chunk: Buffer) => {
     const now = performance.now();
     if (lastAt > 0) longestMs = Math.max(longestMs, now - lastAt);
@@ -56,15 +59,33 @@ export async function openNumberStream(lab: Lab, node: string, address: string) 
       if (Number(line) !== last + 1) faults.push(`${line} came after ${last}`);
       last = Number(line);
     }
+    wake();
   });
   child.on('exit', (code, signal) => {
     if (!closing) faults.push(`the connection ended (${code ?? signal})`);
+    wake();
   });
-  const deadline = Date.now() + 10_000;
-  while (last === 0 && faults.length === 0 && Date.now() < deadline)
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  if (last === 0) throw new Error(`no numbers come from ${address}: ${faults.join('; ')}`);
+
+  /** Waits for `count` more numbers. @throws when they do not come, or not all of them in turn. */
+  async function more(count: number): Promise<void> {
+    const goal = last + count;
+    let late = false;
+    const timer = setTimeout(() => {
+      late = true;
+      wake();
+    }, MORE_MS);
+    while (last < goal && faults.length === 0 && !late)
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+    clearTimeout(timer);
+    if (late) throw new Error(`no numbers come from ${address}`);
+    if (faults.length > 0) throw new Error(`the numbers of ${address} broke: ${faults.join('; ')}`);
+  }
+
+  await more(1);
   return {
+    more,
     get state(): StreamState {
       return { last, faults };
     },

@@ -1,0 +1,143 @@
+/**
+ * The benchmark: teleports and podman's checkpoints and restores of the same processes, in turn on one machine.
+ * Invariant: it ends with its lab down, whatever happens.
+ */
+import { cpus, loadavg, release } from 'node:os';
+import { parseArgs } from 'node:util';
+import { type Lab, openLab } from '../lab.js';
+import { type PodmanRound, startPodmanSide } from './podman-side.js';
+import { type Result, resultOf, roundText, tableOf } from './report.js';
+import { startTeleportSide, type TeleportRound } from './teleport-side.js';
+
+/** The cnvm goes to and fro between the first two; its client is on the third. */
+const NODES = 3;
+const ENDS = ['node1', 'node2'] as const;
+const CLIENT = 'node3';
+const ROUNDS = 10;
+const QUICK_ROUNDS = 3;
+const ROUNDS_MAX = 1000;
+
+const HELP = `Usage: scripts/bench [--quick | --rounds N] [--json] [--lab NAME]
+
+Measures in one run, in turn, on this machine:
+  teleport  the silence that a TCP client on a third node hears while an idle cnvm of the base image teleports
+  podman    what "container checkpoint --export" and "container restore --import" take for the same processes on a
+            node, the transfer between machines not counted
+
+Brings up a lab of its own and takes it down at the end. A first round of each is not counted.
+
+  --rounds N   rounds of each; ${ROUNDS} without it
+  --quick      ${QUICK_ROUNDS} rounds
+  --json       the last line on standard output is one JSON object with every figure; without it, a table
+  --lab NAME   the lab's name; "bench" without it
+
+Exit codes: 0 measured, 1 failed or interrupted, 2 wrong usage.
+`;
+
+interface Usage {
+  readonly rounds: number;
+  readonly json: boolean;
+  readonly lab: string;
+}
+
+/** @returns undefined when help is asked for. @throws on wrong usage. */
+function readUsage(): Usage | undefined {
+  const { values } = parseArgs({
+    options: {
+      rounds: { type: 'string' },
+      quick: { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
+      lab: { type: 'string', default: 'bench' },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  });
+  if (values.help) return undefined;
+  if (values.quick && values.rounds !== undefined) throw new Error('--quick and --rounds exclude each other');
+  const rounds = values.quick ? QUICK_ROUNDS : Number(values.rounds ?? ROUNDS);
+  if (!Number.isInteger(rounds) || rounds < 1 || rounds > ROUNDS_MAX) {
+    throw new Error(`--rounds takes a number from 1 to ${ROUNDS_MAX}`);
+  }
+  return { rounds, json: values.json, lab: values.lab };
+}
+
+/** In turn, so that what else the machine does meanwhile falls on both alike. */
+async function measure(lab: Lab, rounds: number, signal: AbortSignal): Promise<Result> {
+  say('starting what is measured ...');
+  const podman = await startPodmanSide(lab, ENDS[0]);
+  signal.throwIfAborted();
+  const teleport = await startTeleportSide(lab, ENDS, CLIENT);
+  const teleports: TeleportRound[] = [];
+  const podmans: PodmanRound[] = [];
+  try {
+    for (let number = 0; number <= rounds; number += 1) {
+      const ours = await teleport.round();
+      signal.throwIfAborted();
+      const theirs = await podman.round();
+      signal.throwIfAborted();
+      say(number === 0 ? `${roundText(number, ours, theirs)} (not counted)` : roundText(number, ours, theirs));
+      // The first of each also fills caches: criu's of the kernel, the files of every program.
+      if (number === 0) continue;
+      teleports.push(ours);
+      podmans.push(theirs);
+    }
+  } finally {
+    await teleport.close();
+  }
+  return resultOf(teleports, podmans);
+}
+
+async function run({ rounds, json, lab: name }: Usage, signal: AbortSignal): Promise<void> {
+  const lab = openLab(name, true);
+  await lab.down();
+  try {
+    signal.throwIfAborted();
+    await lab.up(NODES, '--with-podman');
+    signal.throwIfAborted();
+    say(await machineText(lab));
+    const result = await measure(lab, rounds, signal);
+    process.stdout.write(json ? `${JSON.stringify(result)}\n` : tableOf(result));
+  } finally {
+    await lab.down();
+  }
+}
+
+async function machineText(lab: Lab): Promise<string> {
+  const versions = 'criu --version | head -n 1; runc --version | head -n 1; podman --version';
+  const tools = (await lab.must(ENDS[0], ['sh', '-c', versions])).trim().replaceAll('\n', ', ');
+  return `${cpus().length} cores, Linux ${release()}, ${tools}; load ${loadavg()[0]?.toFixed(1)}`;
+}
+
+async function main(): Promise<number> {
+  let usage: Usage | undefined;
+  try {
+    usage = readUsage();
+  } catch (error) {
+    say(`${wordsOf(error)}; see scripts/bench --help`);
+    return 2;
+  }
+  if (usage === undefined) {
+    process.stdout.write(HELP);
+    return 0;
+  }
+  const interrupt = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.on(signal, () => interrupt.abort(new Error(`stopped by ${signal}`)));
+  try {
+    await run(usage, interrupt.signal);
+    return 0;
+  } catch (error) {
+    // A program of ours that the same Ctrl-C has ended is not what went wrong.
+    say(`the benchmark broke: ${wordsOf(interrupt.signal.aborted ? interrupt.signal.reason : error)}`);
+    return 1;
+  }
+}
+
+function say(text: string): void {
+  process.stderr.write(`[o] ${text}\n`);
+}
+
+function wordsOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+process.exitCode = await main();

@@ -1,0 +1,90 @@
+/**
+ * podman's side of the benchmark: what `container checkpoint --export` and `container restore --import` need for the
+ * base image's processes. Wherever there was a choice, podman got what is best for it:
+ * - an archive in memory, not compressed, and nothing transferred;
+ * - no client is connected to what runs in it;
+ * - removing the stopped container, which has to precede the import, is not counted;
+ * - no user namespace: podman 5.4 checkpoints a container that has one (--uidmap) but cannot restore it.
+ * It has podman's own network: with `--network none` the loopback stays down after a restore, and no sshd can be asked.
+ * The image is imported as one of podman's own: a container of `--rootfs` cannot be restored from an archive.
+ * Invariant: a container that came back without one of its processes, or whose sshd is silent, fails the benchmark.
+ */
+import type { Lab } from '../lab.js';
+import { expectSshd } from './expect-sshd.js';
+import { INSTALL_NUMBERS } from './install-numbers.js';
+
+export interface PodmanRound {
+  readonly checkpointMs: number;
+  readonly restoreMs: number;
+}
+
+const IMAGE = 'localhost/base';
+const CONTAINER = 'bench';
+const IMAGE_DIR = '/var/lib/cnvm/images/base';
+/** On the node's memory file system. */
+const ARCHIVE = '/run/bench.tar';
+const ADDRESS = '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}';
+/** Both ends keep connections and file locks, as a teleport does. */
+const KEEP = '--tcp-established --file-locks';
+
+/** The store lies on the disk that the node's cnvms lie on; an overlay cannot lie on the node's root, which is one. */
+function podman(...args: string[]): string[] {
+  const store = ['--root', '/var/lib/cnvm/podman', '--runroot', '/run/podman', '--storage-driver', 'overlay'];
+  const runtime = ['--runtime', 'runc', '--cgroup-manager', 'cgroupfs'];
+  return ['env', 'PODMAN_IGNORE_CGROUPSV1_WARNING=1', 'podman', ...store, ...runtime, ...args];
+}
+
+/** Afterwards the container runs in `node`, with the services of the base image and the number service. */
+export async function startPodmanSide(lab: Lab, node: string) {
+  const { entrypoint } = JSON.parse(await lab.must(node, ['cat', `${IMAGE_DIR}/image.json`])) as {
+    entrypoint: string[];
+  };
+  const change = `ENTRYPOINT ${JSON.stringify(entrypoint)}`;
+  const load = `tar -C ${IMAGE_DIR}/rootfs -c . | "$@"`;
+  const into = podman('import', '--quiet', '--change', change, '-', IMAGE);
+  await lab.must(node, ['bash', '-o', 'pipefail', '-c', load, 'import', ...into]);
+  // In the lab's own part of the cgroup tree, which goes when the lab goes.
+  const options = ['--detach', '--name', CONTAINER, '--cgroup-parent', `/cnvm-${lab.name}/podman`];
+  await lab.must(node, podman('run', ...options, IMAGE));
+  await lab.must(node, podman('exec', '--interactive', CONTAINER, 'sh'), INSTALL_NUMBERS);
+  const processes = await look();
+
+  async function look(): Promise<string> {
+    const address = await lab.must(node, podman('inspect', '--format', ADDRESS, CONTAINER));
+    await expectSshd(lab, node, address.trim());
+    return steady(await lab.must(node, podman('exec', CONTAINER, 'ps', '-e', '-o', 'pid=,comm=')));
+  }
+
+  return {
+    processes,
+    /** @throws when the container that came back is not the one that was. */
+    async round(): Promise<PodmanRound> {
+      const output = await lab.must(node, ['bash', '-e', '-c', ROUND, 'round', ...podman()]);
+      const [checkpointMs = Number.NaN, restoreMs = Number.NaN] =
+        output.trim().split('\n').at(-1)?.split(' ').map(Number) ?? [];
+      if (!(checkpointMs > 0 && restoreMs > 0)) throw new Error(`podman's times cannot be read: ${output}`);
+      const now = await look();
+      if (now !== processes) throw new Error(`podman's container came back changed:\n${processes}\nand now:\n${now}`);
+      return { checkpointMs, restoreMs };
+    },
+  };
+}
+
+/** Timed where it runs: entering the node is no part of it. The archive of the last round is not written over. */
+const ROUND = `
+rm -f ${ARCHIVE}
+a=$EPOCHREALTIME
+"$@" container checkpoint --export ${ARCHIVE} --compress none ${KEEP} ${CONTAINER} >/dev/null
+b=$EPOCHREALTIME
+"$@" rm --force ${CONTAINER} >/dev/null
+c=$EPOCHREALTIME
+"$@" container restore --import ${ARCHIVE} ${KEEP} >/dev/null
+d=$EPOCHREALTIME
+awk "BEGIN { printf \\"%.3f %.3f\\n\\", ($b - $a) * 1000, ($d - $c) * 1000 }"
+`;
+
+/** The processes that stay: with their ids, which a restart would change. What sleeps and what looks come and go. */
+function steady(list: string): string {
+  const lines = list.split('\n').map((line) => line.trim());
+  return lines.filter((line) => !/ (sleep|ps)$/.test(line)).join('\n');
+}
