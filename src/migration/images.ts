@@ -1,6 +1,8 @@
-/** The small image files of a dump, sent by the source and written by the target. */
-import { createReadStream } from 'node:fs';
-import { type FileHandle, open, readdir } from 'node:fs/promises';
+/**
+ * The small image files of a dump, sent by the source and written by the target. They lie in memory, and there are some
+ * ten of them a process: each is read and written where we are, which takes less than a hop to another thread.
+ */
+import { closeSync, fstatSync, openSync, readdirSync, readSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { refused } from '../base/errors.js';
 import type { ImageChunk } from './peer-port.js';
@@ -13,13 +15,22 @@ const PAGE_FILE = /^pages-/;
 
 /** Every image file of a complete dump, in chunks. */
 export async function* readImages(directory: string): AsyncGenerator<ImageChunk> {
-  for (const file of (await readdir(directory)).sort()) {
-    let empty = true;
-    for await (const data of createReadStream(join(directory, file), { highWaterMark: CHUNK_BYTES })) {
-      empty = false;
-      yield { file, data: data as Uint8Array };
-    }
-    if (empty) yield { file, data: new Uint8Array() };
+  for (const file of readdirSync(directory).sort()) yield* chunksOf(file, join(directory, file));
+}
+
+function* chunksOf(file: string, path: string): Generator<ImageChunk> {
+  const descriptor = openSync(path, 'r');
+  try {
+    let left = fstatSync(descriptor).size;
+    do {
+      const data = Buffer.allocUnsafe(Math.min(left, CHUNK_BYTES));
+      const count = readSync(descriptor, data);
+      if (count < data.length) throw new Error(`${path} became shorter while it was read`);
+      left -= count;
+      yield { file, data };
+    } while (left > 0);
+  } finally {
+    closeSync(descriptor);
   }
 }
 
@@ -29,7 +40,7 @@ export async function* readImages(directory: string): AsyncGenerator<ImageChunk>
  */
 export async function writeImages(chunks: AsyncIterable<ImageChunk>, directory: string): Promise<number> {
   const seen = new Set<string>();
-  let current: { file: string; handle: FileHandle } | undefined;
+  let current: { file: string; descriptor: number } | undefined;
   let bytes = 0;
   try {
     for await (const { file, data } of chunks) {
@@ -37,15 +48,16 @@ export async function writeImages(chunks: AsyncIterable<ImageChunk>, directory: 
         if (!FILE_NAME.test(file) || PAGE_FILE.test(file) || seen.has(file)) {
           throw refused('invalid', `the source sent an image file "${file}"`);
         }
-        await current?.handle.close();
-        current = { file, handle: await open(join(directory, file), 'wx', 0o600) };
+        if (current !== undefined) closeSync(current.descriptor);
+        current = undefined;
+        current = { file, descriptor: openSync(join(directory, file), 'wx', 0o600) };
         seen.add(file);
       }
-      await current.handle.writeFile(data);
+      writeFileSync(current.descriptor, data);
       bytes += data.length;
     }
   } finally {
-    await current?.handle.close();
+    if (current !== undefined) closeSync(current.descriptor);
   }
   return bytes;
 }
