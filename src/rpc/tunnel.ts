@@ -5,6 +5,9 @@ import { refused } from '../base/errors.js';
 import type { TunnelOpen, TunnelRequest, TunnelResponse } from '../gen/cnvm/peer/v1/peer.js';
 import { fail } from './handle.js';
 
+/** What waits is sent as one message: a message costs more than its bytes. */
+const BUFFER_BYTES = 1024 * 1024;
+
 /** What the two kinds of call have in common. */
 interface ByteCall<Out> {
   write(message: Out, callback: (error?: Error | null) => void): boolean;
@@ -48,9 +51,13 @@ function byteStream<Out>(
   explain: (error: Error) => Error,
 ): Duplex {
   let over = false;
+  const send = (data: Uint8Array, done: (error: Error | null) => void) =>
+    void call.write(wrap(data), (error) => done(error ?? null));
   const stream = new Duplex({
+    highWaterMark: BUFFER_BYTES,
     read: () => void call.resume(),
-    write: (chunk: Uint8Array, _, callback) => void call.write(wrap(chunk), (error) => callback(error ?? null)),
+    write: (chunk: Uint8Array, _, callback) => send(chunk, callback),
+    writev: (waiting, callback) => send(Buffer.concat(waiting.map(({ chunk }) => chunk as Uint8Array)), callback),
     final: (callback) => {
       call.end();
       callback();
