@@ -2,6 +2,7 @@
  * The port through which cnvms and migrations reach the host: what can be done to one cnvm's processes and disk.
  * Invariant: each call acts on the one cnvm it is given and knows nothing of owners, epochs or peers.
  */
+import type { Duplex } from 'node:stream';
 import type { CnvmRecord } from './cnvm.js';
 import type { ExecIo, ExecOrder } from './exec-order.js';
 
@@ -24,8 +25,8 @@ export interface Dump {
 export interface DumpTarget {
   /** A directory in memory for all but the pages. */
   readonly imagesDir: string;
-  /** HOST:PORT that takes the pages. */
-  readonly pageServer: string;
+  /** Takes the stream on which the pages come, in criu's words; to break it fails the dump. */
+  takePages(stream: Duplex): void;
 }
 
 export interface Machine {

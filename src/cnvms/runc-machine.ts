@@ -7,7 +7,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { hasErrno, refused } from '../base/errors.js';
-import { createRunc } from '../tools/runc.js';
+import { createRunc, PAGES_OPTIONS } from '../tools/runc.js';
 import { syncFileSystem } from '../tools/sync.js';
 import { uidBase } from './address.js';
 import { bundleConfig } from './bundle.js';
@@ -214,9 +214,10 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
   async function beginDump(record: CnvmRecord, target: DumpTarget): Promise<Dump> {
     const hold = await openHold(holdOf(record));
     const criuConfig = join(bundleOf(record), 'criu.conf');
-    await writeCriuConfig(criuConfig, [`action-script ${holdScript(holdOf(record))}`]);
+    await writeCriuConfig(criuConfig, [`action-script ${holdScript(holdOf(record))}`, ...PAGES_OPTIONS]);
     await mkdir(target.imagesDir, { recursive: true, mode: 0o700 });
-    const tool = runc.dump(record.name, { ...target, workDir: workOf(record) });
+    const tool = runc.dump(record.name, { imagesDir: target.imagesDir, workDir: workOf(record) });
+    target.takePages(tool.socket);
     const failed = tool.ended.then(() => {
       throw new Error('the dump ended without being held');
     });

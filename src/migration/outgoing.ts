@@ -4,9 +4,10 @@
  */
 import type { Duplex } from 'node:stream';
 import { refused } from '../base/errors.js';
+import type { DumpTarget } from '../cnvms/machine.js';
 import type { Bulk } from './bulk.js';
 import { readImages } from './images.js';
-import { openPageRelay, type PageRelay } from './page-relay.js';
+import { createPageRelay, type PageRelay } from './page-relay.js';
 import type { Channel, ImageChunk } from './peer-port.js';
 
 /** The small images, and deleted files that are still open: memory is only taken for what is there. */
@@ -39,11 +40,11 @@ export function createOutgoing({ migration, to, disk, bulk, onBytes }: OutgoingO
 
   return {
     to,
-    /** Opens the way for pages. @returns where criu is to send them and to put its other images. */
-    async open(): Promise<{ pageServer: string; imagesDir: string }> {
-      relay = await openPageRelay((count) => onBytes('pages', count));
+    /** Opens the way for pages. @returns where a dump is to put them and its other images. */
+    async open(): Promise<DumpTarget> {
+      relay = createPageRelay((count) => onBytes('pages', count));
       imagesDir = await bulk.openImages(migration, IMAGES_MAX_BYTES);
-      return { pageServer: relay.endpoint, imagesDir };
+      return { imagesDir, takePages: relay.takePages };
     },
     /** The dump is whole: its images may go. */
     imagesComplete: (): void => completed(),

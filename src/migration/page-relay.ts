@@ -1,63 +1,53 @@
 /**
- * The source's loopback end for criu's pages: criu connects here, and the bytes go through the stream that the target
- * has opened. Invariant: exactly one connection is taken, and only while the dump runs; breaking it makes criu roll back.
+ * Where criu's pages leave the source: the stream of the dump and the stream that the target has opened become one.
+ * Invariant: one dump and no second; breaking the relay makes criu roll back.
  */
-import { createServer, type Server, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { refused } from '../base/errors.js';
 
 export interface PageRelay {
-  /** HOST:PORT for criu. */
-  readonly endpoint: string;
+  /** Gives it the dump's stream. One that comes when it is closed is broken. @throws `refused` when it has one. */
+  takePages(stream: Duplex): void;
   /** Gives it the target's stream; resolves when every page has gone to it. */
   attach(stream: Duplex): Promise<void>;
-  /** Breaks what is connected and listens no more. Harmless twice. */
+  /** Breaks both. Harmless twice. */
   close(): void;
 }
 
 /** @param onBytes told how many bytes of pages went to the target. */
-export async function openPageRelay(onBytes: (count: number) => void): Promise<PageRelay> {
-  let giveConnection: (socket: Socket) => void = () => undefined;
-  let refuseConnection: (error: Error) => void = () => undefined;
-  const connection = new Promise<Socket>((resolve, reject) => {
-    giveConnection = resolve;
-    refuseConnection = reject;
+export function createPageRelay(onBytes: (count: number) => void): PageRelay {
+  let giveDump: (stream: Duplex) => void = () => undefined;
+  let failDump: (error: Error) => void = () => undefined;
+  const dump = new Promise<Duplex>((resolve, reject) => {
+    giveDump = resolve;
+    failDump = reject;
   });
-  connection.catch(() => undefined);
-  let current: Socket | undefined;
-  const server = createServer({ pauseOnConnect: true, noDelay: true }, (socket) => {
-    server.close();
-    current = socket;
-    socket.on('error', () => undefined);
-    giveConnection(socket);
-  });
-  const port = await listen(server);
-  let stream: Duplex | undefined;
+  dump.catch(() => undefined);
+  let ours: Duplex | undefined;
+  let theirs: Duplex | undefined;
+  let closed = false;
   return {
-    endpoint: `127.0.0.1:${port}`,
-    async attach(theirs) {
-      stream = theirs;
-      const socket = await connection;
-      socket.on('data', (chunk) => onBytes(chunk.length));
+    takePages(stream) {
+      if (ours !== undefined) throw refused('state', 'pages of a dump are being taken already');
+      ours = stream;
+      stream.on('error', () => undefined);
+      if (closed) stream.destroy();
+      giveDump(stream);
+    },
+    async attach(stream) {
+      theirs = stream;
+      const source = await dump;
+      source.on('data', (chunk: Uint8Array) => onBytes(chunk.length));
       // criu hangs up when its last acknowledgement has come, and so breaks this way; how all went, the other way says.
-      pipeline(theirs, socket).catch(() => undefined);
-      await pipeline(socket, theirs);
+      pipeline(stream, source).catch(() => undefined);
+      await pipeline(source, stream);
     },
     close() {
-      server.close();
-      current?.destroy();
-      stream?.destroy();
-      refuseConnection(new Error('the page relay is closed'));
+      closed = true;
+      ours?.destroy();
+      theirs?.destroy();
+      failDump(new Error('the page relay is closed'));
     },
   };
-}
-
-async function listen(server: Server): Promise<number> {
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen({ host: '127.0.0.1', port: 0, backlog: 1 }, resolve);
-  });
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('the page relay has no port');
-  return address.port;
 }

@@ -20,7 +20,7 @@ export async function criuCheck(): Promise<string | undefined> {
  */
 export function startPageServer(imagesDir: string): RunningTool {
   const paths = ['--images-dir', imagesDir, '--work-dir', imagesDir, '--log-file', '.page-server.log'];
-  return spawnTool(['criu', 'page-server', ...paths, '--ps-socket', '3'], { socket: true });
+  return spawnTool(['criu', 'page-server', ...paths, '--ps-socket', '3'], { socketAt: 3 });
 }
 
 /** The first line that criu itself calls an error: the later ones are its consequences. */

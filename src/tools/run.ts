@@ -61,7 +61,7 @@ export interface RunningTool {
   readonly stdin: Writable;
   readonly stdout: Readable;
   readonly stderr: Readable;
-  /** File descriptor 3 of the program: one end of a socket pair. Only with `socket`. */
+  /** The other end of the program's socket. Only with `socketAt`. */
   readonly socket: Duplex;
   /** Resolves with its exit code when it has ended well. @throws `tool` otherwise. */
   readonly ended: Promise<number>;
@@ -69,8 +69,8 @@ export interface RunningTool {
 }
 
 export interface SpawnOptions {
-  /** Give the program a socket as file descriptor 3. */
-  readonly socket?: boolean;
+  /** Give the program one end of a socket pair as this file descriptor, from 3 on; those below it are /dev/null. */
+  readonly socketAt?: number;
   /** Connect its standard input and output; else they are /dev/null. */
   readonly pipes?: boolean;
   readonly env?: Readonly<Record<string, string>>;
@@ -82,11 +82,14 @@ export interface SpawnOptions {
 export function spawnTool(argv: readonly string[], options: SpawnOptions = {}): RunningTool {
   const [file = '', ...args] = argv;
   const bulk = options.pipes ? 'pipe' : 'ignore';
+  const { socketAt } = options;
+  const more =
+    socketAt === undefined ? [] : [...Array.from({ length: socketAt - 3 }, () => 'ignore' as const), 'pipe' as const];
   const child = execa(file, args, {
     reject: false,
     buffer: false,
     env: { ...options.env, LC_ALL: 'C' },
-    stdio: options.socket ? [bulk, bulk, 'pipe', 'pipe'] : [bulk, bulk, 'pipe'],
+    stdio: [bulk, bulk, 'pipe', ...more],
   });
   const tail: string[] = [];
   child.stderr?.on('data', (chunk: Uint8Array) => {
@@ -106,7 +109,7 @@ export function spawnTool(argv: readonly string[], options: SpawnOptions = {}): 
     stdin: child.stdin as Writable,
     stdout: child.stdout as Readable,
     stderr: child.stderr as Readable,
-    socket: child.stdio[3] as Duplex,
+    socket: child.stdio[socketAt ?? 3] as Duplex,
     ended,
     kill: (signal) => void child.kill(signal),
   };

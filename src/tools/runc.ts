@@ -18,8 +18,6 @@ export interface DumpOrder {
   readonly imagesDir: string;
   /** Where criu's logs go. */
   readonly workDir: string;
-  /** HOST:PORT that takes the pages. */
-  readonly pageServer: string;
 }
 
 export interface RestoreOrder {
@@ -27,6 +25,18 @@ export interface RestoreOrder {
   readonly imagesDir: string;
   readonly workDir: string;
 }
+
+/**
+ * criu's end of the way for pages. runc leaves what it does not know open and so hands it on, but counts up from 3 when it
+ * gives criu descriptors of its own; this one is far beyond those.
+ */
+const PAGES_DESCRIPTOR = 10;
+
+/**
+ * What criu's config has to say for a dump. A socket pair and not TCP: criu corks a TCP connection, and the last of the
+ * pages would lie in it until the kernel's 200 ms have passed, with everything frozen.
+ */
+export const PAGES_OPTIONS = ['page-server', `ps-socket ${PAGES_DESCRIPTOR}`];
 
 /** The few things the daemon asks of runc. */
 export type Runc = ReturnType<typeof createRunc>;
@@ -104,13 +114,13 @@ export function createRunc(root: string) {
     },
 
     /**
-     * Begins to dump it. The tree is killed when the dump has ended well, left as it was otherwise: which of the two
+     * Begins to dump it; its pages come on the `socket`, and criu's config must hold `PAGES_OPTIONS`. The tree is killed when the dump has ended well, left as it was otherwise: which of the two
      * is the action script's to say. Never kill what this returns while it dumps: break its page connection instead.
      */
     dump(id: string, order: DumpOrder): RunningTool {
-      const { imagesDir, workDir, pageServer } = order;
-      const paths = ['--image-path', imagesDir, '--work-path', workDir, '--page-server', pageServer];
-      const tool = spawnTool(runc('checkpoint', ...CRIU_FLAGS, ...paths, id));
+      const { imagesDir, workDir } = order;
+      const paths = ['--image-path', imagesDir, '--work-path', workDir];
+      const tool = spawnTool(runc('checkpoint', ...CRIU_FLAGS, ...paths, id), { socketAt: PAGES_DESCRIPTOR });
       const ended = tool.ended.catch((error: unknown) => {
         throw withCriuLog(error, join(workDir, 'dump.log'));
       });

@@ -1,55 +1,60 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { createConnection, type Socket } from 'node:net';
 import { Duplex, PassThrough } from 'node:stream';
-import { openPageRelay } from '../../../src/migration/page-relay.js';
-
-async function dial(endpoint: string): Promise<Socket> {
-  const socket = createConnection({ host: '127.0.0.1', port: Number(endpoint.split(':')[1]) });
-  await once(socket, 'connect');
-  return socket;
-}
+import { createPageRelay } from '../../../src/migration/page-relay.js';
 
 /** A stream whose two directions a test holds. */
 function pair(): { stream: Duplex; sent: PassThrough; reply: PassThrough } {
   const [sent, reply] = [new PassThrough(), new PassThrough()];
-  return { stream: Duplex.from({ readable: reply, writable: sent }), sent, reply };
+  const stream = Duplex.from({ readable: reply, writable: sent });
+  // As a tunnel does.
+  stream.on('error', () => undefined);
+  return { stream, sent, reply };
 }
 
 describe('the page relay', () => {
-  it('carries both directions, whichever side comes first, and counts', async () => {
-    let counted = 0;
-    const relay = await openPageRelay((count) => {
-      counted += count;
+  for (const first of ['the dump', 'the target']) {
+    it(`carries both directions and counts, when ${first} comes first`, async () => {
+      let counted = 0;
+      const relay = createPageRelay((count) => {
+        counted += count;
+      });
+      const [dump, target] = [pair(), pair()];
+      if (first === 'the dump') relay.takePages(dump.stream);
+      const done = relay.attach(target.stream);
+      if (first === 'the target') relay.takePages(dump.stream);
+      dump.reply.write('pages');
+      assert.equal((await once(target.sent, 'data')).toString(), 'pages');
+      target.reply.write('ack');
+      assert.equal((await once(dump.sent, 'data')).toString(), 'ack');
+      dump.reply.end();
+      target.reply.end();
+      await done;
+      assert.equal(counted, 5);
     });
-    const criu = await dial(relay.endpoint);
-    criu.write('pages');
-    const { stream, sent, reply } = pair();
-    const done = relay.attach(stream);
-    assert.equal((await once(sent, 'data')).toString(), 'pages');
-    reply.write('ack');
-    assert.equal((await once(criu, 'data')).toString(), 'ack');
-    criu.end();
-    reply.end();
+  }
+
+  it('takes one dump and no second', () => {
+    const relay = createPageRelay(() => undefined);
+    relay.takePages(pair().stream);
+    assert.throws(() => relay.takePages(pair().stream), /already/);
+  });
+
+  it('breaks both when it is closed, so that criu rolls back', async () => {
+    const relay = createPageRelay(() => undefined);
+    const [dump, target] = [pair(), pair()];
+    relay.takePages(dump.stream);
+    const done = assert.rejects(relay.attach(target.stream));
+    relay.close();
+    assert.ok(dump.stream.destroyed && target.stream.destroyed);
     await done;
-    assert.equal(counted, 5);
   });
 
-  it('takes one connection and no second', async () => {
-    const relay = await openPageRelay(() => undefined);
-    const first = await dial(relay.endpoint);
-    await assert.rejects(dial(relay.endpoint), /ECONNREFUSED/);
+  it('breaks a dump that comes when it is closed', () => {
+    const relay = createPageRelay(() => undefined);
     relay.close();
-    first.destroy();
-  });
-
-  it('breaks the connection when it is closed, so that criu rolls back', async () => {
-    const relay = await openPageRelay(() => undefined);
-    const criu = await dial(relay.endpoint);
-    criu.on('error', () => undefined);
     const { stream } = pair();
-    relay.attach(stream).catch(() => undefined);
-    relay.close();
-    await once(criu, 'close');
+    relay.takePages(stream);
+    assert.ok(stream.destroyed);
   });
 });
