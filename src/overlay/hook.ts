@@ -18,6 +18,11 @@ export interface LinkFacts {
 const GATEWAY = '169.254.1.1';
 /** Locally administered; every node's end of every link has it. */
 const GATEWAY_HARDWARE = '02:c7:00:00:00:01';
+/**
+ * In segments. After a move the first acknowledgements are lost until every node knows the new way. A sender that has used
+ * its window up by then waits for the kernel's first timeout, 1 s, since a socket that was restored has measured none.
+ */
+const WINDOW = 64;
 
 /**
  * A script for sh: it reads the process's state from its input and runs `ip` twice, once at either end.
@@ -43,7 +48,7 @@ address add ${address}/32 dev eth0
 link set eth0 up
 neighbour replace ${GATEWAY} lladdr ${GATEWAY_HARDWARE} dev eth0 nud permanent
 route replace ${GATEWAY} dev eth0 scope link
-route replace default via ${GATEWAY} dev eth0 src ${address}
+route replace default via ${GATEWAY} dev eth0 src ${address} initcwnd ${WINDOW}
 EOF
 `;
 }
