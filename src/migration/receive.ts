@@ -6,7 +6,7 @@
 import { performance } from 'node:perf_hooks';
 import type { Logger } from 'pino';
 import { abortable } from '../base/abortable.js';
-import { messageOf } from '../base/errors.js';
+import { messageOf, refused } from '../base/errors.js';
 import type { Undo } from '../base/undo.js';
 import type { CnvmRecord } from '../cnvms/cnvm.js';
 import type { Machine } from '../cnvms/machine.js';
@@ -113,7 +113,7 @@ async function expect(run: TargetRun): Promise<void> {
 async function seed(run: TargetRun): Promise<void> {
   await run.steps.until('seed', PATIENCE_MS);
   run.report.phase('seed');
-  run.steps.done('seed', { diskBytes: await pullDisk(run) });
+  run.steps.done('seed', { diskBytes: await pullDisk(run, run.signal) });
 }
 
 interface Images {
@@ -141,13 +141,20 @@ async function prepare(run: TargetRun): Promise<Images> {
 
 /** Afterwards all of it is here, and its disk is mounted. */
 async function collect(run: TargetRun, images: Images): Promise<void> {
-  const { ports, report, record, source, steps } = run;
+  const { ports, report, record, source, steps, undo } = run;
   await steps.until('collect', PATIENCE_MS);
   report.phase('freeze', run.memoryBytes);
   const parts: FreezePart[] = [];
-  const disk = timed('last of the disk', parts, () => pullDisk(run));
+  const failed = new AbortController();
+  const signal = AbortSignal.any([run.signal, failed.signal]);
+  const disk = timed('last of the disk', parts, () => pullDisk(run, signal));
   const files =
-    images.pages === undefined ? 0 : writeImages(source.link.pullImages(report.migration.id), images.directory);
+    images.pages === undefined ? 0 : writeImages(source.link.pullImages(report.migration.id, signal), images.directory);
+  // When one of them fails the others must have ended before what they write to is taken away.
+  undo.add('what still comes', async () => {
+    failed.abort(refused('cancelled', 'the rest did not come'));
+    await Promise.allSettled([disk, files]);
+  });
   const all = Promise.all([disk, files, images.pages?.complete]);
   const [diskBytes, imageBytes] = await abortable(all, run.signal);
   await timed('mount', parts, () => ports.machine.assemble(record));
@@ -212,8 +219,8 @@ async function clear(run: TargetRun): Promise<void> {
   steps.done('release', undefined);
 }
 
-async function pullDisk(run: TargetRun): Promise<number> {
-  const { ports, report, source, record, signal } = run;
+async function pullDisk(run: TargetRun, signal: AbortSignal): Promise<number> {
+  const { ports, report, source, record } = run;
   const { id } = report.migration;
   let bytes = 0;
   const connect = () => {
