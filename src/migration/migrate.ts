@@ -140,6 +140,8 @@ async function freeze(run: SourceRun): Promise<void> {
   undo.add('freeze', () => wake(run));
   await report.part('fence', () => (way === undefined ? stop(run) : ports.machine.freeze(record)));
   const collecting = target.link.collect(report.migration.id, { signal });
+  // It fails, too, when the dump cannot even begin, and then nobody waits for it.
+  collecting.catch(() => undefined);
   if (way !== undefined) {
     const dump = await ports.machine.dump(record, way);
     run.dump = dump;

@@ -20,8 +20,6 @@ export interface CreateOptions {
   readonly start?: boolean;
 }
 
-export type Operator = ReturnType<typeof openOperator>;
-
 export function openOperator(socket: string) {
   async function ask<T>(act: (connection: Connection) => Promise<T>): Promise<T> {
     const connection = connect({

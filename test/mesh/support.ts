@@ -5,15 +5,27 @@ import { type MeshNode, type MeshOfDaemons, startMesh } from './mesh-of-daemons.
 
 export const NAME = 'sneaker01.gonkulator.io';
 
-/** Call it within `describe`. @returns what gives each test's own mesh; two copies at once fail the test afterwards. */
-export function testMesh(names: readonly string[]): () => MeshOfDaemons {
+/**
+ * Call it within `describe`. @param one mesh for `each` test, or for `all` of them.
+ * @returns what gives the mesh; two copies at once fail the test that saw them.
+ */
+export function testMesh(names: readonly string[], one: 'each' | 'all' = 'each'): () => MeshOfDaemons {
   let mesh: MeshOfDaemons | undefined;
-  beforeEach(async () => {
+  const [first, last] = one === 'each' ? [beforeEach, afterEach] : [before, after];
+  first(async () => {
     mesh = await startMesh(names);
   });
-  afterEach(async () => {
+  last(async () => {
     await mesh?.stop();
+  });
+  // A daemon dies of one; the test runner would let it pass.
+  const unhandled: unknown[] = [];
+  const listener = (reason: unknown) => void unhandled.push(reason);
+  before(() => void process.on('unhandledRejection', listener));
+  after(() => void process.off('unhandledRejection', listener));
+  afterEach(() => {
     assert.deepEqual(mesh?.witness.seen(), []);
+    assert.deepEqual(unhandled.splice(0), []);
   });
   return () => {
     if (mesh === undefined) throw new Error('the mesh is not up');
@@ -57,6 +69,14 @@ export async function assertAtRest(
     assert.equal(node.host.stateOf(name), wanted, `${name} on ${node.name}`);
     await told(node, name, `${owner} at ${epoch}`);
     await assertNoTrace(node, node.name === owner ? name : undefined);
+  }
+}
+
+/** Asserts that no host has anything of any cnvm or migration. */
+export async function assertNothingLeft(mesh: MeshOfDaemons): Promise<void> {
+  for (const { name, host } of mesh.nodes) {
+    await eventually(`nothing on ${name}`, () => host.residue().length === 0).catch(() => undefined);
+    assert.deepEqual(host.residue(), [], `left on ${name}`);
   }
 }
 
