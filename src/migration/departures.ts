@@ -11,7 +11,7 @@ import type { Cnvms } from '../cnvms/cnvms.js';
 import type { Locks } from '../cnvms/locks.js';
 import type { Bulk } from './bulk.js';
 import type { History } from './history.js';
-import { handOver, migrate, type SourcePorts, type SourceRun } from './migrate.js';
+import { handOver, migrate, type SourcePorts, type SourceRun, wake } from './migrate.js';
 import type { MigrateOrder, Migration, MigrationEvent, Mode, Outcome, Plan } from './migration.js';
 import { outcomeOf } from './outcome.js';
 import { createOutgoing } from './outgoing.js';
@@ -259,14 +259,10 @@ export function createDepartures(options: DeparturesOptions) {
     resume(record: CnvmRecord, migration: Migration, target: Target): void {
       const unlock = locks.take(record.name, `in a hand-over to ${target.name}`);
       cnvms.marks.set(record.name, 'in-doubt');
-      const run = newRun({ ...migration, outcome: 'running' }, record, target, { running: true });
-      run.undo.add('journal', async () => {
-        const entry = ports.journal.get(migration.id);
-        if (entry?.role === 'source') await ports.journal.write({ ...entry, state: 'kept', settled: true });
-      });
-      run.undo.add('freeze', () =>
-        migration.mode === 'hot' ? ports.machine.thaw(record) : ports.machine.boot(record),
-      );
+      const running = record.wanted === 'running';
+      const run = newRun({ ...migration, outcome: 'running' }, record, target, { running });
+      run.undo.add('scratch', () => run.outgoing.close());
+      run.undo.add('freeze', () => wake(run));
       void follow(run, handOver, unlock);
     },
 

@@ -49,6 +49,8 @@ export interface TargetPorts {
   readonly journal: Journal;
   /** The record is ours. */
   readonly keep: (record: CnvmRecord) => Promise<void>;
+  /** The record is a peer's. */
+  readonly forget: (record: CnvmRecord) => Promise<void>;
   /** Tells every peer what is ours now. */
   readonly announce: () => void;
   readonly log: Logger;
@@ -169,7 +171,10 @@ async function activate(run: TargetRun, imagesDir: string, epoch: number): Promi
   report.phase('activate');
   try {
     await timed('restore', parts, () => bring(run, owned, imagesDir));
-    await Promise.all([ports.keep(owned), note(run, 'running', epoch)]);
+    run.undo.add('record', () => ports.forget(owned));
+    // In this order: once "running" is noted the source may hear it, and then nothing can be given back.
+    await ports.keep(owned);
+    await note(run, 'running', epoch);
   } catch (error) {
     await giveBack(run, epoch + 1, messageOf(error));
     return;
@@ -203,19 +208,25 @@ async function bring(run: TargetRun, record: CnvmRecord, imagesDir: string): Pro
 /** Durably not ours any more, before the source hears it. */
 async function giveBack(run: TargetRun, epoch: number, reason: string): Promise<void> {
   await run.undo.run();
+  const { status } = await run.ports.machine.look(run.record);
+  if (status !== 'stopped') throw new Error(`it could not be taken away again, after: ${reason}`);
   await note(run, 'returned', epoch, reason);
   run.steps.done('handOver', { kind: 'returned', reason, epoch });
   run.report.end('aborted', run.source.name, reason);
 }
 
-/** Drops the images when the source has let go, or has had time enough to. */
+/** Drops the images when the source has let go, or has had time enough to. It runs, so nothing here is thrown. */
 async function clear(run: TargetRun): Promise<void> {
   const { steps, report, ports } = run;
   report.phase('release');
   await steps.until('release', RELEASE_PATIENCE_MS).catch(() => undefined);
-  await ports.bulk.sweep(report.migration.id);
-  const ended = report.end('succeeded', ports.node);
-  await ports.journal.write({ ...entry(run, 'running'), migration: ended, settled: true });
+  const ended = { ...entry(run, 'running'), migration: report.end('succeeded', ports.node), settled: true };
+  try {
+    await ports.bulk.sweep(report.migration.id);
+    await ports.journal.write(ended);
+  } catch (error) {
+    ports.log.error({ error }, 'could not clear up; the next daemon will');
+  }
   steps.done('release', undefined);
 }
 
