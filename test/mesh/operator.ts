@@ -75,9 +75,9 @@ export function openOperator(socket: string) {
       }));
     },
     /** @returns the last word on it. @throws when it never began. */
-    async teleport(name: string, target: string, mode: 'hot' | 'cold' | '' = ''): Promise<Ended> {
+    async teleport(name: string, target: string, mode: 'hot' | 'cold' | '' = '', landing = ''): Promise<Ended> {
       const modes = { hot: MigrationMode.HOT, cold: MigrationMode.COLD, '': MigrationMode.UNSPECIFIED };
-      const request = { name, target, landing: '', mode: modes[mode], dryRun: false };
+      const request = { name, target, landing, mode: modes[mode], dryRun: false };
       return await ask(async (at) => {
         let last: Migration | undefined;
         for await (const { event } of messages(at, at.migrations.migrate(request))) {
