@@ -84,6 +84,24 @@ export function createArrivals(options: ArrivalsOptions) {
       throw refused('exists', `the migration ${migration} has ended here`);
   }
 
+  /** A source moves a cnvm once at a time: what it offered before, and could not call off, it has given up. */
+  async function giveUpOlder(name: string, from: string): Promise<void> {
+    for (const { run, abort, done } of arriving.values()) {
+      const { record, source, report, steps } = run;
+      if (record.name !== name || source.name !== from || !isOffered(report.migration.id)) continue;
+      const error = refused('cancelled', `${from} has offered ${name} anew`);
+      abort.abort(error);
+      steps.fail(error);
+      await done;
+    }
+  }
+
+  /** Not handed over. */
+  function isOffered(migration: string): boolean {
+    const state = ports.journal.get(migration)?.state;
+    return state === undefined || state === 'receiving';
+  }
+
   /** @throws `refused` when this node made no such offer, or it has ended. */
   function runOf(migration: string, from: string): TargetRun {
     const found = arriving.get(migration);
@@ -107,6 +125,7 @@ export function createArrivals(options: ArrivalsOptions) {
       }
       demandNew(offer.migration);
       const sent = parseRecord(offer.record);
+      if (!offer.dryRun) await giveUpOlder(sent.name, from);
       const answered = await answer(offer, sent, from);
       const bulk = options.bulkOf(from);
       if (bulk === undefined) throw refused('forbidden', `${from} is no peer of ${ports.node}`);
