@@ -152,7 +152,7 @@ function watched<T extends object>(
         await alive();
         try {
           const takenBack = () => takeBack[step]?.(args[0] as CnvmRecord);
-          return await visit(step, plan, () => act.apply(target, args), takenBack);
+          return await visit(step, plan, alive, () => act.apply(target, args), takenBack);
         } finally {
           await alive();
         }
@@ -164,10 +164,12 @@ function watched<T extends object>(
 async function visit(
   step: Step,
   plan: Plan,
+  alive: () => Promise<void>,
   act: () => unknown,
   takeBack: () => Promise<void> | undefined,
 ): Promise<unknown> {
   await plan.reach(step, 'before');
+  await alive();
   const result = await act();
   try {
     await plan.reach(step, 'after');

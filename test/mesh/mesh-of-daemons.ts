@@ -48,6 +48,9 @@ export async function startMesh(names: readonly string[]) {
           ? []
           : [{ name: peer, endpoint: `127.0.0.1:${link.port}`, overlayAddress: `10.100.0.${at + 1}` }],
       );
+    let life = 0;
+    // Each daemon's own: the clients' connections to one that died would go on leading to it.
+    const socket = () => join(home, `cnvmd-${life}.sock`);
     const config = configOf({ name, home, tls: tlsOf(name), overlayAddress, peers });
     let lease: Lease | undefined;
     let daemon: Daemon | undefined;
@@ -55,11 +58,13 @@ export async function startMesh(names: readonly string[]) {
     return {
       name,
       host,
-      ...openOperator(config.socket),
+      ...openOperator(socket),
       /** A daemon begins here; whatever an earlier one left it finds. */
       async begin(): Promise<void> {
+        life += 1;
         lease = host.lease();
-        daemon = await startDaemon(config, lease.host, createLog({ level: LOG_LEVEL, pretty: true }, { node: name }));
+        const now = { ...config, socket: socket() };
+        daemon = await startDaemon(now, lease.host, createLog({ level: LOG_LEVEL, pretty: true }, { node: name }));
         ports.set(name, daemon.port);
       },
       /** The daemon is told to stop, and has. */
@@ -73,7 +78,6 @@ export async function startMesh(names: readonly string[]) {
         lease?.cut();
         ports.delete(name);
         for (const [way, link] of links) if (way.split('>').includes(name)) link.reset();
-        rmSync(config.socket, { force: true });
         daemon = undefined;
       },
       /** What its journal on disk says, newest first. */

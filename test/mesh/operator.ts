@@ -20,10 +20,11 @@ export interface CreateOptions {
   readonly start?: boolean;
 }
 
-export function openOperator(socket: string) {
+/** @param socket that of the daemon that serves now. */
+export function openOperator(socket: () => string) {
   async function ask<T>(act: (connection: Connection) => Promise<T>): Promise<T> {
     const connection = connect({
-      socket,
+      socket: socket(),
       endpoint: undefined,
       ca: undefined,
       cert: undefined,
