@@ -9,7 +9,7 @@ import type { Host } from '../../src/daemon.js';
 import { facts } from '../support/samples.js';
 import { createFakeBulk } from './fake-bulk.js';
 import { createFakeMachine } from './fake-machine.js';
-import { createState, directoryOf, type Files, residue } from './fake-state.js';
+import { createState, type Files, residue } from './fake-state.js';
 import { createPlan, type Plan, type Step } from './plan.js';
 import type { Witness } from './witness.js';
 
@@ -115,9 +115,9 @@ export function createFakeHost({ node, overlayAddress, directory, witness }: Fak
     },
     recall: (name: string, key: string): string | undefined => processesOf(name).memory[key],
     /** A process of the cnvm writes a file. */
-    write(name: string, path: string, text: string): void {
-      const { record, status } = processesOf(name);
-      const disk = state.disks.get(directoryOf(record));
+    write(name: string, path: string, text: string, landing = LANDING): void {
+      const { status } = processesOf(name);
+      const disk = state.disks.get(join(landing, name));
       if (status !== 'running' || !disk?.mounted) throw new Error(`nothing in ${name} can write on ${node}`);
       disk.files[path] = text;
     },

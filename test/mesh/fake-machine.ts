@@ -101,8 +101,9 @@ export function createFakeMachine(state: FakeState, plan: Plan): Machine {
       disks.delete(directoryOf(record));
     },
     async usage(record) {
-      const text = JSON.stringify(disks.get(directoryOf(record))?.files ?? {});
-      return { memoryBytes: processes.has(record.name) ? MEMORY_BYTES : 0, diskBytes: text.length };
+      const disk = disks.get(directoryOf(record));
+      const diskBytes = disk === undefined ? 0 : JSON.stringify(disk.files).length;
+      return { memoryBytes: processes.has(record.name) ? MEMORY_BYTES : 0, diskBytes };
     },
     diskDirectory: (record) => join(directoryOf(record), 'upper'),
     obstacles: async () => [],
@@ -136,6 +137,8 @@ export function createFakeMachine(state: FakeState, plan: Plan): Machine {
       return beginDump(found, target, plan, () => kill(record));
     },
     async expect(record) {
+      if (disks.has(directoryOf(record))) makeDisk(record);
+      if (record.image.name !== 'base') throw refused('not-found', `there is no image "${record.image.name}" here`);
       makeDisk(record);
       state.shownImages.add(record.name);
     },
