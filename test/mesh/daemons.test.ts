@@ -4,7 +4,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { MeshNode } from './mesh-of-daemons.js';
 import type { Step } from './plan.js';
-import { assertAtRest, eventually, NAME, testMesh } from './support.js';
+import { assertAtRest, eventually, NAME, ownName, testMesh } from './support.js';
 
 /** Where a daemon dies in a hot migration, and where the cnvm is when it has come back. */
 const DEATHS: readonly {
@@ -33,13 +33,14 @@ const DEATHS: readonly {
 ];
 
 describe('a daemon that dies', () => {
-  const mesh = testMesh(['node1', 'node2']);
+  const mesh = testMesh(['node1', 'node2'], 'all');
+  const name = ownName(mesh);
 
   for (const { who, at, step, moment, ends } of DEATHS) {
     it(`${who}’s, ${moment} ${step} on ${at}: ${ends}, and it can be moved`, async () => {
       const [node1, node2] = [mesh().node('node1'), mesh().node('node2')];
-      await node1.create(NAME);
-      node1.host.remember(NAME, 'mine', 'kept');
+      await node1.create(name());
+      node1.host.remember(name(), 'mine', 'kept');
       const died = new Promise<void>((resolve) => {
         mesh()
           .node(at)
@@ -48,22 +49,22 @@ describe('a daemon that dies', () => {
             resolve();
           });
       });
-      const moving = node1.teleport(NAME, 'node2').catch(() => undefined);
+      const moving = node1.teleport(name(), 'node2').catch(() => undefined);
       await died;
       await mesh().node(who).begin();
       if (who === 'node2') await moving;
       await Promise.all(mesh().nodes.map((node) => node.hearsAll()));
       const [owner = '', epoch] = ends.split(' at ');
       const [from, to] = owner === 'node1' ? [node1, node2] : [node2, node1];
-      await eventually(`it runs on ${owner}`, () => from.host.stateOf(NAME) === 'running');
-      await eventually(`it does not on ${to.name}`, () => to.host.stateOf(NAME) === 'stopped');
-      assert.equal(from.host.recall(NAME, 'mine'), 'kept');
+      await eventually(`it runs on ${owner}`, () => from.host.stateOf(name()) === 'running');
+      await eventually(`it does not on ${to.name}`, () => to.host.stateOf(name()) === 'stopped');
+      assert.equal(from.host.recall(name(), 'mine'), 'kept');
       // A target whose source died before it let go keeps the images for a while; its next daemon does not.
       if (owner === 'node2') await restart(node2);
-      const ended = await from.teleport(NAME, to.name);
+      const ended = await from.teleport(name(), to.name);
       assert.equal(ended.outcome, 'succeeded', ended.error);
-      assert.equal(to.host.recall(NAME, 'mine'), 'kept');
-      await assertAtRest(mesh(), NAME, to.name, Number(epoch) + 1);
+      assert.equal(to.host.recall(name(), 'mine'), 'kept');
+      await assertAtRest(mesh(), name(), to.name, Number(epoch) + 1);
     });
   }
 
@@ -75,14 +76,14 @@ describe('a daemon that dies', () => {
 
   it('leaves nobody waiting who asks about it later', async () => {
     const node1 = mesh().node('node1');
-    await node1.create(NAME);
+    await node1.create(name());
     mesh()
       .node('node2')
       .host.plan.at('machine.restore', 'before', () => node1.crash());
-    void node1.teleport(NAME, 'node2').catch(() => undefined);
-    await eventually('it runs there', () => mesh().node('node2').host.stateOf(NAME) === 'running');
+    void node1.teleport(name(), 'node2').catch(() => undefined);
+    await eventually('it runs there', () => mesh().node('node2').host.stateOf(name()) === 'running');
     await node1.begin();
-    await assertAtRest(mesh(), NAME, 'node2', 2);
+    await assertAtRest(mesh(), name(), 'node2', 2);
     const [last] = await node1.migrations();
     assert.equal(last?.outcome, 'succeeded', last?.error);
     assert.equal(last?.location, 'node2');
@@ -90,51 +91,51 @@ describe('a daemon that dies', () => {
 
   it('and one that comes back after it was let go is not cleared away with what was left then', async () => {
     const [node1, node2] = [mesh().node('node1'), mesh().node('node2')];
-    await node1.create(NAME);
+    await node1.create(name());
     // The source cannot clear its scratch, so the entry stays open; then the cnvm comes back.
     node1.host.plan.fail('bulk.sweep', 'before');
-    assert.equal((await node1.teleport(NAME, 'node2')).outcome, 'succeeded');
-    const back = await node2.teleport(NAME, 'node1');
+    assert.equal((await node1.teleport(name(), 'node2')).outcome, 'succeeded');
+    const back = await node2.teleport(name(), 'node1');
     assert.equal(back.outcome, 'succeeded', back.error);
     await restart(node1);
-    await assertAtRest(mesh(), NAME, 'node1', 3);
+    await assertAtRest(mesh(), name(), 'node1', 3);
   });
 
   it('in the hand-over of a stopped one: it comes back stopped', async () => {
     const [node1, node2] = [mesh().node('node1'), mesh().node('node2')];
-    await node1.create(NAME, { start: false });
+    await node1.create(name(), { start: false });
     node2.host.plan.at('machine.assemble', 'after', () => {
       // The target cannot keep its record.
       mkdirSync(join(node2.stateDir, 'cnvms'), { recursive: true });
-      writeFileSync(join(node2.stateDir, 'cnvms', NAME), 'in the way');
+      writeFileSync(join(node2.stateDir, 'cnvms', name()), 'in the way');
     });
     mesh()
       .node('node2')
       .host.plan.at('machine.look', 'before', () => node1.crash());
-    void node1.teleport(NAME, 'node2').catch(() => undefined);
+    void node1.teleport(name(), 'node2').catch(() => undefined);
     await eventually('the target gives it back', () => node2.journal()[0]?.state === 'returned');
-    rmSync(join(node2.stateDir, 'cnvms', NAME), { force: true });
+    rmSync(join(node2.stateDir, 'cnvms', name()), { force: true });
     await node1.begin();
     await Promise.all(mesh().nodes.map((node) => node.hearsAll()));
-    await assertAtRest(mesh(), NAME, 'node1', 3, 'stopped');
+    await assertAtRest(mesh(), name(), 'node1', 3, 'stopped');
   });
 
   it('with the machine: a hand-over that is open is started nowhere until the target has answered', async () => {
     const [node1, node2] = [mesh().node('node1'), mesh().node('node2')];
-    await node1.create(NAME);
+    await node1.create(name());
     const restore = node2.host.plan.hold('machine.restore');
-    void node1.teleport(NAME, 'node2').catch(() => undefined);
+    void node1.teleport(name(), 'node2').catch(() => undefined);
     await restore.reached;
     node1.crash();
     node1.host.reboot();
     mesh().cut('node1', 'node2');
     restore.goOn();
     await node1.begin();
-    await eventually('it runs there', () => node2.host.stateOf(NAME) === 'running');
-    assert.equal(node1.host.stateOf(NAME), 'stopped');
-    await assert.rejects(node1.start(NAME), /in a hand-over to node2/);
+    await eventually('it runs there', () => node2.host.stateOf(name()) === 'running');
+    assert.equal(node1.host.stateOf(name()), 'stopped');
+    await assert.rejects(node1.start(name()), /in a hand-over to node2/);
     mesh().heal('node1', 'node2');
-    await assertAtRest(mesh(), NAME, 'node2', 2);
+    await assertAtRest(mesh(), name(), 'node2', 2);
   });
 });
 

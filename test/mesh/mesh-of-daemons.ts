@@ -27,13 +27,18 @@ export async function startMesh(names: readonly string[]) {
   const witness = createWitness();
   const tlsOf = await makeCertificates(join(directory, 'pki'), names);
   const ports = new Map<string, number>();
-  /** By "caller>called". */
+  /** By "caller>called"; each life of the caller has its own, so that a dead daemon reaches nobody. */
   const links = new Map<string, LinkProxy>();
-  for (const from of names) {
-    for (const to of names.filter((name) => name !== from)) {
-      links.set(`${from}>${to}`, await openLinkProxy(() => ports.get(to)));
-    }
+  const broken = new Set<string>();
+
+  async function linkOf(from: string, to: string): Promise<LinkProxy> {
+    const way = `${from}>${to}`;
+    const link = links.get(way) ?? (await openLinkProxy(() => ports.get(to)));
+    if (broken.has(way)) link.cut();
+    links.set(way, link);
+    return link;
   }
+  const others = (name: string) => names.filter((other) => other !== name);
 
   function makeNode(name: string, index: number) {
     const home = join(directory, name);
@@ -41,17 +46,11 @@ export async function startMesh(names: readonly string[]) {
     writeImage(join(home, 'images'));
     const overlayAddress = `10.100.0.${index + 1}`;
     const host: FakeHost = createFakeHost({ node: name, overlayAddress, directory: home, witness });
-    const peers = names
-      .map((peer, at) => ({ name: peer, at, link: links.get(`${name}>${peer}`) }))
-      .flatMap(({ name: peer, at, link }) =>
-        link === undefined
-          ? []
-          : [{ name: peer, endpoint: `127.0.0.1:${link.port}`, overlayAddress: `10.100.0.${at + 1}` }],
-      );
     let life = 0;
     // Each daemon's own: the clients' connections to one that died would go on leading to it.
     const socket = () => join(home, `cnvmd-${life}.sock`);
-    const config = configOf({ name, home, tls: tlsOf(name), overlayAddress, peers });
+    const tls = tlsOf(name);
+    const stateDir = join(home, 'state');
     let lease: Lease | undefined;
     let daemon: Daemon | undefined;
 
@@ -63,8 +62,15 @@ export async function startMesh(names: readonly string[]) {
       async begin(): Promise<void> {
         life += 1;
         lease = host.lease();
-        const now = { ...config, socket: socket() };
-        daemon = await startDaemon(now, lease.host, createLog({ level: LOG_LEVEL, pretty: true }, { node: name }));
+        const peers = await Promise.all(
+          others(name).map(async (peer) => ({
+            name: peer,
+            endpoint: `127.0.0.1:${(await linkOf(name, peer)).port}`,
+            overlayAddress: `10.100.0.${names.indexOf(peer) + 1}`,
+          })),
+        );
+        const config = configOf({ name, home, socket: socket(), stateDir, tls, overlayAddress, peers });
+        daemon = await startDaemon(config, lease.host, createLog({ level: LOG_LEVEL, pretty: true }, { node: name }));
         ports.set(name, daemon.port);
       },
       /** The daemon is told to stop, and has. */
@@ -77,14 +83,18 @@ export async function startMesh(names: readonly string[]) {
       crash(): void {
         lease?.cut();
         ports.delete(name);
-        for (const [way, link] of links) if (way.split('>').includes(name)) link.reset();
+        for (const other of others(name)) {
+          links.get(`${name}>${other}`)?.close();
+          links.delete(`${name}>${other}`);
+          links.get(`${other}>${name}`)?.reset();
+        }
         daemon = undefined;
       },
       /** What its journal on disk says, newest first. */
-      journal: () => openJournal(join(config.stateDir, 'migrations')).newestFirst(),
+      journal: () => openJournal(join(stateDir, 'migrations')).newestFirst(),
       /** A directory that the daemon keeps, for a test to spoil. */
-      stateDir: config.stateDir,
-      tls: config.tls,
+      stateDir,
+      tls,
       endpoint: () => `127.0.0.1:${ports.get(name) ?? 0}`,
     };
   }
@@ -97,22 +107,24 @@ export async function startMesh(names: readonly string[]) {
     if (found === undefined) throw new Error(`there is no ${name}`);
     return found;
   }
-  const between = (one: string, other: string) =>
-    [...links].filter(([way]) => [`${one}>${other}`, `${other}>${one}`].includes(way)).map(([, link]) => link);
+  const ways = (one: string, other: string) => [`${one}>${other}`, `${other}>${one}`];
 
   return {
     nodes,
     node,
     witness,
-    cut: (one: string, other: string): void => {
-      for (const link of between(one, other)) link.cut();
+    /** Breaks what is connected between the two; nobody gets through until `heal`. */
+    cut(one: string, other: string): void {
+      for (const way of ways(one, other)) {
+        broken.add(way);
+        links.get(way)?.cut();
+      }
     },
-    heal: (one: string, other: string): void => {
-      for (const link of between(one, other)) link.heal();
-    },
-    /** Breaks the connections between the two; new ones can be made. */
-    reset: (one: string, other: string): void => {
-      for (const link of between(one, other)) link.reset();
+    heal(one: string, other: string): void {
+      for (const way of ways(one, other)) {
+        broken.delete(way);
+        links.get(way)?.heal();
+      }
     },
     async stop(): Promise<void> {
       for (const { host } of nodes) host.plan.clear();
@@ -142,18 +154,20 @@ function writeImage(imagesDir: string): void {
 interface NodeSketch {
   readonly name: string;
   readonly home: string;
+  readonly socket: string;
+  readonly stateDir: string;
   readonly tls: TlsFiles;
   readonly overlayAddress: string;
   readonly peers: readonly { name: string; endpoint: string; overlayAddress: string }[];
 }
 
-function configOf({ name, home, tls, overlayAddress, peers }: NodeSketch): Config {
+function configOf({ name, home, socket, stateDir, tls, overlayAddress, peers }: NodeSketch): Config {
   const config = {
     node: name,
     listen: '127.0.0.1:0',
-    socket: join(home, 'cnvmd.sock'),
+    socket,
     socketGroup: 'no-such-group',
-    stateDir: join(home, 'state'),
+    stateDir,
     runDir: join(home, 'run'),
     imagesDir: join(home, 'images'),
     landingZones: [LANDING],

@@ -1,7 +1,7 @@
 /** What people ask for at the wrong time, of the wrong node, or twice. */
 import assert from 'node:assert/strict';
 import type { Step } from './plan.js';
-import { assertAtRest, eventually, NAME, ownerBy, testMesh } from './support.js';
+import { assertAtRest, eventually, NAME, ownerBy, ownName, testMesh } from './support.js';
 
 describe('orders', () => {
   const mesh = testMesh(['node1', 'node2']);
@@ -114,16 +114,17 @@ const PHASES: readonly { phase: string; at: 'node1' | 'node2'; step: Step; comes
 ];
 
 describe('ended early', () => {
-  const mesh = testMesh(['node1', 'node2']);
+  const mesh = testMesh(['node1', 'node2'], 'all');
+  const name = ownName(mesh);
 
   for (const { phase, at, step, comes } of PHASES) {
     it(`by an abort in ${phase}: it comes ${comes}`, async () => {
       const node1 = mesh().node('node1');
-      await node1.create(NAME);
+      await node1.create(name());
       const held = mesh().node(at).host.plan.hold(step);
-      const moving = node1.teleport(NAME, 'node2');
+      const moving = node1.teleport(name(), 'node2');
       await held.reached;
-      const abort = node1.abort(NAME);
+      const abort = node1.abort(name());
       if (comes === 'there') await assert.rejects(abort, /cannot be called back/);
       held.goOn();
       if (comes === 'back') assert.equal((await abort).outcome, 'aborted');
@@ -133,9 +134,9 @@ describe('ended early', () => {
     for (const stopped of ['node1', 'node2'] as const) {
       it(`by a stop of ${stopped} in ${phase}: it comes ${comes}, and the daemon finds it settled`, async () => {
         const node1 = mesh().node('node1');
-        await node1.create(NAME);
+        await node1.create(name());
         const held = mesh().node(at).host.plan.hold(step);
-        const moving = node1.teleport(NAME, 'node2');
+        const moving = node1.teleport(name(), 'node2');
         await held.reached;
         const stop = mesh().node(stopped).stop();
         held.goOn();
@@ -151,14 +152,14 @@ describe('ended early', () => {
   async function check(ended: { outcome: string; error: string }, comes: 'back' | 'there'): Promise<void> {
     if (comes === 'there') {
       assert.equal(ended.outcome, 'succeeded', ended.error);
-      await assertAtRest(mesh(), NAME, 'node2', 2);
+      await assertAtRest(mesh(), name(), 'node2', 2);
       return;
     }
     // A target that says no to the offer since it is stopping has begun nothing.
     if (ended.outcome === 'refused') assert.equal(ended.error, 'node2 is shutting down');
     else assert.match(`${ended.outcome}: ${ended.error}`, /^aborted: .* runs on node1 as before$/);
-    await assertAtRest(mesh(), NAME, 'node1', 1);
-    assert.equal((await mesh().node('node1').teleport(NAME, 'node2')).outcome, 'succeeded');
-    await assertAtRest(mesh(), NAME, 'node2', 2);
+    await assertAtRest(mesh(), name(), 'node1', 1);
+    assert.equal((await mesh().node('node1').teleport(name(), 'node2')).outcome, 'succeeded');
+    await assertAtRest(mesh(), name(), 'node2', 2);
   }
 });

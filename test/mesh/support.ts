@@ -72,6 +72,22 @@ export async function assertAtRest(
   }
 }
 
+/** For tests that share a mesh: a name of each one's own, and nothing left by any. @returns what gives the name. */
+export function ownName(mesh: () => MeshOfDaemons): () => string {
+  let count = 0;
+  beforeEach(() => {
+    count += 1;
+  });
+  afterEach(async () => {
+    for (const node of mesh().nodes) {
+      node.host.plan.clear();
+      for (const { name, owner } of await node.list()) if (owner === node.name) await node.remove(name);
+    }
+    await assertNothingLeft(mesh());
+  });
+  return () => `cnvm-${count}`;
+}
+
 /** Asserts that no host has anything of any cnvm or migration. */
 export async function assertNothingLeft(mesh: MeshOfDaemons): Promise<void> {
   for (const { name, host } of mesh.nodes) {
