@@ -51,6 +51,8 @@ export async function startDaemon(config: Config, host: Host, log: Logger): Prom
   await recover({
     ...parts.common,
     askTarget: ({ record, migration, peer }) => {
+      // Whether or not it can be asked: until it has answered nobody may start it here.
+      cnvms.marks.set(record.name, 'in-doubt');
       const target = mesh.peer(peer);
       if (target === undefined) throw refused('not-found', `${peer} is no peer any more`);
       departures.resume(record, migration, linkOf(target));
@@ -95,8 +97,7 @@ function build(config: Config, host: Host, log: Logger) {
   const findPeer = (target: string) => linkOf(mesh.find(target));
   const departures = createDepartures({ ports: { ...common, facts }, bulk, cnvms, locks, history, findPeer });
   const bulkOf = (peer: string) => mesh.peer(peer)?.link.bulk;
-  const ports = { ...common, announce: directory.changed };
-  const arrivals = createArrivals({ ports, cnvms, locks, directory, history, overlayNetwork, facts, bulkOf });
+  const arrivals = createArrivals({ ports: common, cnvms, locks, directory, history, overlayNetwork, facts, bulkOf });
   return { common, facts, mesh, cnvms, departures, arrivals, history };
 }
 
@@ -138,6 +139,8 @@ function makeMesh(
 function ownership(store: Store, host: Host, mesh: Mesh<PeerClient>) {
   return {
     keep: (record: CnvmRecord) => store.put(record),
+    current: store.get,
+    announce: mesh.directory.changed,
     async forget(record: CnvmRecord) {
       await store.remove(record.name);
       mesh.directory.changed();

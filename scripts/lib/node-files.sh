@@ -43,8 +43,9 @@ cgroupParent: $CGROUP_PREFIX/$(node_name "$number")
 overlay:
   network: 10.100.0.0/16
   address: $(node_overlay "$number")
-peers:
 YAML
+  [ "$count" -gt 1 ] || return 0
+  echo 'peers:'
   for ((other = 1; other <= count; other++)); do
     [ "$other" = "$number" ] && continue
     printf -- '  - name: %s\n    endpoint: %s:7443\n    overlayAddress: %s\n' \

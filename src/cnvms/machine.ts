@@ -61,7 +61,10 @@ export interface Machine {
   /** Lets it run on. Harmless when it runs. */
   thaw(record: CnvmRecord): Promise<void>;
   dump(record: CnvmRecord, target: DumpTarget): Promise<Dump>;
-  /** Makes room for one that comes: its empty disk and what can be mounted before the disk is whole. */
+  /**
+   * Makes room for one that comes: its empty disk and what can be mounted before the disk is whole.
+   * @throws `refused` when its directory exists; when this throws, nothing of the room is there.
+   */
   expect(record: CnvmRecord): Promise<void>;
   /** Mounts the disk that has come, so that `restore` need not. */
   assemble(record: CnvmRecord): Promise<void>;

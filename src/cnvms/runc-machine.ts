@@ -188,7 +188,13 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
 
     async expect(record) {
       await makeDiskFor(record);
-      await mountImage(pathsOf(record), record, findImage(imagesDir, record.image.name));
+      try {
+        await mountImage(pathsOf(record), record, findImage(imagesDir, record.image.name));
+      } catch (error) {
+        await unmountDisk(pathsOf(record));
+        await removeDisk(pathsOf(record));
+        throw error;
+      }
     },
 
     async assemble(record) {

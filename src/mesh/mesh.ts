@@ -97,7 +97,8 @@ export function createMesh<L extends MeshLink>(options: MeshOptions<L>) {
 
   const directory: DirectoryPort = {
     taken() {
-      const owned = all();
+      // What lies here is taken, whoever else claims it, and at whatever epoch: so our own come last.
+      const owned = [...all(), ...options.holdings().map((holding) => ({ ...holding, node }))];
       return {
         names: new Map(owned.map((one) => [one.name, one.node])),
         addresses: new Map(owned.map((one) => [one.address, `${one.name} on ${one.node}`])),

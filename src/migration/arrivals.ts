@@ -29,6 +29,9 @@ export interface ArrivalsOptions {
   readonly bulkOf: (peer: string) => BulkLink | undefined;
 }
 
+/** Also the name of files and directories, so nothing else may be in it. */
+const MIGRATION_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
 export type Arrivals = ReturnType<typeof createArrivals>;
 
 export function createArrivals(options: ArrivalsOptions) {
@@ -74,6 +77,31 @@ export function createArrivals(options: ArrivalsOptions) {
     arriving.set(offer.migration, { run, abort, done });
   }
 
+  /** @throws `refused` when the id is no id, or that of one that has ended: what came of it may still be asked for. */
+  function demandNew(migration: string): void {
+    if (!MIGRATION_ID.test(migration)) throw refused('invalid', `"${migration}" is not a migration's id`);
+    if (ports.journal.get(migration) !== undefined)
+      throw refused('exists', `the migration ${migration} has ended here`);
+  }
+
+  /** A source moves a cnvm once at a time: what it offered before, and could not call off, it has given up. */
+  async function giveUpOlder(name: string, from: string): Promise<void> {
+    for (const { run, abort, done } of arriving.values()) {
+      const { record, source, report, steps } = run;
+      if (record.name !== name || source.name !== from || !isOffered(report.migration.id)) continue;
+      const error = refused('cancelled', `${from} has offered ${name} anew`);
+      abort.abort(error);
+      steps.fail(error);
+      await done;
+    }
+  }
+
+  /** Not handed over. */
+  function isOffered(migration: string): boolean {
+    const state = ports.journal.get(migration)?.state;
+    return state === undefined || state === 'receiving';
+  }
+
   /** @throws `refused` when this node made no such offer, or it has ended. */
   function runOf(migration: string, from: string): TargetRun {
     const found = arriving.get(migration);
@@ -95,7 +123,9 @@ export function createArrivals(options: ArrivalsOptions) {
         await runOf(offer.migration, from).steps.ask('offer', undefined);
         return { refusals: [], warnings: [], landing: run.record.landing };
       }
+      demandNew(offer.migration);
       const sent = parseRecord(offer.record);
+      if (!offer.dryRun) await giveUpOlder(sent.name, from);
       const answered = await answer(offer, sent, from);
       const bulk = options.bulkOf(from);
       if (bulk === undefined) throw refused('forbidden', `${from} is no peer of ${ports.node}`);

@@ -11,8 +11,8 @@ import type { Cnvms } from '../cnvms/cnvms.js';
 import type { Locks } from '../cnvms/locks.js';
 import type { Bulk } from './bulk.js';
 import type { History } from './history.js';
-import { handOver, migrate, type SourcePorts, type SourceRun } from './migrate.js';
-import type { MigrateOrder, Migration, MigrationEvent, Mode, Plan } from './migration.js';
+import { handOver, migrate, type SourcePorts, type SourceRun, wake } from './migrate.js';
+import type { MigrateOrder, Migration, MigrationEvent, Mode, Outcome, Plan } from './migration.js';
 import { outcomeOf } from './outcome.js';
 import { createOutgoing } from './outgoing.js';
 import type { BulkPort, TargetLink } from './peer-port.js';
@@ -114,36 +114,41 @@ export function createDepartures(options: DeparturesOptions) {
 
   /** Runs the story, or the rest of it, to an end that is told; never throws. */
   async function follow(run: SourceRun, story: (run: SourceRun) => Promise<void>, unlock: () => void): Promise<void> {
-    const { report, record, ports: own } = run;
-    const { id } = report.migration;
-    try {
-      own.log.info({ phase: 'negotiate' }, 'migration begins');
-      await story(run);
-      const ended = report.end('succeeded', run.target.name);
-      own.log.info({ freezeMs: ended.freezeMs, totalMs: ended.totalMs }, 'migration succeeded');
-    } catch (error) {
-      const outcome = outcomeOf(error);
-      own.log.warn({ outcome, error: messageOf(error) }, 'migration failed');
-      report.end(outcome, outcome === 'in-doubt' ? '' : own.node, messageOf(error));
-      if (outcome === 'in-doubt') {
-        cnvms.marks.set(record.name, 'in-doubt');
-        void askOn(run, unlock);
-        return;
-      }
+    const { report, record, ports: own, target } = run;
+    own.log.info({ phase: report.migration.phase }, 'migration begins');
+    const error = await failureOf(story(run));
+    const outcome = error === undefined ? 'succeeded' : outcomeOf(error);
+    if (outcome === 'in-doubt') {
+      cnvms.marks.set(record.name, 'in-doubt');
+      tellEnd(run, outcome, '', error);
+      void askOn(run, unlock);
+      return;
     }
+    // Before the end is told: who hears of it may go on with the cnvm at once.
     cnvms.marks.delete(record.name);
-    await remember(run);
-    running.delete(id);
+    running.delete(report.migration.id);
     unlock();
+    tellEnd(run, outcome, outcome === 'succeeded' ? target.name : own.node, error);
+    await remember(run);
   }
 
-  /** The journal's last word, for people to look at. */
+  function tellEnd(run: SourceRun, outcome: Exclude<Outcome, 'running'>, location: string, error: unknown): void {
+    const ended = run.report.end(outcome, location, error === undefined ? '' : messageOf(error));
+    const { freezeMs, totalMs } = ended;
+    if (outcome === 'succeeded') run.ports.log.info({ freezeMs, totalMs }, 'migration succeeded');
+    else run.ports.log.warn({ outcome, error: ended.error }, 'migration failed');
+  }
+
+  /** The journal's last word, for people to look at; whether it is settled was decided by who noted its state. */
   async function remember(run: SourceRun): Promise<void> {
     const { migration } = run.report;
     const entry = ports.journal.get(migration.id);
-    if (entry !== undefined)
-      await ports.journal.write({ ...entry, migration, settled: entry.state !== 'released' || entry.settled });
-    await ports.journal.prune();
+    try {
+      if (entry !== undefined) await ports.journal.write({ ...entry, migration });
+      await ports.journal.prune();
+    } catch (error) {
+      run.ports.log.error({ error }, 'the last word of a migration is not in the journal');
+    }
   }
 
   async function askOn(run: SourceRun, unlock: () => void): Promise<void> {
@@ -254,14 +259,10 @@ export function createDepartures(options: DeparturesOptions) {
     resume(record: CnvmRecord, migration: Migration, target: Target): void {
       const unlock = locks.take(record.name, `in a hand-over to ${target.name}`);
       cnvms.marks.set(record.name, 'in-doubt');
-      const run = newRun({ ...migration, outcome: 'running' }, record, target, { running: true });
-      run.undo.add('journal', async () => {
-        const entry = ports.journal.get(migration.id);
-        if (entry?.role === 'source') await ports.journal.write({ ...entry, state: 'kept', settled: true });
-      });
-      run.undo.add('freeze', () =>
-        migration.mode === 'hot' ? ports.machine.thaw(record) : ports.machine.boot(record),
-      );
+      const running = record.wanted === 'running';
+      const run = newRun({ ...migration, outcome: 'running' }, record, target, { running });
+      run.undo.add('scratch', () => run.outgoing.close());
+      run.undo.add('freeze', () => wake(run));
       void follow(run, handOver, unlock);
     },
 
@@ -280,4 +281,13 @@ export function createDepartures(options: DeparturesOptions) {
 
 async function* only(event: MigrationEvent): AsyncGenerator<MigrationEvent> {
   yield event;
+}
+
+async function failureOf(story: Promise<void>): Promise<unknown> {
+  try {
+    await story;
+    return undefined;
+  } catch (error) {
+    return error;
+  }
 }

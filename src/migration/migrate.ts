@@ -13,6 +13,7 @@ import type { Dump, DumpTarget, Machine } from '../cnvms/machine.js';
 import type { NodeFacts } from '../mesh/node-facts.js';
 import { afterQuery } from './after-query.js';
 import type { Journal, SourceState } from './journal.js';
+import { isLeftover } from './leftover.js';
 import type { Mode } from './migration.js';
 import { rolledBack, stillInDoubt } from './outcome.js';
 import type { Outgoing } from './outgoing.js';
@@ -52,6 +53,10 @@ export interface SourcePorts {
   readonly keep: (record: CnvmRecord) => Promise<void>;
   /** The record is a peer's. */
   readonly forget: (record: CnvmRecord) => Promise<void>;
+  /** The record of that name here, if there is one. */
+  readonly current: (name: string) => CnvmRecord | undefined;
+  /** Tells every peer what is ours now. */
+  readonly announce: () => void;
   readonly log: Logger;
 }
 
@@ -80,8 +85,10 @@ export async function handOver(run: SourceRun): Promise<void> {
   run.report.phase('hand-over');
   const result = await settle(run);
   if (result.kind === 'returned') {
-    await run.ports.keep({ ...run.record, epoch: result.epoch });
+    // By the target's durable word it is ours: a disk that is full must not keep it frozen.
+    await attempt(run, 'keep its epoch', () => run.ports.keep({ ...run.record, epoch: result.epoch }));
     run.report.know({ epoch: result.epoch });
+    run.ports.announce();
     throw await rollBack(run, new Error(`${run.target.name} gave it back: ${result.reason}`));
   }
   await release(run, result);
@@ -134,13 +141,14 @@ async function prepare(run: SourceRun): Promise<void> {
 async function freeze(run: SourceRun): Promise<void> {
   const { report, record, target, signal, undo, ports, way } = run;
   await note(run, 'frozen');
-  undo.add('journal', () => note(run, 'kept'));
   report.phase('freeze', report.migration.memoryBytes);
   run.frozenAtMs = performance.now();
   // Before the act: a freeze that fails half way must be thawed too.
   undo.add('freeze', () => wake(run));
   await report.part('fence', () => (way === undefined ? stop(run) : ports.machine.freeze(record)));
   const collecting = target.link.collect(report.migration.id, { signal });
+  // It fails, too, when the dump cannot even begin, and then nobody waits for it.
+  collecting.catch(() => undefined);
   if (way !== undefined) {
     const dump = await ports.machine.dump(record, way);
     run.dump = dump;
@@ -176,9 +184,14 @@ async function settle(run: SourceRun): Promise<HandOverResult> {
 
 /** Takes back all that was done. @returns what to tell. */
 async function rollBack(run: SourceRun, error: unknown): Promise<CnvmError> {
+  const { ports, record, running, report } = run;
   const failed = await run.undo.run();
-  const { ports, record, running } = run;
-  return rolledBack(error, { source: ports.node, name: record.name, runs: running, stuck: failed.includes('freeze') });
+  const stuck = failed.includes('freeze');
+  // One that could not be let run on is not settled: the next daemon tries again.
+  if (!stuck && ports.journal.get(report.migration.id) !== undefined)
+    await attempt(run, 'note', () => note(run, 'kept'));
+  const begun = report.migration.phase !== 'negotiate';
+  return rolledBack(error, { source: ports.node, name: record.name, runs: running, stuck, begun });
 }
 
 /** The target runs it: what is here is a dead copy. Nothing in it may fail the migration any more. */
@@ -188,27 +201,40 @@ async function release(run: SourceRun, result: Extract<HandOverResult, { kind: '
   if (run.frozenAtMs !== undefined) report.know({ freezeMs: performance.now() - run.frozenAtMs });
   report.parts(result.parts);
   report.know({ epoch, location: target.name });
-  await Promise.all([ports.moved(record, target.name, epoch), note(run, 'released')]);
+  await Promise.all([
+    attempt(run, 'route', () => ports.moved(record, target.name, epoch)),
+    attempt(run, 'note', () => note(run, 'released')),
+  ]);
   report.phase('release');
   report.step(`it runs on ${target.name}`);
   run.undo.clear();
   await letGo(run);
 }
 
-/** Clears what is left here of a cnvm that the target owns. Also what a daemon does that finds it so. */
-export async function letGo(run: SourceRun): Promise<void> {
+/** Clears what is left here of a cnvm that the target owns. What cannot be cleared is swept by the next daemon. */
+async function letGo(run: SourceRun): Promise<void> {
   const { report, record, target, ports } = run;
+  const leftover = isLeftover(ports.current(record.name), record, record.epoch);
+  const cleared = [
+    // The record first: while it is here, somebody could start the dead copy.
+    !leftover || (await attempt(run, 'record', () => ports.forget(record))),
+    await attempt(run, 'dump', async () => await run.dump?.commit()),
+    !leftover || (await attempt(run, 'processes', () => ports.machine.destroy(record))),
+    !leftover || (await attempt(run, 'disk', () => ports.machine.erase(record))),
+    await attempt(run, 'scratch', () => run.outgoing.close()),
+  ];
+  await attempt(run, 'news', () => target.link.release(report.migration.id, { timeoutMs: CALL_MS }));
+  await attempt(run, 'note', () => note(run, 'released', cleared.every(Boolean)));
+}
+
+/** Whether it went well; when not, that is in the log and nowhere else. */
+async function attempt(run: SourceRun, what: string, act: () => Promise<void>): Promise<boolean> {
   try {
-    await run.dump?.commit();
-    await ports.machine.destroy(record);
-    await ports.machine.erase(record);
-    await run.outgoing.close();
-    await ports.forget(record);
-    await target.link.release(report.migration.id, { timeoutMs: CALL_MS });
-    await note(run, 'released', true);
+    await act();
+    return true;
   } catch (error) {
-    // The cnvm runs, at the target. What is left here is swept when the daemon starts again.
-    ports.log.error({ migration: report.migration.id, cnvm: record.name, error }, 'could not clear what is left');
+    run.ports.log.error({ what, error }, 'could not be done after all');
+    return false;
   }
 }
 
@@ -231,9 +257,12 @@ async function stop(run: SourceRun): Promise<void> {
 }
 const COLD_GRACE_MS = 10_000;
 
-async function wake(run: SourceRun): Promise<void> {
-  if (run.mode === 'hot') await run.ports.machine.thaw(run.record);
-  else if (run.running) await run.ports.machine.boot(run.record);
+/** Lets it run on as it did. */
+export async function wake({ record, mode, running, ports }: SourceRun): Promise<void> {
+  // A stop that failed may have left it running, and to start it once more would end it.
+  const stopped = mode === 'cold' && (await ports.machine.look(record)).status === 'stopped';
+  if (!stopped) await ports.machine.thaw(record);
+  else if (running) await ports.machine.boot(record);
 }
 
 /** Never resolves: only the failure of the other matters to who races it. */

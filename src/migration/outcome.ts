@@ -10,12 +10,14 @@ export interface Aftermath {
   readonly runs: boolean;
   /** It could not be let run on. */
   readonly stuck: boolean;
+  /** The target had said yes. */
+  readonly begun: boolean;
 }
 
-/** A failure before the hand-over, or a hand-over that came back. A plain no stays what it is. */
+/** A failure before the hand-over, or a hand-over that came back. A plain no to the offer stays what it is. */
 export function rolledBack(error: unknown, aftermath: Aftermath): CnvmError {
-  if (error instanceof CnvmError && error.code === 'refused' && error.kind !== 'cancelled') return error;
-  const { name, source, runs, stuck } = aftermath;
+  const { name, source, runs, stuck, begun } = aftermath;
+  if (!begun && error instanceof CnvmError && error.code === 'refused' && error.kind !== 'cancelled') return error;
   const facts: ErrorFacts = {
     location: source,
     cause: error,

@@ -89,7 +89,8 @@ export interface ImageChunk {
 /** The source's bulk, as the target pulls it. */
 export interface BulkLink {
   tunnel(migration: string, channel: Channel): Duplex;
-  pullImages(migration: string): AsyncIterable<ImageChunk>;
+  /** Ends, as a failure, when the signal fires. */
+  pullImages(migration: string, signal: AbortSignal): AsyncIterable<ImageChunk>;
 }
 
 /** The source's bulk, as it serves the one peer that it offered the cnvm to. */

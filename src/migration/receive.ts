@@ -6,7 +6,7 @@
 import { performance } from 'node:perf_hooks';
 import type { Logger } from 'pino';
 import { abortable } from '../base/abortable.js';
-import { messageOf } from '../base/errors.js';
+import { messageOf, refused } from '../base/errors.js';
 import type { Undo } from '../base/undo.js';
 import type { CnvmRecord } from '../cnvms/cnvm.js';
 import type { Machine } from '../cnvms/machine.js';
@@ -50,6 +50,8 @@ export interface TargetPorts {
   readonly journal: Journal;
   /** The record is ours. */
   readonly keep: (record: CnvmRecord) => Promise<void>;
+  /** The record is a peer's. */
+  readonly forget: (record: CnvmRecord) => Promise<void>;
   /** Tells every peer what is ours now. */
   readonly announce: () => void;
   readonly log: Logger;
@@ -115,7 +117,7 @@ async function seed(run: TargetRun): Promise<void> {
   const { steps, report, record, ports } = run;
   const flushedMs = await steps.until('seed', PATIENCE_MS);
   report.phase('seed');
-  const diskBytes = await pullDisk(run);
+  const diskBytes = await pullDisk(run, run.signal);
   await ports.bulk.distrust(ports.machine.diskDirectory(record), flushedMs);
   steps.done('seed', { diskBytes });
 }
@@ -145,13 +147,20 @@ async function prepare(run: TargetRun): Promise<Images> {
 
 /** Afterwards all of it is here, and its disk is mounted. */
 async function collect(run: TargetRun, images: Images): Promise<void> {
-  const { ports, report, record, source, steps } = run;
+  const { ports, report, record, source, steps, undo } = run;
   await steps.until('collect', PATIENCE_MS);
   report.phase('freeze', run.memoryBytes);
   const parts: FreezePart[] = [];
-  const disk = timed('last of the disk', parts, () => pullDisk(run));
+  const failed = new AbortController();
+  const signal = AbortSignal.any([run.signal, failed.signal]);
+  const disk = timed('last of the disk', parts, () => pullDisk(run, signal));
   const files =
-    images.pages === undefined ? 0 : writeImages(source.link.pullImages(report.migration.id), images.directory);
+    images.pages === undefined ? 0 : writeImages(source.link.pullImages(report.migration.id, signal), images.directory);
+  // When one of them fails the others must have ended before what they write to is taken away.
+  undo.add('what still comes', async () => {
+    failed.abort(refused('cancelled', 'the rest did not come'));
+    await Promise.allSettled([disk, files]);
+  });
   const all = Promise.all([disk, files, images.pages?.complete]);
   const [diskBytes, imageBytes] = await abortable(all, run.signal);
   await timed('mount', parts, () => ports.machine.assemble(record));
@@ -166,7 +175,10 @@ async function activate(run: TargetRun, imagesDir: string, epoch: number): Promi
   report.phase('activate');
   try {
     await timed('restore', parts, () => bring(run, owned, imagesDir));
-    await Promise.all([ports.keep(owned), note(run, 'running', epoch)]);
+    run.undo.add('record', () => ports.forget(owned));
+    // In this order: once "running" is noted the source may hear it, and then nothing can be given back.
+    await ports.keep(owned);
+    await note(run, 'running', epoch);
   } catch (error) {
     await giveBack(run, epoch + 1, messageOf(error));
     return;
@@ -200,24 +212,30 @@ async function bring(run: TargetRun, record: CnvmRecord, imagesDir: string): Pro
 /** Durably not ours any more, before the source hears it. */
 async function giveBack(run: TargetRun, epoch: number, reason: string): Promise<void> {
   await run.undo.run();
+  const { status } = await run.ports.machine.look(run.record);
+  if (status !== 'stopped') throw new Error(`it could not be taken away again, after: ${reason}`);
   await note(run, 'returned', epoch, reason);
   run.steps.done('handOver', { kind: 'returned', reason, epoch });
   run.report.end('aborted', run.source.name, reason);
 }
 
-/** Drops the images when the source has let go, or has had time enough to. */
+/** Drops the images when the source has let go, or has had time enough to. It runs, so nothing here is thrown. */
 async function clear(run: TargetRun): Promise<void> {
   const { steps, report, ports } = run;
   report.phase('release');
   await steps.until('release', RELEASE_PATIENCE_MS).catch(() => undefined);
-  await ports.bulk.sweep(report.migration.id);
-  const ended = report.end('succeeded', ports.node);
-  await ports.journal.write({ ...entry(run, 'running'), migration: ended, settled: true });
+  const ended = { ...entry(run, 'running'), migration: report.end('succeeded', ports.node), settled: true };
+  try {
+    await ports.bulk.sweep(report.migration.id);
+    await ports.journal.write(ended);
+  } catch (error) {
+    ports.log.error({ error }, 'could not clear up; the next daemon will');
+  }
   steps.done('release', undefined);
 }
 
-async function pullDisk(run: TargetRun): Promise<number> {
-  const { ports, report, source, record, signal } = run;
+async function pullDisk(run: TargetRun, signal: AbortSignal): Promise<number> {
+  const { ports, report, source, record } = run;
   const { id } = report.migration;
   let bytes = 0;
   const connect = () => {

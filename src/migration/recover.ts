@@ -7,6 +7,7 @@ import type { CnvmRecord } from '../cnvms/cnvm.js';
 import type { Machine } from '../cnvms/machine.js';
 import type { Bulk } from './bulk.js';
 import type { Journal, JournalEntry, SourceEntry, TargetEntry } from './journal.js';
+import { isLeftover } from './leftover.js';
 import type { Migration } from './migration.js';
 
 export interface RecoverPorts {
@@ -16,6 +17,8 @@ export interface RecoverPorts {
   readonly bulk: Bulk;
   readonly keep: (record: CnvmRecord) => Promise<void>;
   readonly forget: (record: CnvmRecord) => Promise<void>;
+  /** The record of that name here, if there is one. */
+  readonly current: (name: string) => CnvmRecord | undefined;
   /** Goes on asking the target, in the background. */
   readonly askTarget: (entry: SourceEntry) => void;
   readonly log: Logger;
@@ -42,18 +45,14 @@ async function recoverSource(entry: SourceEntry, ports: RecoverPorts): Promise<v
       break;
     case 'frozen':
       // The hand-over was never sent: ours.
-      if (migration.mode === 'hot') await ports.machine.thaw(record);
-      else if ((await ports.machine.look(record)).status === 'stopped' && record.wanted === 'running') {
-        await ports.machine.boot(record);
-      }
+      if ((await ports.machine.look(record)).status !== 'stopped') await ports.machine.thaw(record);
+      else if (record.wanted === 'running') await ports.machine.boot(record);
       break;
     case 'handing-over':
       ports.askTarget(entry);
       return;
     case 'released':
-      await ports.machine.destroy(record);
-      await ports.machine.erase(record);
-      await ports.forget(record);
+      await clear(record, record.epoch, ports);
       break;
   }
   await ports.bulk.sweep(migration.id);
@@ -66,14 +65,15 @@ async function recoverTarget(entry: TargetEntry, ports: RecoverPorts): Promise<v
   const { epoch } = migration;
   const owned = { ...record, owner: ports.node, epoch };
   if (entry.state === 'activating' && (await ports.machine.look(record)).status === 'running') {
+    // It may have been restored and not yet been given its packets.
+    await ports.machine.thaw(record);
     await ports.keep(owned);
     await ports.journal.write({ ...entry, state: 'running', migration: ended(entry, true, ports.node), settled: true });
   } else if (entry.state === 'running') {
     await ports.keep(owned);
     await ports.journal.write({ ...entry, migration: ended(entry, true, ports.node), settled: true });
   } else {
-    await ports.machine.destroy(record);
-    await ports.machine.erase(record);
+    await clear(record, epoch, ports);
     // Handed over and not running: given back, one epoch on. Not handed over: never ours.
     const given =
       entry.state === 'activating'
@@ -83,6 +83,15 @@ async function recoverTarget(entry: TargetEntry, ports: RecoverPorts): Promise<v
     await ports.journal.write({ ...entry, state: given.state, migration: told, settled: true });
   }
   await ports.bulk.sweep(migration.id);
+}
+
+/** Nothing of what the migration left is here afterwards; one that has come since is left alone. */
+async function clear(record: CnvmRecord, epoch: number, ports: RecoverPorts): Promise<void> {
+  if (!isLeftover(ports.current(record.name), record, epoch)) return;
+  // The record first: while it is here, the dead copy could be started.
+  await ports.forget(record);
+  await ports.machine.destroy(record);
+  await ports.machine.erase(record);
 }
 
 function ended(entry: JournalEntry, here: boolean, location: string): Migration {

@@ -112,13 +112,17 @@ export function createPeerClient(peer: PeerAddress, tls: TlsFiles): PeerClient {
         const open = { migration, channel: CHANNELS[channel] };
         return clientTunnel(bulk.tunnel(), open, (error) => fromServiceError(error as ServiceError, who));
       },
-      async *pullImages(migration): AsyncGenerator<ImageChunk> {
+      async *pullImages(migration, signal): AsyncGenerator<ImageChunk> {
+        signal.throwIfAborted();
         const stream = bulk.pullImages({ migration });
+        const cancel = () => stream.cancel();
+        signal.addEventListener('abort', cancel, { once: true });
         try {
           for await (const chunk of stream) yield chunk as wire.PullImagesResponse;
         } catch (error) {
           throw fromServiceError(error as ServiceError, who);
         } finally {
+          signal.removeEventListener('abort', cancel);
           stream.cancel();
         }
       },

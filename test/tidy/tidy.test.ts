@@ -45,6 +45,7 @@ const PURE = [
   'src/mesh/find-peer.ts',
   'src/mesh/versions.ts',
   'src/migration/after-query.ts',
+  'src/migration/leftover.ts',
   'src/migration/negotiate.ts',
   'src/migration/outcome.ts',
   'src/overlay/hook.ts',

@@ -1,0 +1,287 @@
+/**
+ * What a machine and its bulk do, whichever they are: the real ones and the fakes pass the same suite. Invariant: each
+ * promise here is one that the migrations rely on.
+ */
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import type { CnvmRecord } from '../../src/cnvms/cnvm.js';
+import type { Dump, Machine } from '../../src/cnvms/machine.js';
+import type { Bulk, PageSink } from '../../src/migration/bulk.js';
+import { readImages, writeImages } from '../../src/migration/images.js';
+import { createPageRelay, type PageRelay } from '../../src/migration/page-relay.js';
+import { streamPair } from './stream-pair.js';
+
+export interface MachineUnderTest {
+  readonly machine: Machine;
+  readonly bulk: Bulk;
+  /** Of a cnvm that is not there. */
+  readonly record: CnvmRecord;
+  /** A process of it writes a file; below /dev/shm that is memory. */
+  write(record: CnvmRecord, path: string, text: string): Promise<void>;
+  read(record: CnvmRecord, path: string): Promise<string>;
+  /** What its disk holds, seen from outside; undefined when it does not hold it. */
+  fileOnDisk(record: CnvmRecord, path: string): Promise<string | undefined>;
+}
+
+const GRACE_MS = 200;
+const IMAGES_BYTES = 256 * 1024 * 1024;
+const MEMORY = '/dev/shm/value';
+const DISK = '/root/value';
+
+export function machineContract(what: string, open: () => Promise<MachineUnderTest>): void {
+  describe(`the contract of a machine, kept by ${what}`, () => {
+    let under: MachineUnderTest;
+    /** The same cnvm in another directory, as it would be on another node. */
+    let there: CnvmRecord;
+
+    beforeEach(async () => {
+      under = await open();
+      there = { ...under.record, landing: join(under.record.landing, 'there') };
+    });
+    afterEach(async () => {
+      const { machine, bulk, record } = under;
+      await machine.destroy(record);
+      for (const one of [there, record]) await machine.erase(one);
+      for (const migration of ['from', 'to']) await bulk.sweep(migration);
+    });
+
+    const status = async () => (await under.machine.look(under.record)).status;
+    async function running(): Promise<void> {
+      await under.machine.make(under.record);
+      await under.machine.boot(under.record);
+      await under.write(under.record, MEMORY, 'remembered');
+      await under.write(under.record, DISK, 'written');
+    }
+    /** Frozen, and being dumped to where `sink` takes its pages. */
+    async function dumping(): Promise<{ dump: Dump; sink: PageSink; relay: PageRelay; from: string; to: string }> {
+      const { machine, bulk, record } = under;
+      const [from, to] = [await bulk.openImages('from', IMAGES_BYTES), await bulk.openImages('to', IMAGES_BYTES)];
+      const relay = createPageRelay(() => undefined);
+      const [here, across] = await streamPair();
+      relay.attach(here).catch(() => undefined);
+      const sink = bulk.takePages(to, across);
+      await machine.freeze(record);
+      const dump = await machine.dump(record, { imagesDir: from, takePages: relay.takePages });
+      return { dump, sink, relay, from, to };
+    }
+
+    it('one that is not there is stopped, and to end it is harmless', async () => {
+      const { machine, record } = under;
+      assert.equal(await status(), 'stopped');
+      await machine.halt(record, GRACE_MS);
+      await machine.destroy(record);
+      await machine.erase(record);
+      assert.deepEqual(await machine.usage(record), { memoryBytes: 0, diskBytes: 0 });
+    });
+
+    it('it is made once, and erased', async () => {
+      const { machine, record } = under;
+      await machine.make(record);
+      assert.equal((await under.fileOnDisk(record, '/etc/hostname'))?.trim(), record.name);
+      await assert.rejects(machine.make(record), { code: 'refused', kind: 'exists' });
+      await assert.rejects(machine.expect(record), { code: 'refused', kind: 'exists' });
+      assert.equal((await under.fileOnDisk(record, '/etc/hostname'))?.trim(), record.name);
+      await machine.erase(record);
+      assert.equal(await under.fileOnDisk(record, '/etc/hostname'), undefined);
+    });
+
+    it('it runs, cannot be erased while it does, stops, and its disk stays', async () => {
+      const { machine, record } = under;
+      await running();
+      assert.equal(await status(), 'running');
+      assert.ok((await machine.look(record)).pid > 0);
+      await assert.rejects(machine.erase(record), /mounted/);
+      assert.equal(await under.read(record, MEMORY), 'remembered');
+      await machine.halt(record, GRACE_MS);
+      assert.equal(await status(), 'stopped');
+      assert.equal(await under.fileOnDisk(record, DISK), 'written');
+      await machine.boot(record);
+      assert.equal(await under.read(record, DISK), 'written');
+    });
+
+    it('a start that fails leaves nothing of it running', async () => {
+      const { machine, record } = under;
+      await assert.rejects(machine.boot(record));
+      assert.equal(await status(), 'stopped');
+      await running();
+      await assert.rejects(machine.boot(record));
+      assert.equal(await status(), 'stopped');
+      await machine.erase(record);
+    });
+
+    it('it is frozen once and thawed as often as one likes', async () => {
+      const { machine, record } = under;
+      await running();
+      await machine.thaw(record);
+      await machine.freeze(record);
+      assert.equal(await status(), 'frozen');
+      await assert.rejects(machine.freeze(record), { code: 'tool' });
+      assert.equal(await status(), 'frozen');
+      await machine.thaw(record);
+      await machine.thaw(record);
+      assert.equal(await status(), 'running');
+      assert.equal(await under.read(record, MEMORY), 'remembered');
+    });
+
+    it('what is not there can be neither frozen nor thawed', async () => {
+      const { machine, record } = under;
+      await assert.rejects(machine.freeze(record), { code: 'tool' });
+      await assert.rejects(machine.thaw(record), { code: 'tool' });
+      assert.equal(await status(), 'stopped');
+    });
+
+    it('one that is frozen can be destroyed', async () => {
+      const { machine, record } = under;
+      await running();
+      await machine.freeze(record);
+      await machine.destroy(record);
+      assert.equal(await status(), 'stopped');
+      await machine.erase(record);
+    });
+
+    it('a dump that is rolled back leaves it whole and frozen, and it can be dumped again', async () => {
+      const { machine, bulk, record } = under;
+      await running();
+      const first = await dumping();
+      await first.dump.held;
+      await first.dump.rollBack();
+      assert.equal(await status(), 'frozen');
+      await machine.thaw(record);
+      assert.equal(await under.read(record, MEMORY), 'remembered');
+      first.relay.close();
+      first.sink.close();
+      for (const migration of ['from', 'to']) await bulk.sweep(migration);
+      const second = await dumping();
+      await second.dump.held;
+      await second.dump.rollBack();
+      second.relay.close();
+      second.sink.close();
+      await machine.thaw(record);
+      assert.equal(await status(), 'running');
+    });
+
+    it('a dump whose pages are not taken fails, and leaves it whole and frozen', async () => {
+      const { machine, record } = under;
+      await running();
+      const { dump, relay, sink } = await dumping();
+      relay.close();
+      sink.close();
+      await assert.rejects(dump.held);
+      await dump.rollBack();
+      assert.equal(await status(), 'frozen');
+      await machine.thaw(record);
+      assert.equal(await under.read(record, MEMORY), 'remembered');
+    });
+
+    it('what was dumped and let go runs on elsewhere, with its memory and its disk', async () => {
+      const { machine, bulk, record } = under;
+      await running();
+      const { dump, sink, relay, from, to } = await dumping();
+      await dump.held;
+      await sink.complete;
+      await writeImages(readImages(from), to);
+      await dump.commit();
+      assert.equal(await status(), 'stopped');
+      relay.close();
+      await machine.destroy(record);
+      await machine.expect(there);
+      await pull(bulk, machine.diskDirectory(record), machine.diskDirectory(there));
+      await machine.assemble(there);
+      const empty = await bulk.openImages('empty', IMAGES_BYTES);
+      await assert.rejects(machine.restore(there, empty));
+      await bulk.sweep('empty');
+      assert.equal(await status(), 'stopped');
+      // The disk is still mounted: a second try is as good as the first.
+      await machine.restore(there, to);
+      assert.equal(await status(), 'running');
+      assert.equal(await under.read(there, MEMORY), 'remembered');
+      assert.equal(await under.read(there, DISK), 'written');
+      await machine.destroy(there);
+    });
+
+    it('room that cannot be made is not half made', async () => {
+      const { machine, record } = under;
+      const unknown = { ...record, image: { name: 'no-such-image', digest: 'sha256:00' } };
+      await assert.rejects(machine.expect(unknown), { code: 'refused', kind: 'not-found' });
+      await machine.expect(record);
+      await machine.destroy(record);
+      await machine.erase(record);
+    });
+
+    it('what has no disk cannot be assembled, and what is assembled not erased', async () => {
+      const { machine, record } = under;
+      await assert.rejects(machine.assemble(record));
+      await machine.destroy(record);
+      await machine.expect(record);
+      await machine.assemble(record);
+      await assert.rejects(machine.erase(record), /mounted/);
+      await machine.destroy(record);
+      await machine.erase(record);
+    });
+
+    bulkContract(() => ({ under, there }));
+  });
+}
+
+function bulkContract(given: () => { under: MachineUnderTest; there: CnvmRecord }): void {
+  it('a disk is pulled until it is equal, also what has gone from it', async () => {
+    const { under, there } = given();
+    const { machine, bulk, record } = under;
+    await machine.make(record);
+    await machine.boot(record);
+    await under.write(record, DISK, 'first');
+    await under.write(record, '/root/gone', 'soon');
+    await machine.expect(there);
+    await pull(bulk, machine.diskDirectory(record), machine.diskDirectory(there));
+    assert.equal(await under.fileOnDisk(there, '/root/gone'), 'soon');
+    await under.write(record, DISK, 'second');
+    await machine.halt(record, GRACE_MS);
+    await pull(bulk, machine.diskDirectory(record), machine.diskDirectory(there));
+    assert.equal(await under.fileOnDisk(there, DISK), 'second');
+  });
+
+  it('a disk whose stream breaks, or that is called off, is not taken for whole', async () => {
+    const { under, there } = given();
+    const { machine, bulk } = under;
+    await machine.expect(there);
+    const [here, across] = await streamPair();
+    const broken = bulk.pullDisk('to', machine.diskDirectory(there), () => across, new AbortController().signal);
+    here.destroy();
+    await assert.rejects(broken);
+    const [, silent] = await streamPair();
+    const off = new AbortController();
+    const calledOff = bulk.pullDisk('to', machine.diskDirectory(there), () => silent, off.signal);
+    off.abort(new Error('called off'));
+    await assert.rejects(calledOff);
+    await machine.destroy(there);
+  });
+
+  it('pages whose stream breaks are not taken for whole', async () => {
+    const { bulk } = given().under;
+    const [here, across] = await streamPair();
+    const sink = bulk.takePages(await bulk.openImages('to', IMAGES_BYTES), across);
+    here.destroy();
+    await assert.rejects(sink.complete);
+    sink.close();
+  });
+
+  it('scratch is taken once, and swept as often as one likes', async () => {
+    const { bulk } = given().under;
+    await bulk.openImages('to', IMAGES_BYTES);
+    await assert.rejects(bulk.openImages('to', IMAGES_BYTES));
+    await bulk.closeImages('to');
+    await bulk.closeImages('to');
+    await bulk.sweep('to');
+    await bulk.sweep('to');
+    await bulk.openImages('to', IMAGES_BYTES);
+  });
+}
+
+async function pull(bulk: Bulk, from: string, to: string): Promise<void> {
+  const [here, across] = await streamPair();
+  const served = bulk.serveDisk('from', from, here, () => undefined);
+  served.catch(() => undefined);
+  await bulk.pullDisk('to', to, () => across, new AbortController().signal);
+  across.destroy();
+  await served.catch(() => undefined);
+}

@@ -1,0 +1,218 @@
+/** Daemons that die, links that break, machines that lose power: it settles by itself, on one node. */
+import assert from 'node:assert/strict';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { MeshNode } from './mesh-of-daemons.js';
+import type { Step } from './plan.js';
+import { assertAtRest, eventually, NAME, ownName, testMesh } from './support.js';
+
+/** Where a daemon dies in a hot migration, and where the cnvm is when it has come back. */
+const DEATHS: readonly {
+  who: 'node1' | 'node2';
+  at: 'node1' | 'node2';
+  step: Step;
+  moment: 'before' | 'after';
+  ends: string;
+}[] = [
+  { who: 'node1', at: 'node1', step: 'bulk.serveDisk', moment: 'before', ends: 'node1 at 1' },
+  { who: 'node1', at: 'node1', step: 'machine.freeze', moment: 'before', ends: 'node1 at 1' },
+  { who: 'node1', at: 'node1', step: 'machine.freeze', moment: 'after', ends: 'node1 at 1' },
+  { who: 'node1', at: 'node1', step: 'machine.dump', moment: 'after', ends: 'node1 at 1' },
+  { who: 'node1', at: 'node2', step: 'machine.assemble', moment: 'before', ends: 'node1 at 1' },
+  { who: 'node1', at: 'node2', step: 'machine.restore', moment: 'before', ends: 'node2 at 2' },
+  { who: 'node1', at: 'node2', step: 'machine.restore', moment: 'after', ends: 'node2 at 2' },
+  { who: 'node1', at: 'node1', step: 'overlay.open', moment: 'before', ends: 'node2 at 2' },
+  { who: 'node1', at: 'node1', step: 'dump.commit', moment: 'before', ends: 'node2 at 2' },
+  { who: 'node1', at: 'node1', step: 'machine.erase', moment: 'before', ends: 'node2 at 2' },
+  { who: 'node2', at: 'node2', step: 'machine.expect', moment: 'after', ends: 'node1 at 1' },
+  { who: 'node2', at: 'node2', step: 'bulk.pullDisk', moment: 'before', ends: 'node1 at 1' },
+  { who: 'node2', at: 'node2', step: 'machine.assemble', moment: 'after', ends: 'node1 at 1' },
+  { who: 'node2', at: 'node2', step: 'machine.restore', moment: 'before', ends: 'node1 at 3' },
+  { who: 'node2', at: 'node2', step: 'machine.restore', moment: 'after', ends: 'node2 at 2' },
+  { who: 'node2', at: 'node2', step: 'bulk.sweep', moment: 'before', ends: 'node2 at 2' },
+];
+
+describe('a daemon that dies', () => {
+  const mesh = testMesh(['node1', 'node2'], 'all');
+  const name = ownName(mesh);
+
+  for (const { who, at, step, moment, ends } of DEATHS) {
+    it(`${who}’s, ${moment} ${step} on ${at}: ${ends}, and it can be moved`, async () => {
+      const [node1, node2] = [mesh().node('node1'), mesh().node('node2')];
+      await node1.create(name());
+      node1.host.remember(name(), 'mine', 'kept');
+      const died = new Promise<void>((resolve) => {
+        mesh()
+          .node(at)
+          .host.plan.at(step, moment, () => {
+            mesh().node(who).crash();
+            resolve();
+          });
+      });
+      const moving = node1.teleport(name(), 'node2').catch(() => undefined);
+      await died;
+      await mesh().node(who).begin();
+      if (who === 'node2') await moving;
+      await Promise.all(mesh().nodes.map((node) => node.hearsAll()));
+      const [owner = '', epoch] = ends.split(' at ');
+      const [from, to] = owner === 'node1' ? [node1, node2] : [node2, node1];
+      await eventually(`it runs on ${owner}`, () => from.host.stateOf(name()) === 'running');
+      await eventually(`it does not on ${to.name}`, () => to.host.stateOf(name()) === 'stopped');
+      assert.equal(from.host.recall(name(), 'mine'), 'kept');
+      // A target whose source died before it let go keeps the images for a while; its next daemon does not.
+      if (owner === 'node2') await restart(node2);
+      const ended = await from.teleport(name(), to.name);
+      assert.equal(ended.outcome, 'succeeded', ended.error);
+      assert.equal(to.host.recall(name(), 'mine'), 'kept');
+      await assertAtRest(mesh(), name(), to.name, Number(epoch) + 1);
+    });
+  }
+
+  async function restart(node: MeshNode): Promise<void> {
+    await node.stop();
+    await node.begin();
+    await Promise.all(mesh().nodes.map((one) => one.hearsAll()));
+  }
+
+  it('leaves nobody waiting who asks about it later', async () => {
+    const node1 = mesh().node('node1');
+    await node1.create(name());
+    mesh()
+      .node('node2')
+      .host.plan.at('machine.restore', 'before', () => node1.crash());
+    void node1.teleport(name(), 'node2').catch(() => undefined);
+    await eventually('it runs there', () => mesh().node('node2').host.stateOf(name()) === 'running');
+    await node1.begin();
+    await assertAtRest(mesh(), name(), 'node2', 2);
+    const [last] = await node1.migrations();
+    assert.equal(last?.outcome, 'succeeded', last?.error);
+    assert.equal(last?.location, 'node2');
+  });
+
+  it('and one that comes back after it was let go is not cleared away with what was left then', async () => {
+    const [node1, node2] = [mesh().node('node1'), mesh().node('node2')];
+    await node1.create(name());
+    // The source cannot clear its scratch, so the entry stays open; then the cnvm comes back.
+    node1.host.plan.fail('bulk.sweep', 'before');
+    assert.equal((await node1.teleport(name(), 'node2')).outcome, 'succeeded');
+    const back = await node2.teleport(name(), 'node1');
+    assert.equal(back.outcome, 'succeeded', back.error);
+    await restart(node1);
+    await assertAtRest(mesh(), name(), 'node1', 3);
+  });
+
+  it('in the hand-over of a stopped one: it comes back stopped', async () => {
+    const [node1, node2] = [mesh().node('node1'), mesh().node('node2')];
+    await node1.create(name(), { start: false });
+    node2.host.plan.at('machine.assemble', 'after', () => {
+      // The target cannot keep its record.
+      mkdirSync(join(node2.stateDir, 'cnvms'), { recursive: true });
+      writeFileSync(join(node2.stateDir, 'cnvms', name()), 'in the way');
+    });
+    mesh()
+      .node('node2')
+      .host.plan.at('machine.look', 'before', () => node1.crash());
+    void node1.teleport(name(), 'node2').catch(() => undefined);
+    await eventually('the target gives it back', () => node2.journal()[0]?.state === 'returned');
+    rmSync(join(node2.stateDir, 'cnvms', name()), { force: true });
+    await node1.begin();
+    await Promise.all(mesh().nodes.map((node) => node.hearsAll()));
+    await assertAtRest(mesh(), name(), 'node1', 3, 'stopped');
+  });
+
+  it('with the machine: a hand-over that is open is started nowhere until the target has answered', async () => {
+    const [node1, node2] = [mesh().node('node1'), mesh().node('node2')];
+    await node1.create(name());
+    const restore = node2.host.plan.hold('machine.restore');
+    void node1.teleport(name(), 'node2').catch(() => undefined);
+    await restore.reached;
+    node1.crash();
+    node1.host.reboot();
+    mesh().cut('node1', 'node2');
+    restore.goOn();
+    await node1.begin();
+    await eventually('it runs there', () => node2.host.stateOf(name()) === 'running');
+    assert.equal(node1.host.stateOf(name()), 'stopped');
+    await assert.rejects(node1.start(name()), /in a hand-over to node2/);
+    mesh().heal('node1', 'node2');
+    await assertAtRest(mesh(), name(), 'node2', 2);
+  });
+});
+
+describe('a record that the target cannot keep', () => {
+  const mesh = testMesh(['node1', 'node2']);
+
+  it('is given back, with nothing of it left there, and then it goes', async () => {
+    const [node1, node2] = [mesh().node('node1'), mesh().node('node2')];
+    await node1.create(NAME);
+    writeFileSync(join(node2.stateDir, 'cnvms', NAME), 'in the way');
+    const ended = await node1.teleport(NAME, 'node2');
+    assert.equal(ended.outcome, 'aborted', ended.error);
+    assert.match(ended.error, /node2 gave it back: .*runs on node1 as before$/);
+    rmSync(join(node2.stateDir, 'cnvms', NAME), { force: true });
+    await assertAtRest(mesh(), NAME, 'node1', 3);
+    assert.equal((await node1.teleport(NAME, 'node2')).outcome, 'succeeded');
+    await assertAtRest(mesh(), NAME, 'node2', 4);
+  });
+});
+
+describe('a link that breaks', () => {
+  const mesh = testMesh(['node1', 'node2']);
+
+  it('before the hand-over: it runs on where it was, and says so', async () => {
+    const node1 = mesh().node('node1');
+    await node1.create(NAME);
+    node1.host.plan.at('machine.dump', 'before', () => mesh().cut('node1', 'node2'));
+    const ended = await node1.teleport(NAME, 'node2');
+    assert.equal(ended.outcome, 'aborted', ended.error);
+    assert.match(ended.error, /runs on node1 as before$/);
+    assert.equal(node1.host.stateOf(NAME), 'running');
+    mesh().heal('node1', 'node2');
+    await Promise.all(mesh().nodes.map((node) => node.hearsAll()));
+    const again = await node1.teleport(NAME, 'node2');
+    assert.equal(again.outcome, 'succeeded', again.error);
+    await assertAtRest(mesh(), NAME, 'node2', 2);
+  });
+
+  for (const [moment, tries, owner, epoch] of [
+    ['before', 0, 'node2', 2],
+    ['after', 0, 'node2', 2],
+    ['before', 2, 'node1', 3],
+  ] as const) {
+    it(`${moment} the restore, which fails ${tries} times: frozen until it heals, and then on ${owner} alone`, async () => {
+      const [node1, node2] = [mesh().node('node1'), mesh().node('node2')];
+      await node1.create(NAME);
+      node1.host.remember(NAME, 'mine', 'kept');
+      const cut = new Promise<void>((resolve) => {
+        node2.host.plan.at('machine.restore', moment, () => {
+          mesh().cut('node1', 'node2');
+          resolve();
+        });
+      });
+      if (tries > 0) node2.host.plan.fail('machine.restore', 'before', { times: tries });
+      const moving = node1.teleport(NAME, 'node2');
+      await cut;
+      await eventually('the target is done', () => ['running', 'returned'].includes(node2.journal()[0]?.state ?? ''));
+      assert.equal(node1.host.stateOf(NAME), 'frozen');
+      await assert.rejects(node1.start(NAME), /being moved to node2/);
+      mesh().heal('node1', 'node2');
+      const ended = await moving;
+      assert.equal(ended.outcome, owner === 'node2' ? 'succeeded' : 'aborted', ended.error);
+      await Promise.all(mesh().nodes.map((node) => node.hearsAll()));
+      await assertAtRest(mesh(), NAME, owner, epoch);
+      assert.equal(mesh().node(owner).host.recall(NAME, 'mine'), 'kept');
+    });
+  }
+
+  it('when it is let go: it runs there, and nothing is left here', async () => {
+    const node1 = mesh().node('node1');
+    await node1.create(NAME);
+    node1.host.plan.at('machine.erase', 'before', () => mesh().cut('node1', 'node2'));
+    assert.equal((await node1.teleport(NAME, 'node2')).outcome, 'succeeded');
+    mesh().heal('node1', 'node2');
+    await mesh().node('node2').stop();
+    await mesh().node('node2').begin();
+    await Promise.all(mesh().nodes.map((node) => node.hearsAll()));
+    await assertAtRest(mesh(), NAME, 'node2', 2);
+  });
+});

@@ -1,0 +1,101 @@
+/**
+ * The bulk port on a fake host: the disk's and the memory's values over the streams that it is given. Invariant: what
+ * does not arrive whole does not arrive; what reads and writes a disk is known to the host while it does.
+ */
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { Bulk } from '../../src/migration/bulk.js';
+import { toolFails } from './fake-machine.js';
+import type { Disk, FakeState, Files } from './fake-state.js';
+import { receiveEnd, receiveMessage, sendMessage } from './framing.js';
+import type { Plan } from './plan.js';
+
+/** @param runDir holds a directory for each migration's images: those are real files, as they are sent as such. */
+export function createFakeBulk(state: FakeState, runDir: string, plan: Plan): Bulk {
+  const imagesOf = (migration: string) => join(runDir, 'images', migration);
+
+  function diskAt(upper: string): Disk {
+    const disk = state.disks.get(dirname(upper));
+    if (disk === undefined) throw toolFails(`rsync: change_dir "${upper}" failed: No such file or directory`);
+    return disk;
+  }
+
+  return {
+    async serveDisk(_, directory, stream, onBytes) {
+      const end = () => void stream.destroy();
+      state.ofDaemon.add(end);
+      try {
+        if ((await receiveMessage(stream)).toString() !== 'give me the disk') throw toolFails('rsync: protocol error');
+        const content = Buffer.from(JSON.stringify(diskAt(directory).files));
+        onBytes(content.length);
+        sendMessage(stream, content);
+        await receiveEnd(stream);
+        stream.end();
+      } finally {
+        state.ofDaemon.delete(end);
+        stream.destroy();
+      }
+    },
+
+    async pullDisk(_, directory, connect, signal) {
+      const disk = diskAt(directory);
+      if (disk.mounted) throw new Error(`${directory} is written from outside while it is mounted`);
+      const stream = connect();
+      const end = () => void stream.destroy();
+      state.ofDaemon.add(end);
+      signal.addEventListener('abort', end);
+      disk.writers += 1;
+      try {
+        signal.throwIfAborted();
+        sendMessage(stream, Buffer.from('give me the disk'));
+        disk.files = JSON.parse((await receiveMessage(stream)).toString()) as Files;
+        stream.end();
+      } finally {
+        disk.writers -= 1;
+        signal.removeEventListener('abort', end);
+        state.ofDaemon.delete(end);
+        stream.destroy();
+      }
+    },
+
+    // Every pull brings everything, so nothing can be missed; it is only asked of a disk that is there.
+    async distrust(directory) {
+      diskAt(directory);
+    },
+
+    async openImages(migration) {
+      mkdirSync(join(runDir, 'images'), { recursive: true });
+      mkdirSync(imagesOf(migration));
+      state.images.set(migration, imagesOf(migration));
+      return imagesOf(migration);
+    },
+
+    async closeImages(migration) {
+      state.images.delete(migration);
+      rmSync(imagesOf(migration), { recursive: true, force: true });
+    },
+
+    takePages(imagesDir, stream) {
+      const end = () => void stream.destroy();
+      state.ofDaemon.add(end);
+      async function take(): Promise<void> {
+        await plan.reach('bulk.takePages', 'before');
+        const pages = await receiveMessage(stream);
+        writeFileSync(join(imagesDir, 'pages-1.img'), pages);
+        await plan.reach('bulk.takePages', 'after');
+        sendMessage(stream, Buffer.from('filed'));
+        stream.end();
+        await receiveEnd(stream);
+      }
+      const complete = take().finally(() => {
+        state.ofDaemon.delete(end);
+      });
+      complete.catch(end);
+      return { complete, close: end };
+    },
+
+    async sweep(migration) {
+      await this.closeImages(migration);
+    },
+  };
+}

@@ -1,0 +1,181 @@
+/**
+ * A host that is not there: keeps what a real one keeps, over the daemons that come and go on it. Invariant: a daemon
+ * that has been cut off changes nothing any more, and hears of nothing; what it had begun with a program goes on without
+ * it, and what hung on its sockets ends.
+ */
+import { join } from 'node:path';
+import type { CnvmRecord } from '../../src/cnvms/cnvm.js';
+import type { Host } from '../../src/daemon.js';
+import { facts } from '../support/samples.js';
+import { createFakeBulk } from './fake-bulk.js';
+import { createFakeMachine } from './fake-machine.js';
+import { createState, type Files, residue } from './fake-state.js';
+import { createPlan, type Plan, type Step } from './plan.js';
+import type { Witness } from './witness.js';
+
+export const LANDING = '/home/cnvm/sneakers';
+
+export interface FakeHostOptions {
+  readonly node: string;
+  readonly overlayAddress: string;
+  /** The host's own, gone with the test. */
+  readonly directory: string;
+  readonly witness: Witness;
+}
+
+/** One daemon's hold on the host. */
+export interface Lease {
+  readonly host: Host;
+  /** The daemon is dead from now on: its calls do not come back. */
+  cut(): void;
+}
+
+export type FakeHost = ReturnType<typeof createFakeHost>;
+
+export function createFakeHost({ node, overlayAddress, directory, witness }: FakeHostOptions) {
+  const state = createState(node, witness);
+  const plan = createPlan();
+  const runDir = join(directory, 'scratch');
+  const machine = createFakeMachine(state, plan);
+  const bulk = createFakeBulk(state, runDir, plan);
+  const overlay: Host['overlay'] = {
+    start: async () => undefined,
+    setBehind: async () => undefined,
+    open: async (address) => void state.closed.delete(address),
+  };
+  /** What the port promises to have taken back when it throws. */
+  const takeBack: Partial<Record<Step, (record: CnvmRecord) => Promise<void>>> = {
+    'machine.make': machine.erase,
+    'machine.boot': machine.destroy,
+    'machine.expect': async (record) => {
+      await machine.destroy(record);
+      await machine.erase(record);
+    },
+    'machine.restore': async (record) => {
+      witness.rests(record, node);
+      state.processes.delete(record.name);
+    },
+  };
+
+  function processesOf(name: string) {
+    const found = state.processes.get(name);
+    if (found === undefined) throw new Error(`${name} has no processes on ${node}`);
+    return found;
+  }
+
+  return {
+    node,
+    plan,
+    machine,
+    bulk,
+
+    lease(): Lease {
+      const life = { over: false };
+      return {
+        host: {
+          machine: watched('machine', machine, life, plan, takeBack),
+          bulk: watched('bulk', bulk, life, plan, takeBack),
+          overlay: watched('overlay', overlay, life, plan, takeBack),
+          facts: (cnvmCount) => async () => facts(node, { overlayAddress, cnvmCount: cnvmCount() }),
+          check: async () => [],
+        },
+        cut() {
+          life.over = true;
+          for (const end of state.ofDaemon) end();
+          for (const { endDump } of state.processes.values()) endDump?.();
+        },
+      };
+    },
+
+    /** Power is cut and comes back: what is on disk is all that is left. */
+    reboot(): void {
+      for (const { record, endDump } of state.processes.values()) {
+        endDump?.();
+        witness.rests(record, node);
+      }
+      for (const images of state.images.keys()) void bulk.closeImages(images);
+      for (const disk of state.disks.values()) disk.mounted = false;
+      for (const things of [state.processes, state.shownImages, state.closed]) things.clear();
+    },
+
+    residue: (): string[] => residue(state),
+    /** "running", "frozen", "stopped", or "running, unreachable" when packets are kept from it. */
+    stateOf(name: string): string {
+      const found = state.processes.get(name);
+      if (found === undefined) return 'stopped';
+      const unreachable = found.status === 'running' && state.closed.has(found.record.address);
+      return unreachable ? 'running, unreachable' : found.status;
+    },
+
+    /** A process of the cnvm keeps a value in its memory. */
+    remember(name: string, key: string, value: string): void {
+      const found = processesOf(name);
+      if (found.status !== 'running') throw new Error(`${name} is frozen on ${node}`);
+      found.memory[key] = value;
+    },
+    recall: (name: string, key: string): string | undefined => processesOf(name).memory[key],
+    /** A process of the cnvm writes a file. */
+    write(name: string, path: string, text: string, landing = LANDING): void {
+      const { status } = processesOf(name);
+      const disk = state.disks.get(join(landing, name));
+      if (status !== 'running' || !disk?.mounted) throw new Error(`nothing in ${name} can write on ${node}`);
+      disk.files[path] = text;
+    },
+    filesOf: (name: string, landing = LANDING): Files | undefined => state.disks.get(join(landing, name))?.files,
+    /** Somebody else's directory lies where a cnvm's would. */
+    occupy(name: string): void {
+      state.disks.set(join(LANDING, name), { files: { mine: 'dear to me' }, mounted: false, writers: 0 });
+    },
+  };
+}
+
+/** Not a program of the host; `takePages` plans for itself. */
+const AT_ONCE = ['diskDirectory', 'logs', 'takePages', 'start'];
+
+/** The port as one daemon has it: goes through the plan, and never comes back once the daemon is dead. */
+function watched<T extends object>(
+  room: 'machine' | 'bulk' | 'overlay',
+  port: T,
+  life: { readonly over: boolean },
+  plan: Plan,
+  takeBack: Partial<Record<Step, (record: CnvmRecord) => Promise<void>>>,
+): T {
+  const alive = async () => {
+    if (life.over) await new Promise<never>(() => undefined);
+  };
+  return new Proxy(port, {
+    get(target, key: string) {
+      const act = Reflect.get(target, key) as (...args: unknown[]) => unknown;
+      if (AT_ONCE.includes(key)) return act.bind(target);
+      const step = `${room}.${key}` as Step;
+      return async (...args: unknown[]) => {
+        await alive();
+        try {
+          const takenBack = () => takeBack[step]?.(args[0] as CnvmRecord);
+          return await visit(step, plan, alive, () => act.apply(target, args), takenBack);
+        } finally {
+          await alive();
+        }
+      };
+    },
+  });
+}
+
+async function visit(
+  step: Step,
+  plan: Plan,
+  alive: () => Promise<void>,
+  act: () => unknown,
+  takeBack: () => Promise<void> | undefined,
+): Promise<unknown> {
+  await plan.reach(step, 'before');
+  await alive();
+  const result = await act();
+  try {
+    await plan.reach(step, 'after');
+  } catch (error) {
+    await takeBack();
+    throw error;
+  }
+  return result;
+}

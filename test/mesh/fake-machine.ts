@@ -1,0 +1,227 @@
+/**
+ * The machine port on a fake host: processes, memory and disks as values. Invariant: what the real one refuses it refuses,
+ * and it leaves what the real one leaves; `test/contract` holds both to that.
+ */
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
+import { CnvmError, refused } from '../../src/base/errors.js';
+import type { CnvmRecord } from '../../src/cnvms/cnvm.js';
+import type { Dump, Look, Machine } from '../../src/cnvms/machine.js';
+import { streamPair } from '../contract/stream-pair.js';
+import { type Disk, directoryOf, type FakeState, type Files, type Processes } from './fake-state.js';
+import { receiveMessage, sendMessage } from './framing.js';
+import type { Plan } from './plan.js';
+
+const MEMORY_BYTES = 8 * 1024 * 1024;
+
+/** What a program of the host says when it does not do what it was told. */
+export function toolFails(words: string): CnvmError {
+  return new CnvmError('tool', words, { tool: { argv: [], exitCode: 1, lastLines: words } });
+}
+
+export function createFakeMachine(state: FakeState, plan: Plan): Machine {
+  const { disks, processes, witness, node } = state;
+
+  function diskOf(record: CnvmRecord): Disk {
+    const disk = disks.get(directoryOf(record));
+    if (disk === undefined) throw toolFails(`mount: ${directoryOf(record)}: no such directory`);
+    return disk;
+  }
+
+  function makeDisk(record: CnvmRecord): Disk {
+    if (disks.has(directoryOf(record))) throw refused('exists', `${directoryOf(record)} exists`);
+    const disk: Disk = { files: {}, mounted: false, writers: 0 };
+    disks.set(directoryOf(record), disk);
+    return disk;
+  }
+
+  function mount(record: CnvmRecord): void {
+    const disk = diskOf(record);
+    if (disk.writers > 0) throw new Error(`${directoryOf(record)} is mounted while it is written from outside`);
+    state.shownImages.add(record.name);
+    disk.mounted = true;
+  }
+
+  function begin(record: CnvmRecord, memory: Files): void {
+    processes.set(record.name, { record, status: 'running', memory, endDump: undefined });
+    witness.runs(record, node);
+  }
+
+  function kill(record: CnvmRecord): void {
+    const found = processes.get(record.name);
+    if (found === undefined) return;
+    found.endDump?.();
+    processes.delete(record.name);
+    witness.rests(found.record, node);
+  }
+
+  function destroy(record: CnvmRecord): void {
+    kill(record);
+    state.closed.delete(record.address);
+    const disk = disks.get(directoryOf(record));
+    if (disk !== undefined) disk.mounted = false;
+    state.shownImages.delete(record.name);
+    state.bundles.delete(record.name);
+  }
+
+  function processesOf(record: CnvmRecord): Processes {
+    const found = processes.get(record.name);
+    if (found === undefined) throw toolFails(`container ${record.name} does not exist`);
+    return found;
+  }
+
+  async function look(record: CnvmRecord): Promise<Look> {
+    const found = processes.get(record.name);
+    return found === undefined ? { status: 'stopped', pid: 0 } : { status: found.status, pid: 1_000 };
+  }
+
+  return {
+    look,
+    async make(record) {
+      makeDisk(record).files['/etc/hostname'] = record.name;
+    },
+    async boot(record) {
+      try {
+        mount(record);
+        state.bundles.add(record.name);
+        if (processes.has(record.name)) throw toolFails(`container with given ID already exists: ${record.name}`);
+        begin(record, {});
+        state.closed.delete(record.address);
+      } catch (error) {
+        destroy(record);
+        throw error;
+      }
+    },
+    halt: async (record) => destroy(record),
+    destroy: async (record) => destroy(record),
+    async erase(record) {
+      const disk = disks.get(directoryOf(record));
+      if (disk?.mounted) throw new Error(`${directoryOf(record)} is mounted`);
+      if (disk !== undefined && disk.writers > 0) throw new Error(`${directoryOf(record)} is being written`);
+      disks.delete(directoryOf(record));
+    },
+    async usage(record) {
+      const disk = disks.get(directoryOf(record));
+      const diskBytes = disk === undefined ? 0 : JSON.stringify(disk.files).length;
+      return { memoryBytes: processes.has(record.name) ? MEMORY_BYTES : 0, diskBytes };
+    },
+    diskDirectory: (record) => join(directoryOf(record), 'upper'),
+    async flushDisk(record) {
+      diskOf(record);
+      return Date.now();
+    },
+    obstacles: async () => [],
+    async exec(record, order, io) {
+      if (processesOf(record).status !== 'running') throw toolFails(`container ${record.name} is paused`);
+      await io.stdout(Buffer.from(`${order.argv.join(' ')}\n`));
+      return 0;
+    },
+    async *logs() {
+      yield Buffer.from('booted\n');
+    },
+
+    async freeze(record) {
+      const found = processesOf(record);
+      if (found.status === 'frozen') throw toolFails(`container ${record.name} is not running`);
+      found.status = 'frozen';
+      witness.rests(record, node);
+      state.closed.add(record.address);
+    },
+    async thaw(record) {
+      const found = processesOf(record);
+      found.endDump?.();
+      state.closed.delete(record.address);
+      if (found.status === 'running') return;
+      found.status = 'running';
+      witness.runs(record, node);
+    },
+    async dump(record, target) {
+      const found = processesOf(record);
+      if (found.endDump !== undefined) throw toolFails(`${record.name} is being dumped`);
+      const [pages, theirs] = await streamPair();
+      target.takePages(theirs);
+      return beginDump(found, pages, target.imagesDir, plan, () => kill(record));
+    },
+    async expect(record) {
+      if (disks.has(directoryOf(record))) makeDisk(record);
+      if (record.image.name !== 'base') throw refused('not-found', `there is no image "${record.image.name}" here`);
+      makeDisk(record);
+      state.shownImages.add(record.name);
+    },
+    async assemble(record) {
+      mount(record);
+      state.bundles.add(record.name);
+    },
+    async restore(record, imagesDir) {
+      state.closed.add(record.address);
+      try {
+        const memory = readMemory(imagesDir, record.name);
+        if (!diskOf(record).mounted || !state.bundles.has(record.name)) throw toolFails('the bundle has no root');
+        if (processes.has(record.name)) throw toolFails(`container with given ID already exists: ${record.name}`);
+        begin(record, memory);
+        state.closed.delete(record.address);
+      } catch (error) {
+        kill(record);
+        state.closed.delete(record.address);
+        throw error;
+      }
+    },
+  };
+}
+
+/** Sends the pages at once, waits for the target to have them, and then for the verdict. */
+function beginDump(found: Processes, pages: Duplex, imagesDir: string, plan: Plan, kill: () => void): Dump {
+  let whole = false;
+  let ended = false;
+  const end = () => {
+    ended = true;
+    found.endDump = undefined;
+    pages.destroy();
+  };
+  found.endDump = end;
+
+  async function run(): Promise<void> {
+    await plan.reach('dump.held', 'before');
+    if (found.status !== 'frozen') throw toolFails('the dump sees a process that runs');
+    writeFileSync(join(imagesDir, 'core-1.img'), JSON.stringify({ name: found.record.name }));
+    sendMessage(pages, Buffer.from(JSON.stringify(found.memory)));
+    const word = (await receiveMessage(pages)).toString();
+    if (word !== 'filed' || ended) throw toolFails('the page server did not take the pages');
+    pages.end();
+    whole = true;
+    await plan.reach('dump.held', 'after');
+  }
+  const held = run().catch((error: unknown) => {
+    whole = false;
+    end();
+    throw error;
+  });
+  held.catch(() => undefined);
+  return {
+    held,
+    async commit() {
+      await plan.reach('dump.commit', 'before');
+      if (!whole || ended) throw toolFails('the dump has ended without being held');
+      kill();
+      await plan.reach('dump.commit', 'after');
+    },
+    async rollBack() {
+      await plan.reach('dump.rollBack', 'before');
+      if (!ended) end();
+      await held.catch(() => undefined);
+      await plan.reach('dump.rollBack', 'after');
+    },
+  };
+}
+
+/** @throws when the images are not whole, or another's. */
+function readMemory(imagesDir: string, name: string): Files {
+  const files = imagesDir === '' ? [] : readdirSync(imagesDir);
+  for (const file of ['core-1.img', 'pages-1.img']) {
+    if (!files.includes(file)) throw toolFails(`Error (criu): can't open ${file}`);
+  }
+  const core = JSON.parse(readFileSync(join(imagesDir, 'core-1.img'), 'utf8')) as { name: string };
+  if (core.name !== name) throw toolFails(`Error (criu): these are the images of ${core.name}`);
+  return JSON.parse(readFileSync(join(imagesDir, 'pages-1.img'), 'utf8')) as Files;
+}

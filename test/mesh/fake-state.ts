@@ -1,0 +1,70 @@
+/** What is on one fake host, whichever daemon looks. Invariant: it outlives daemons; only a host's programs change it. */
+import { join } from 'node:path';
+import type { CnvmRecord } from '../../src/cnvms/cnvm.js';
+import type { Witness } from './witness.js';
+
+/** Text by path: what a cnvm has written. */
+export type Files = Record<string, string>;
+
+export interface Disk {
+  files: Files;
+  mounted: boolean;
+  /** Who writes into it from outside now. */
+  writers: number;
+}
+
+export interface Processes {
+  readonly record: CnvmRecord;
+  status: 'running' | 'frozen';
+  readonly memory: Files;
+  /** Ends a dump that is under way, as its program does when its daemon dies; undefined when none is. */
+  endDump: (() => void) | undefined;
+}
+
+export interface FakeState {
+  readonly node: string;
+  readonly witness: Witness;
+  /** By the cnvm's own directory. */
+  readonly disks: Map<string, Disk>;
+  /** By the cnvm's name. */
+  readonly processes: Map<string, Processes>;
+  /** Names of those whose image is shown. */
+  readonly shownImages: Set<string>;
+  /** Names of those whose bundle is written. */
+  readonly bundles: Set<string>;
+  /** Addresses that no packet reaches. */
+  readonly closed: Set<string>;
+  /** Directories of image files, by migration. */
+  readonly images: Map<string, string>;
+  /** What ends when the daemon does: sockets and the like. */
+  readonly ofDaemon: Set<() => void>;
+}
+
+export function createState(node: string, witness: Witness): FakeState {
+  return {
+    node,
+    witness,
+    disks: new Map(),
+    processes: new Map(),
+    shownImages: new Set(),
+    bundles: new Set(),
+    closed: new Set(),
+    images: new Map(),
+    ofDaemon: new Set(),
+  };
+}
+
+export const directoryOf = (record: CnvmRecord): string => join(record.landing, record.name);
+
+/** What is left of cnvms, each thing a line; empty on a host that has none. */
+export function residue(state: FakeState): string[] {
+  return [
+    ...[...state.disks.keys()].map((path) => `disk ${path}`),
+    ...[...state.disks].filter(([, disk]) => disk.mounted).map(([path]) => `mount ${path}`),
+    ...[...state.processes].map(([name, { status }]) => `processes of ${name}, ${status}`),
+    ...[...state.shownImages].map((name) => `image shown for ${name}`),
+    ...[...state.bundles].map((name) => `bundle of ${name}`),
+    ...[...state.closed].map((address) => `filter for ${address}`),
+    ...[...state.images.keys()].map((migration) => `images of ${migration}`),
+  ];
+}

@@ -1,0 +1,179 @@
+/**
+ * Real daemons in one process, each on a fake host of its own: real certificates, real gRPC, real journals on disk, and
+ * between each two a link that can be cut. Invariant: a node keeps its host and its directories over all its daemons.
+ */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Config, parseConfig } from '../../src/base/config.js';
+import { createLog } from '../../src/base/log.js';
+import { type Daemon, startDaemon } from '../../src/daemon.js';
+import { openJournal } from '../../src/migration/journal.js';
+import { initPki, issueNode } from '../../src/pki/pki-dir.js';
+import type { TlsFiles } from '../../src/rpc/peer-client.js';
+import { createFakeHost, type FakeHost, LANDING, type Lease } from './fake-host.js';
+import { type LinkProxy, openLinkProxy } from './link-proxy.js';
+import { openOperator } from './operator.js';
+import { createWitness } from './witness.js';
+
+const LOG_LEVEL = process.env['CNVM_TEST_SHOW'] === undefined ? 'fatal' : 'debug';
+
+export type MeshOfDaemons = Awaited<ReturnType<typeof startMesh>>;
+export type MeshNode = MeshOfDaemons['nodes'][number];
+
+/** Afterwards every node of `names` serves and has heard of the others. */
+export async function startMesh(names: readonly string[]) {
+  const directory = mkdtempSync(join(tmpdir(), 'cnvm-mesh-'));
+  const witness = createWitness();
+  const tlsOf = await makeCertificates(join(directory, 'pki'), names);
+  const ports = new Map<string, number>();
+  /** By "caller>called"; each life of the caller has its own, so that a dead daemon reaches nobody. */
+  const links = new Map<string, LinkProxy>();
+  const broken = new Set<string>();
+
+  async function linkOf(from: string, to: string): Promise<LinkProxy> {
+    const way = `${from}>${to}`;
+    const link = links.get(way) ?? (await openLinkProxy(() => ports.get(to)));
+    if (broken.has(way)) link.cut();
+    links.set(way, link);
+    return link;
+  }
+  const others = (name: string) => names.filter((other) => other !== name);
+
+  function makeNode(name: string, index: number) {
+    const home = join(directory, name);
+    mkdirSync(home);
+    writeImage(join(home, 'images'));
+    const overlayAddress = `10.100.0.${index + 1}`;
+    const host: FakeHost = createFakeHost({ node: name, overlayAddress, directory: home, witness });
+    let life = 0;
+    // Each daemon's own: the clients' connections to one that died would go on leading to it.
+    const socket = () => join(home, `cnvmd-${life}.sock`);
+    const tls = tlsOf(name);
+    const stateDir = join(home, 'state');
+    let lease: Lease | undefined;
+    let daemon: Daemon | undefined;
+
+    return {
+      name,
+      host,
+      ...openOperator(socket),
+      /** A daemon begins here; whatever an earlier one left it finds. */
+      async begin(): Promise<void> {
+        life += 1;
+        lease = host.lease();
+        const peers = await Promise.all(
+          others(name).map(async (peer) => ({
+            name: peer,
+            endpoint: `127.0.0.1:${(await linkOf(name, peer)).port}`,
+            overlayAddress: `10.100.0.${names.indexOf(peer) + 1}`,
+          })),
+        );
+        const config = configOf({ name, home, socket: socket(), stateDir, tls, overlayAddress, peers });
+        daemon = await startDaemon(config, lease.host, createLog({ level: LOG_LEVEL, pretty: true }, { node: name }));
+        ports.set(name, daemon.port);
+      },
+      /** The daemon is told to stop, and has. */
+      async stop(): Promise<void> {
+        await daemon?.stop();
+        ports.delete(name);
+        daemon = undefined;
+      },
+      /** The daemon dies where it stands, with every connection that it has. */
+      crash(): void {
+        lease?.cut();
+        ports.delete(name);
+        for (const other of others(name)) {
+          links.get(`${name}>${other}`)?.close();
+          links.delete(`${name}>${other}`);
+          links.get(`${other}>${name}`)?.reset();
+        }
+        daemon = undefined;
+      },
+      /** What its journal on disk says, newest first. */
+      journal: () => openJournal(join(stateDir, 'migrations')).newestFirst(),
+      /** A directory that the daemon keeps, for a test to spoil. */
+      stateDir,
+      tls,
+      endpoint: () => `127.0.0.1:${ports.get(name) ?? 0}`,
+    };
+  }
+  const nodes = names.map(makeNode);
+  for (const node of nodes) await node.begin();
+  await Promise.all(nodes.map((node) => node.hearsAll()));
+
+  function node(name: string): ReturnType<typeof makeNode> {
+    const found = nodes.find((candidate) => candidate.name === name);
+    if (found === undefined) throw new Error(`there is no ${name}`);
+    return found;
+  }
+  const ways = (one: string, other: string) => [`${one}>${other}`, `${other}>${one}`];
+
+  return {
+    nodes,
+    node,
+    witness,
+    /** Breaks what is connected between the two; nobody gets through until `heal`. */
+    cut(one: string, other: string): void {
+      for (const way of ways(one, other)) {
+        broken.add(way);
+        links.get(way)?.cut();
+      }
+    },
+    heal(one: string, other: string): void {
+      for (const way of ways(one, other)) {
+        broken.delete(way);
+        links.get(way)?.heal();
+      }
+    },
+    async stop(): Promise<void> {
+      for (const { host } of nodes) host.plan.clear();
+      await Promise.all(nodes.map((one) => one.stop()));
+      for (const link of links.values()) link.close();
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+async function makeCertificates(directory: string, names: readonly string[]): Promise<(name: string) => TlsFiles> {
+  await initPki(directory, { force: false });
+  for (const name of names) await issueNode(directory, name, { force: false });
+  return (name) => ({
+    ca: join(directory, 'ca.crt'),
+    cert: join(directory, 'nodes', `${name}.crt`),
+    key: join(directory, 'nodes', `${name}.key`),
+  });
+}
+
+function writeImage(imagesDir: string): void {
+  mkdirSync(join(imagesDir, 'base'), { recursive: true });
+  const image = { name: 'base', digest: 'sha256:aa', entrypoint: ['/sbin/init'], env: [] };
+  writeFileSync(join(imagesDir, 'base', 'image.json'), JSON.stringify(image));
+}
+
+interface NodeSketch {
+  readonly name: string;
+  readonly home: string;
+  readonly socket: string;
+  readonly stateDir: string;
+  readonly tls: TlsFiles;
+  readonly overlayAddress: string;
+  readonly peers: readonly { name: string; endpoint: string; overlayAddress: string }[];
+}
+
+function configOf({ name, home, socket, stateDir, tls, overlayAddress, peers }: NodeSketch): Config {
+  const config = {
+    node: name,
+    listen: '127.0.0.1:0',
+    socket,
+    socketGroup: 'no-such-group',
+    stateDir,
+    runDir: join(home, 'run'),
+    imagesDir: join(home, 'images'),
+    landingZones: [LANDING],
+    tls,
+    overlay: { network: '10.100.0.0/16', address: overlayAddress },
+    peers,
+  };
+  return parseConfig(JSON.stringify(config), `the config of ${name}`);
+}

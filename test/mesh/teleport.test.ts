@@ -1,0 +1,80 @@
+/** What a teleport carries, and who is the owner afterwards, by everybody's word. */
+import assert from 'node:assert/strict';
+import { assertAtRest, NAME, ownerBy, testMesh } from './support.js';
+
+describe('a teleport', () => {
+  const mesh = testMesh(['node1', 'node2', 'node3']);
+
+  it('carries memory and disk as they were at the freeze', async () => {
+    const [node1, node2] = [mesh().node('node1'), mesh().node('node2')];
+    await node1.create(NAME);
+    node1.host.remember(NAME, 'counter', '41');
+    node1.host.write(NAME, '/root/diary', 'monday');
+    // After the first pass of the disk, before the freeze: what is written now must come, too.
+    node1.host.plan.at('machine.freeze', 'before', () => {
+      node1.host.remember(NAME, 'counter', '42');
+      node1.host.write(NAME, '/root/diary', 'tuesday');
+    });
+    const ended = await node1.teleport(NAME, 'node2');
+    assert.equal(ended.outcome, 'succeeded', ended.error);
+    assert.equal(ended.location, 'node2');
+    assert.equal(node2.host.recall(NAME, 'counter'), '42');
+    assert.equal(node2.host.filesOf(NAME)?.['/root/diary'], 'tuesday');
+    assert.equal(node2.host.filesOf(NAME)?.['/etc/hostname'], NAME);
+    await assertAtRest(mesh(), NAME, 'node2', 2);
+  });
+
+  it('there and back again, the epoch grows by one each time', async () => {
+    const [node1, node2] = [mesh().node('node1'), mesh().node('node2')];
+    await node1.create(NAME);
+    node1.host.remember(NAME, 'mine', 'kept');
+    assert.equal((await node1.teleport(NAME, 'node2')).epoch, 2);
+    const back = await node2.teleport(NAME, 'node1');
+    assert.equal(back.epoch, 3, back.error);
+    assert.equal((await node1.teleport(NAME, 'node3')).epoch, 4);
+    assert.equal(mesh().node('node3').host.recall(NAME, 'mine'), 'kept');
+    await assertAtRest(mesh(), NAME, 'node3', 4);
+  });
+
+  it('cold: the disk comes, the memory does not, and it runs', async () => {
+    const [node1, node2] = [mesh().node('node1'), mesh().node('node2')];
+    await node1.create(NAME);
+    node1.host.remember(NAME, 'counter', '41');
+    node1.host.write(NAME, '/root/diary', 'monday');
+    const ended = await node1.teleport(NAME, 'node2', 'cold');
+    assert.equal(ended.outcome, 'succeeded', ended.error);
+    assert.equal(node2.host.recall(NAME, 'counter'), undefined);
+    assert.equal(node2.host.filesOf(NAME)?.['/root/diary'], 'monday');
+    await assertAtRest(mesh(), NAME, 'node2', 2);
+  });
+
+  it('of a stopped one leaves it stopped', async () => {
+    const node1 = mesh().node('node1');
+    await node1.create(NAME, { start: false });
+    const ended = await node1.teleport(NAME, 'node2');
+    assert.equal(ended.outcome, 'succeeded', ended.error);
+    await assertAtRest(mesh(), NAME, 'node2', 2, 'stopped');
+    await mesh().node('node2').start(NAME);
+    await assertAtRest(mesh(), NAME, 'node2', 2);
+  });
+
+  it('every node says the same of who owns what', async () => {
+    const [node1, node2, node3] = [mesh().node('node1'), mesh().node('node2'), mesh().node('node3')];
+    await node1.create('one');
+    await node2.create('two');
+    await node3.create('three');
+    await Promise.all([
+      node1.teleport('one', 'node2'),
+      node2.teleport('two', 'node3'),
+      node3.teleport('three', 'node1'),
+    ]);
+    for (const [name, owner] of [
+      ['one', 'node2'],
+      ['two', 'node3'],
+      ['three', 'node1'],
+    ] as const) {
+      await assertAtRest(mesh(), name, owner, 2);
+      assert.equal(await ownerBy(node1, name), `${owner} at 2`);
+    }
+  });
+});
