@@ -154,7 +154,7 @@ async function freeze(run: SourceRun): Promise<void> {
     run.dump = dump;
     undo.add('dump', () => dump.rollBack());
     undo.add('pages', () => run.outgoing.breakPages());
-    await report.part('dump', () => Promise.race([dump.held, failureOf(collecting)]));
+    await report.part('dump', () => heldOrWhyNot(run, dump, collecting));
   }
   run.outgoing.imagesComplete();
   const collected = await report.part('transfer', () => collecting);
@@ -163,6 +163,18 @@ async function freeze(run: SourceRun): Promise<void> {
   report.know({ diskBytes: report.migration.diskBytes + collected.diskBytes });
   report.step('frozen, and all of it is at the target');
 }
+
+/** @throws what made it fail: of a target that gave up it is heard after the dump has broken. */
+async function heldOrWhyNot({ outgoing }: SourceRun, dump: Dump, collecting: Promise<unknown>): Promise<void> {
+  try {
+    await Promise.race([dump.held, failureOf(collecting)]);
+  } catch (error) {
+    if (outgoing.targetLeft()) await Promise.race([failureOf(collecting), sleep(REASON_MS)]);
+    throw error;
+  }
+}
+/** It is frozen meanwhile; the target only has to clear up what it has received. */
+const REASON_MS = 1_000;
 
 /** The target's word, however long it takes to hear it. @throws `in-doubt` when it is not heard for long. */
 async function settle(run: SourceRun): Promise<HandOverResult> {

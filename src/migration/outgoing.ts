@@ -29,6 +29,7 @@ export interface OutgoingOptions {
 export function createOutgoing({ migration, to, disk, bulk, onBytes }: OutgoingOptions) {
   let relay: PageRelay | undefined;
   let imagesDir = '';
+  let targetLeft = false;
   let completed: () => void = () => undefined;
   let failed: (error: Error) => void = () => undefined;
   const complete = new Promise<void>((resolve, reject) => {
@@ -50,6 +51,8 @@ export function createOutgoing({ migration, to, disk, bulk, onBytes }: OutgoingO
     imagesComplete: (): void => completed(),
     /** Breaks the way for pages: a dump that is under way fails, and the cnvm stays whole. */
     breakPages: (): void => relay?.close(),
+    /** Whether the target has broken the way for pages: then a dump that fails is a consequence, and no reason. */
+    targetLeft: (): boolean => targetLeft,
     /** Serves one stream until it ends. */
     async tunnel(channel: Channel, stream: Duplex): Promise<void> {
       streams.add(stream);
@@ -57,6 +60,9 @@ export function createOutgoing({ migration, to, disk, bulk, onBytes }: OutgoingO
         if (channel === 'disk') await bulk.serveDisk(migration, disk, stream, (count) => onBytes('disk', count));
         else if (relay === undefined) throw refused('state', 'no pages are to be had yet');
         else await relay.attach(stream);
+      } catch (error) {
+        targetLeft ||= channel === 'pages';
+        throw error;
       } finally {
         streams.delete(stream);
       }
