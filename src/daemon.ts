@@ -29,7 +29,7 @@ import { startRpc } from './rpc/server.js';
 export interface Host {
   readonly machine: Machine;
   readonly bulk: Bulk;
-  readonly overlay: Pick<Overlay, 'start' | 'setBehind' | 'open'>;
+  readonly overlay: Pick<Overlay, 'start' | 'setBehind' | 'unwire'>;
   readonly facts: (cnvmCount: () => number) => () => Promise<NodeFacts>;
   readonly check: (facts: NodeFacts) => Promise<Finding[]>;
 }
@@ -146,9 +146,9 @@ function ownership(store: Store, host: Host, mesh: Mesh<PeerClient>) {
       mesh.directory.changed();
     },
     async moved(record: CnvmRecord, owner: string, epoch: number) {
-      // First the way, then the gate: what was kept from the frozen copy must not reach it now.
+      // First the way, and with it the link to the frozen copy: it would still acknowledge what reaches it.
       await mesh.moved(record.name, owner, epoch);
-      await host.overlay.open(record.address);
+      await host.overlay.unwire(record.address);
     },
   };
 }

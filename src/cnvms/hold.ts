@@ -1,5 +1,5 @@
 /**
- * The hold: criu's post-dump script says that all is dumped and waits for our verdict. Invariant: only an explicit
+ * The hold: criu's scripts wait for our word, before it begins and when all is dumped. Invariant: only an explicit
  * "commit" lets criu kill the tree; when we die the script reads the end of the pipe and criu rolls back.
  */
 import { once } from 'node:events';
@@ -7,21 +7,30 @@ import { closeSync, constants, existsSync, openSync, writeSync } from 'node:fs';
 import { chmod, mkdir, rm, writeFile } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { run } from '../tools/run.js';
 
 /** criu runs it at every stage, with the stage's name in the environment. */
 const SCRIPT = `#!/bin/sh
-[ "$CRTOOLS_SCRIPT_ACTION" = post-dump ] || exit 0
+case $CRTOOLS_SCRIPT_ACTION in
+  pre-dump) yes=begin ;;
+  post-dump) yes=commit ;;
+  *) exit 0 ;;
+esac
 cd "\${0%/*}" || exit 1
-echo held > held || exit 1
+echo "$CRTOOLS_SCRIPT_ACTION" > stage || exit 1
 read -r verdict < verdict
-[ "$verdict" = commit ]
+[ "$verdict" = "$yes" ]
 `;
 
 export interface Hold {
-  /** Resolves when the script waits. */
+  /** Resolves when criu has started and has touched nothing yet: it waits for `begin`. */
+  readonly ready: Promise<void>;
+  /** Resolves when all is dumped: criu waits for `decide`. */
   readonly held: Promise<void>;
-  /** Gives the verdict; the first one counts. */
+  /** Lets the dump begin, now or when it comes to ask. Without a meaning after `decide`. */
+  begin(): void;
+  /** Gives the verdict; the first one counts. Before `begin`, or when it is not "commit", criu gives up. */
   decide(verdict: 'commit' | 'roll-back'): void;
   /** Lets go of the pipes: a script that still waits, or comes to wait, rolls back. */
   close(): Promise<void>;
@@ -38,18 +47,26 @@ export async function openHold(directory: string): Promise<Hold> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
   await writeFile(holdScript(directory), SCRIPT);
   await chmod(holdScript(directory), 0o700);
-  const heldPath = join(directory, 'held');
+  const stagePath = join(directory, 'stage');
   const verdictPath = join(directory, 'verdict');
-  await run(['mkfifo', heldPath, verdictPath]);
-  const reader = new Socket({ fd: openPipe(heldPath), readable: true, writable: false });
+  await run(['mkfifo', stagePath, verdictPath]);
+  const reader = new Socket({ fd: openPipe(stagePath), readable: true, writable: false });
   reader.on('error', () => undefined);
   const verdictPipe = openPipe(verdictPath);
-  const held = once(reader, 'data').then(() => undefined);
+  const stages = createInterface({ input: reader });
+  const ready = once(stages, 'line').then(() => undefined);
+  const held = ready.then(async () => void (await once(stages, 'line')));
   held.catch(() => undefined);
+  let begun = false;
   let decided = false;
   let open = true;
   return {
+    ready,
     held,
+    begin() {
+      if (!begun && !decided && open) writeSync(verdictPipe, 'begin\n');
+      begun = true;
+    },
     decide(verdict) {
       if (!decided && open) writeSync(verdictPipe, `${verdict}\n`);
       decided = true;
@@ -59,6 +76,7 @@ export async function openHold(directory: string): Promise<Hold> {
       open = false;
       // Gone before the pipes are: a script that comes now finds nothing to wait for.
       await rm(directory, { recursive: true, force: true });
+      stages.close();
       reader.destroy();
       closeSync(verdictPipe);
     },
@@ -67,7 +85,7 @@ export async function openHold(directory: string): Promise<Hold> {
 
 /** Sends off every script that waits in a hold whose daemon has died: it reads the end, and criu rolls back. */
 export async function releaseHold(directory: string): Promise<void> {
-  for (const name of ['held', 'verdict']) {
+  for (const name of ['stage', 'verdict']) {
     const path = join(directory, name);
     if (existsSync(path)) closeSync(openPipe(path));
   }

@@ -12,13 +12,17 @@ export interface Look {
   readonly pid: number;
 }
 
-/** A dump that has been begun of a frozen cnvm. Its processes stay frozen through all of it. */
+/** A dump, made ready while the cnvm runs and begun when it is frozen. Its processes stay frozen through all of it. */
 export interface Dump {
+  /** Resolves when it waits for `begin`; until then nothing of the cnvm is touched. @throws `tool` when it cannot start. */
+  readonly ready: Promise<void>;
+  /** Begins it. The cnvm must be frozen. */
+  begin(): void;
   /** Resolves when everything is dumped and criu waits for a verdict. @throws `tool` when it could not be dumped. */
   readonly held: Promise<void>;
   /** Lets criu kill what it dumped. Afterwards nothing of it runs here, ever again. */
   commit(): Promise<void>;
-  /** Ends the dump, held or not. Afterwards the processes are whole, and still frozen. */
+  /** Ends the dump, begun, held or neither. Afterwards the processes are whole, and as frozen as before. */
   rollBack(): Promise<void>;
 }
 
@@ -60,13 +64,14 @@ export interface Machine {
   freeze(record: CnvmRecord): Promise<void>;
   /** Lets it run on. Harmless when it runs. */
   thaw(record: CnvmRecord): Promise<void>;
+  /** Makes a dump ready, of one that runs or is frozen. */
   dump(record: CnvmRecord, target: DumpTarget): Promise<Dump>;
   /**
    * Makes room for one that comes: its empty disk and what can be mounted before the disk is whole.
    * @throws `refused` when its directory exists; when this throws, nothing of the room is there.
    */
   expect(record: CnvmRecord): Promise<void>;
-  /** Mounts the disk that has come, so that `restore` need not. */
+  /** Mounts the disk that has come and keeps packets from its address, so that `restore` need not. */
   assemble(record: CnvmRecord): Promise<void>;
   /** Runs what was dumped elsewhere. Afterwards it runs here; when this throws, nothing of it does. */
   restore(record: CnvmRecord, imagesDir: string): Promise<void>;

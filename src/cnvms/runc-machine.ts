@@ -184,7 +184,7 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
       await runc.resume(record.name);
     },
 
-    dump: (record, target) => beginDump(record, target),
+    dump: (record, target) => readyDump(record, target),
 
     async expect(record) {
       await makeDiskFor(record);
@@ -200,11 +200,11 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
     async assemble(record) {
       await mountDisk(pathsOf(record), record, findImage(imagesDir, record.image.name));
       await writeBundle(record, []);
+      await network.close(record.address);
     },
 
     async restore(record, imagesDirOfDump) {
       try {
-        await network.close(record.address);
         shareImages(imagesDirOfDump, uidBase(record.address));
         const order = { bundle: bundleOf(record), imagesDir: imagesDirOfDump, workDir: workOf(record) };
         await runc.restore(record.name, order);
@@ -212,12 +212,14 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
       } catch (error) {
         await kill(record);
         await network.unwire(record.address);
+        // For the next try.
+        await network.close(record.address);
         throw error;
       }
     },
   };
 
-  async function beginDump(record: CnvmRecord, target: DumpTarget): Promise<Dump> {
+  async function readyDump(record: CnvmRecord, target: DumpTarget): Promise<Dump> {
     const hold = await openHold(holdOf(record));
     const criuConfig = join(bundleOf(record), 'criu.conf');
     await writeCriuConfig(criuConfig, [`action-script ${holdScript(holdOf(record))}`, ...PAGES_OPTIONS]);
@@ -227,10 +229,13 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
     const failed = tool.ended.then(() => {
       throw new Error('the dump ended without being held');
     });
+    const ready = Promise.race([hold.ready, failed]);
     const held = Promise.race([hold.held, failed]);
-    held.catch(() => undefined);
+    for (const later of [ready, held]) later.catch(() => undefined);
     return {
+      ready,
       held,
+      begin: () => hold.begin(),
       async commit() {
         hold.decide('commit');
         await tool.ended.finally(() => hold.close());

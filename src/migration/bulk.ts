@@ -23,8 +23,14 @@ export interface PageSink {
 }
 
 export interface Bulk {
-  /** Source: serves the writable layer on the stream until its other end has all it wants. */
-  serveDisk(migration: string, directory: string, stream: Duplex, onBytes: (count: number) => void): Promise<void>;
+  /** Source: serves the writable layer on the stream, from `free` on, until its other end has all it wants. */
+  serveDisk(
+    migration: string,
+    directory: string,
+    stream: Duplex,
+    free: Promise<void>,
+    onBytes: (count: number) => void,
+  ): Promise<void>;
   /** Target: makes `directory` equal to what the stream from `connect` serves. */
   pullDisk(migration: string, directory: string, connect: () => Duplex, signal: AbortSignal): Promise<void>;
   /**
@@ -52,13 +58,14 @@ export function createBulk(runDir: string): Bulk {
   }
 
   return {
-    async serveDisk(migration, directory, stream, onBytes) {
+    async serveDisk(migration, directory, stream, free, onBytes) {
       const scratch = await makeScratch(migration);
       const server = await serveDirectory(directory, join(scratch, 'rsyncd.conf'));
       server.stdout.on('data', (chunk: Uint8Array) => onBytes(chunk.length));
       try {
-        // Its exit code says whether all went well; that it stops listening before the other end stops talking does not.
-        pipeline(stream, server.stdin).catch(() => undefined);
+        // It looks at the disk when it is asked for it. Its exit code says whether all went well; that it stops listening
+        // before the other end stops talking does not.
+        void free.then(() => pipeline(stream, server.stdin)).catch(() => undefined);
         await Promise.all([pipeline(server.stdout, stream), server.ended]);
       } finally {
         server.kill('SIGTERM');

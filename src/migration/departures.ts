@@ -104,7 +104,6 @@ export function createDepartures(options: DeparturesOptions) {
       undo,
       signal: abort.signal,
       ports: { ...ports, log },
-      way: undefined,
       dump: undefined,
       frozenAtMs: undefined,
     };

@@ -6,10 +6,11 @@
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import { abortable } from '../base/abortable.js';
 import { type CnvmError, refused } from '../base/errors.js';
 import type { Undo } from '../base/undo.js';
 import type { CnvmRecord } from '../cnvms/cnvm.js';
-import type { Dump, DumpTarget, Machine } from '../cnvms/machine.js';
+import type { Dump, Machine } from '../cnvms/machine.js';
 import type { NodeFacts } from '../mesh/node-facts.js';
 import { afterQuery } from './after-query.js';
 import type { Journal, SourceState } from './journal.js';
@@ -34,11 +35,9 @@ export interface SourceRun {
   readonly undo: Undo;
   readonly signal: AbortSignal;
   readonly ports: SourcePorts;
-  /** Where a dump goes; undefined before there is a way, and in a cold migration. */
-  way: DumpTarget | undefined;
-  /** The held dump; undefined when it is not dumped, or by a daemon that has died since. */
+  /** Undefined before it is made ready, in a cold migration, and when it was made by a daemon that has died since. */
   dump: Dump | undefined;
-  /** When the freeze began, by this process's clock. */
+  /** When the freeze began, by this process's clock; undefined before. */
   frozenAtMs: number | undefined;
 }
 
@@ -129,34 +128,37 @@ async function seed(run: SourceRun): Promise<void> {
   report.step(`disk copied while it ran: ${diskBytes} bytes`);
 }
 
-/** Afterwards a page server at the target waits for our dump. */
+/** Afterwards a page server at the target waits for our dump, and the dump for the freeze. */
 async function prepare(run: SourceRun): Promise<void> {
-  const { report, target, signal } = run;
-  if (run.mode === 'hot') run.way = await run.outgoing.open();
+  const { report, record, target, signal, undo, outgoing, ports } = run;
+  outgoing.holdDisk();
+  const way = run.mode === 'hot' ? await outgoing.open() : undefined;
   await target.link.prepare(report.migration.id, { signal });
-  signal.throwIfAborted();
+  // Taken back after the dump, which must have let go of it by then.
+  undo.add('freeze', () => wake(run));
+  if (way === undefined) return;
+  const dump = await ports.machine.dump(record, way);
+  run.dump = dump;
+  undo.add('dump', () => dump.rollBack());
+  undo.add('pages', () => outgoing.breakPages());
+  await abortable(dump.ready, signal);
 }
 
 /** Afterwards nothing of it runs, and the target has all of it. */
 async function freeze(run: SourceRun): Promise<void> {
-  const { report, record, target, signal, undo, ports, way } = run;
+  const { report, record, target, signal, ports, outgoing, dump } = run;
+  signal.throwIfAborted();
   await note(run, 'frozen');
   report.phase('freeze', report.migration.memoryBytes);
   run.frozenAtMs = performance.now();
-  // Before the act: a freeze that fails half way must be thawed too.
-  undo.add('freeze', () => wake(run));
-  await report.part('fence', () => (way === undefined ? stop(run) : ports.machine.freeze(record)));
+  await report.part('fence', () => (dump === undefined ? stop(run) : ports.machine.freeze(record)));
+  dump?.begin();
+  outgoing.releaseDisk();
   const collecting = target.link.collect(report.migration.id, { signal });
-  // It fails, too, when the dump cannot even begin, and then nobody waits for it.
+  // It fails, too, when the dump does, and then nobody waits for it.
   collecting.catch(() => undefined);
-  if (way !== undefined) {
-    const dump = await ports.machine.dump(record, way);
-    run.dump = dump;
-    undo.add('dump', () => dump.rollBack());
-    undo.add('pages', () => run.outgoing.breakPages());
-    await report.part('dump', () => heldOrWhyNot(run, dump, collecting));
-  }
-  run.outgoing.imagesComplete();
+  if (dump !== undefined) await report.part('dump', () => heldOrWhyNot(run, dump, collecting));
+  outgoing.imagesComplete();
   const collected = await report.part('transfer', () => collecting);
   signal.throwIfAborted();
   report.parts(collected.parts);

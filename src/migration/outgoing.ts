@@ -38,9 +38,19 @@ export function createOutgoing({ migration, to, disk, bulk, onBytes }: OutgoingO
   });
   complete.catch(() => undefined);
   const streams = new Set<Duplex>();
+  let diskFree = Promise.resolve();
+  let freeDisk: () => void = () => undefined;
 
   return {
     to,
+    /** Who asks for the disk from now on is kept waiting: the programs of its last pass start while the cnvm runs. */
+    holdDisk(): void {
+      diskFree = new Promise((resolve) => {
+        freeDisk = resolve;
+      });
+    },
+    /** The disk does not change any more. */
+    releaseDisk: (): void => freeDisk(),
     /** Opens the way for pages. @returns where a dump is to put them and its other images. */
     async open(): Promise<DumpTarget> {
       relay = createPageRelay((count) => onBytes('pages', count));
@@ -57,7 +67,8 @@ export function createOutgoing({ migration, to, disk, bulk, onBytes }: OutgoingO
     async tunnel(channel: Channel, stream: Duplex): Promise<void> {
       streams.add(stream);
       try {
-        if (channel === 'disk') await bulk.serveDisk(migration, disk, stream, (count) => onBytes('disk', count));
+        if (channel === 'disk')
+          await bulk.serveDisk(migration, disk, stream, diskFree, (count) => onBytes('disk', count));
         else if (relay === undefined) throw refused('state', 'no pages are to be had yet');
         else await relay.attach(stream);
       } catch (error) {

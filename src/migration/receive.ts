@@ -69,13 +69,13 @@ const IMAGES_SPARE_BYTES = 1024 * 1024 * 1024;
 /** Afterwards it is ours and runs, or it is the source's and nothing of it is here. Never throws: the steps tell. */
 export async function receive(run: TargetRun): Promise<void> {
   const { steps, ports } = run;
-  let images: Images;
+  let incoming: Incoming;
   let epoch: number;
   try {
     await expect(run);
     await seed(run);
-    images = await prepare(run);
-    await collect(run, images);
+    incoming = await prepare(run);
+    await collect(run, incoming);
     epoch = await steps.until('handOver', PATIENCE_MS);
     await note(run, 'activating', epoch);
   } catch (error) {
@@ -83,7 +83,7 @@ export async function receive(run: TargetRun): Promise<void> {
     return;
   }
   // The point of no return: it is ours, until we have durably given it back.
-  await activate(run, images.directory, epoch).catch((error: unknown) => {
+  await activate(run, incoming.imagesDir, epoch).catch((error: unknown) => {
     ports.log.error({ error }, 'a cnvm that was handed over is neither running nor given back');
     steps.fail(error);
   });
@@ -122,48 +122,66 @@ async function seed(run: TargetRun): Promise<void> {
   steps.done('seed', { diskBytes });
 }
 
-interface Images {
-  readonly directory: string;
+/** What comes while the source is frozen; its programs run, and wait, from before. */
+interface Incoming {
+  /** Empty in a cold migration. */
+  readonly imagesDir: string;
   /** Undefined in a cold migration. */
   readonly pages: PageSink | undefined;
+  /** The bytes that came, when the last of the disk is here. */
+  readonly disk: Promise<number>;
+  /** Ends all that comes. */
+  readonly over: AbortController;
 }
 
-async function prepare(run: TargetRun): Promise<Images> {
-  const { ports, undo, source, steps } = run;
+async function prepare(run: TargetRun): Promise<Incoming> {
+  const { undo, steps, signal } = run;
   await steps.until('prepare', PATIENCE_MS);
-  const images = run.mode === 'hot' ? await openImages(run) : { directory: '', pages: undefined };
+  const images = run.mode === 'hot' ? await openImages(run) : { imagesDir: '', pages: undefined };
+  const over = new AbortController();
+  const disk = pullDisk(run, AbortSignal.any([signal, over.signal]));
+  undo.add('the last of the disk', () => ended(over, disk));
   steps.done('prepare', undefined);
-  return images;
+  return { ...images, disk, over };
+}
 
-  async function openImages({ report, memoryBytes }: TargetRun): Promise<Images> {
-    const { id } = report.migration;
-    const directory = await ports.bulk.openImages(id, memoryBytes * 2 + IMAGES_SPARE_BYTES);
-    const stream = source.link.tunnel(id, 'pages');
-    const pages = ports.bulk.takePages(directory, stream);
-    undo.add('pages', () => pages.close());
-    return { directory, pages };
-  }
+/** What comes must have ended before that which it writes to is taken away. */
+async function ended(over: AbortController, ...coming: readonly Promise<unknown>[]): Promise<void> {
+  over.abort(refused('cancelled', 'the rest did not come'));
+  await Promise.allSettled(coming);
+}
+
+async function openImages(run: TargetRun): Promise<Pick<Incoming, 'imagesDir' | 'pages'>> {
+  const { ports, undo, source, report, memoryBytes } = run;
+  const { id } = report.migration;
+  const imagesDir = await ports.bulk.openImages(id, memoryBytes * 2 + IMAGES_SPARE_BYTES);
+  const pages = ports.bulk.takePages(imagesDir, source.link.tunnel(id, 'pages'));
+  undo.add('pages', () => pages.close());
+  return { imagesDir, pages };
 }
 
 /** Afterwards all of it is here, and its disk is mounted. */
-async function collect(run: TargetRun, images: Images): Promise<void> {
+async function collect(run: TargetRun, { imagesDir, pages, disk, over }: Incoming): Promise<void> {
   const { ports, report, record, source, steps, undo } = run;
+  // Its failure is told when it is waited for.
+  disk.catch(() => undefined);
   await steps.until('collect', PATIENCE_MS);
   report.phase('freeze', run.memoryBytes);
   const parts: FreezePart[] = [];
-  const failed = new AbortController();
-  const signal = AbortSignal.any([run.signal, failed.signal]);
-  const disk = timed('last of the disk', parts, () => pullDisk(run, signal));
-  const files =
-    images.pages === undefined ? 0 : writeImages(source.link.pullImages(report.migration.id, signal), images.directory);
-  // When one of them fails the others must have ended before what they write to is taken away.
-  undo.add('what still comes', async () => {
-    failed.abort(refused('cancelled', 'the rest did not come'));
-    await Promise.allSettled([disk, files]);
+  const signal = AbortSignal.any([run.signal, over.signal]);
+  // Mounted as soon as it is whole: the memory often takes longer.
+  const mounted = timed('last of the disk', parts, () => disk).then(async (bytes) => {
+    signal.throwIfAborted();
+    await timed('mount', parts, () => ports.machine.assemble(record));
+    return bytes;
   });
-  const all = Promise.all([disk, files, images.pages?.complete]);
+  const files =
+    pages === undefined
+      ? Promise.resolve(0)
+      : writeImages(source.link.pullImages(report.migration.id, signal), imagesDir);
+  undo.add('what still comes', () => ended(over, mounted, files));
+  const all = Promise.all([mounted, files, pages?.complete]);
   const [diskBytes, imageBytes] = await abortable(all, run.signal);
-  await timed('mount', parts, () => ports.machine.assemble(record));
   steps.done('collect', { diskBytes, imageBytes, parts });
 }
 

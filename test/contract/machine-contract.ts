@@ -52,17 +52,24 @@ export function machineContract(what: string, open: () => Promise<MachineUnderTe
       await under.write(under.record, MEMORY, 'remembered');
       await under.write(under.record, DISK, 'written');
     }
-    /** Frozen, and being dumped to where `sink` takes its pages. */
-    async function dumping(): Promise<{ dump: Dump; sink: PageSink; relay: PageRelay; from: string; to: string }> {
+    /** Running, with a dump that waits to begin. */
+    async function ready(): Promise<{ dump: Dump; sink: PageSink; relay: PageRelay; from: string; to: string }> {
       const { machine, bulk, record } = under;
       const [from, to] = [await bulk.openImages('from', IMAGES_BYTES), await bulk.openImages('to', IMAGES_BYTES)];
       const relay = createPageRelay(() => undefined);
       const [here, across] = await streamPair();
       relay.attach(here).catch(() => undefined);
       const sink = bulk.takePages(to, across);
-      await machine.freeze(record);
       const dump = await machine.dump(record, { imagesDir: from, takePages: relay.takePages });
+      await dump.ready;
       return { dump, sink, relay, from, to };
+    }
+    /** Frozen, and being dumped to where `sink` takes its pages. */
+    async function dumping(): ReturnType<typeof ready> {
+      const made = await ready();
+      await under.machine.freeze(under.record);
+      made.dump.begin();
+      return made;
     }
 
     it('one that is not there is stopped, and to end it is harmless', async () => {
@@ -158,6 +165,27 @@ export function machineContract(what: string, open: () => Promise<MachineUnderTe
       second.sink.close();
       await machine.thaw(record);
       assert.equal(await status(), 'running');
+    });
+
+    it('a dump that is ready touches nothing, and can be called off before it has begun', async () => {
+      const { machine, bulk, record } = under;
+      await running();
+      const { dump, relay, sink } = await ready();
+      await under.write(record, MEMORY, 'while it waits');
+      await dump.rollBack();
+      await assert.rejects(dump.held);
+      assert.equal(await status(), 'running');
+      assert.equal(await under.read(record, MEMORY), 'while it waits');
+      relay.close();
+      sink.close();
+      for (const migration of ['from', 'to']) await bulk.sweep(migration);
+      const second = await dumping();
+      await second.dump.held;
+      await second.dump.rollBack();
+      second.relay.close();
+      second.sink.close();
+      await machine.thaw(record);
+      assert.equal(await under.read(record, MEMORY), 'while it waits');
     });
 
     it('a dump whose pages are not taken fails, and leaves it whole and frozen', async () => {
@@ -279,7 +307,7 @@ function bulkContract(given: () => { under: MachineUnderTest; there: CnvmRecord 
 
 async function pull(bulk: Bulk, from: string, to: string): Promise<void> {
   const [here, across] = await streamPair();
-  const served = bulk.serveDisk('from', from, here, () => undefined);
+  const served = bulk.serveDisk('from', from, here, Promise.resolve(), () => undefined);
   served.catch(() => undefined);
   await bulk.pullDisk('to', to, () => across, new AbortController().signal);
   across.destroy();

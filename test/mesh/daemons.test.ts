@@ -21,7 +21,7 @@ const DEATHS: readonly {
   { who: 'node1', at: 'node2', step: 'machine.assemble', moment: 'before', ends: 'node1 at 1' },
   { who: 'node1', at: 'node2', step: 'machine.restore', moment: 'before', ends: 'node2 at 2' },
   { who: 'node1', at: 'node2', step: 'machine.restore', moment: 'after', ends: 'node2 at 2' },
-  { who: 'node1', at: 'node1', step: 'overlay.open', moment: 'before', ends: 'node2 at 2' },
+  { who: 'node1', at: 'node1', step: 'overlay.unwire', moment: 'before', ends: 'node2 at 2' },
   { who: 'node1', at: 'node1', step: 'dump.commit', moment: 'before', ends: 'node2 at 2' },
   { who: 'node1', at: 'node1', step: 'machine.erase', moment: 'before', ends: 'node2 at 2' },
   { who: 'node2', at: 'node2', step: 'machine.expect', moment: 'after', ends: 'node1 at 1' },

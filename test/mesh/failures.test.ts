@@ -34,7 +34,7 @@ const ROWS: readonly Row[] = [
   { mode: 'hot', at: 'node2', step: 'machine.assemble', end: 'kept' },
   { mode: 'hot', at: 'node2', step: 'machine.restore', times: 2, end: 'returned' },
   { mode: 'hot', at: 'node2', step: 'machine.restore', end: 'moved' },
-  { mode: 'hot', at: 'node1', step: 'overlay.open', end: 'moved' },
+  { mode: 'hot', at: 'node1', step: 'overlay.unwire', end: 'moved' },
   { mode: 'hot', at: 'node1', step: 'overlay.setBehind', end: 'moved' },
   { mode: 'hot', at: 'node1', step: 'dump.commit', end: 'moved' },
   { mode: 'hot', at: 'node1', step: 'machine.destroy', end: 'moved' },

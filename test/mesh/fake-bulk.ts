@@ -21,11 +21,12 @@ export function createFakeBulk(state: FakeState, runDir: string, plan: Plan): Bu
   }
 
   return {
-    async serveDisk(_, directory, stream, onBytes) {
+    async serveDisk(_, directory, stream, free, onBytes) {
       const end = () => void stream.destroy();
       state.ofDaemon.add(end);
       try {
         if ((await receiveMessage(stream)).toString() !== 'give me the disk') throw toolFails('rsync: protocol error');
+        await Promise.race([free, new Promise<void>((resolve) => stream.once('close', resolve))]);
         const content = Buffer.from(JSON.stringify(diskAt(directory).files));
         onBytes(content.length);
         sendMessage(stream, content);

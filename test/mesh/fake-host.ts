@@ -41,7 +41,7 @@ export function createFakeHost({ node, overlayAddress, directory, witness }: Fak
   const overlay: Host['overlay'] = {
     start: async () => undefined,
     setBehind: async () => undefined,
-    open: async (address) => void state.closed.delete(address),
+    unwire: async (address) => void state.closed.delete(address),
   };
   /** What the port promises to have taken back when it throws. */
   const takeBack: Partial<Record<Step, (record: CnvmRecord) => Promise<void>>> = {

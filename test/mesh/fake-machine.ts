@@ -141,7 +141,7 @@ export function createFakeMachine(state: FakeState, plan: Plan): Machine {
       if (found.endDump !== undefined) throw toolFails(`${record.name} is being dumped`);
       const [pages, theirs] = await streamPair();
       target.takePages(theirs);
-      return beginDump(found, pages, target.imagesDir, plan, () => kill(record));
+      return readyDump(found, pages, target.imagesDir, plan, () => kill(record));
     },
     async expect(record) {
       if (disks.has(directoryOf(record))) makeDisk(record);
@@ -170,18 +170,25 @@ export function createFakeMachine(state: FakeState, plan: Plan): Machine {
   };
 }
 
-/** Sends the pages at once, waits for the target to have them, and then for the verdict. */
-function beginDump(found: Processes, pages: Duplex, imagesDir: string, plan: Plan, kill: () => void): Dump {
+/** Sends the pages when it is begun, waits for the target to have them, and then for the verdict. */
+function readyDump(found: Processes, pages: Duplex, imagesDir: string, plan: Plan, kill: () => void): Dump {
   let whole = false;
   let ended = false;
+  let begin: () => void = () => undefined;
+  const begun = new Promise<void>((resolve) => {
+    begin = resolve;
+  });
   const end = () => {
     ended = true;
+    begin();
     found.endDump = undefined;
     pages.destroy();
   };
   found.endDump = end;
 
   async function run(): Promise<void> {
+    await begun;
+    if (ended) throw toolFails('the dump was called off');
     await plan.reach('dump.held', 'before');
     if (found.status !== 'frozen') throw toolFails('the dump sees a process that runs');
     writeFileSync(join(imagesDir, 'core-1.img'), JSON.stringify({ name: found.record.name }));
@@ -199,7 +206,9 @@ function beginDump(found: Processes, pages: Duplex, imagesDir: string, plan: Pla
   });
   held.catch(() => undefined);
   return {
+    ready: Promise.resolve(),
     held,
+    begin,
     async commit() {
       await plan.reach('dump.commit', 'before');
       if (!whole || ended) throw toolFails('the dump has ended without being held');

@@ -10,7 +10,7 @@ export type Step =
   | `machine.${keyof Machine}`
   | `bulk.${keyof Bulk}`
   | `dump.${'held' | 'commit' | 'rollBack'}`
-  | `overlay.${'setBehind' | 'open'}`;
+  | `overlay.${'setBehind' | 'unwire'}`;
 export type Moment = 'before' | 'after';
 
 interface Planned {

@@ -19,6 +19,8 @@ describe('the hold', () => {
       ['roll-back', 1],
     ] as const) {
       const hold = await openHold(place());
+      hold.begin();
+      assert.equal((await script(place(), 'pre-dump')).exitCode, 0);
       const running = script(place());
       await hold.held;
       hold.decide(verdict);
@@ -27,6 +29,22 @@ describe('the hold', () => {
       await hold.close();
       assert.ok(!existsSync(place()));
     }
+  });
+
+  it('keeps criu from beginning until it is told, and for good when it is called off', async () => {
+    const hold = await openHold(place());
+    const waiting = script(place(), 'pre-dump');
+    await hold.ready;
+    hold.begin();
+    assert.equal((await waiting).exitCode, 0);
+    await hold.close();
+    const other = await openHold(place());
+    const given = script(place(), 'pre-dump');
+    await other.ready;
+    other.decide('roll-back');
+    other.begin();
+    assert.equal((await given).exitCode, 1);
+    await other.close();
   });
 
   it('lets every other stage pass', async () => {
@@ -38,7 +56,7 @@ describe('the hold', () => {
   it('rolls back when the daemon goes away, before or while it waits', async () => {
     const hold = await openHold(place());
     const running = script(place());
-    await hold.held;
+    await hold.ready;
     await hold.close();
     assert.notEqual((await running).exitCode, 0);
   });
@@ -46,7 +64,7 @@ describe('the hold', () => {
   it('is released by the next daemon', async () => {
     const hold = await openHold(place());
     const running = script(place());
-    await hold.held;
+    await hold.ready;
     await releaseHold(place());
     hold.decide('roll-back');
     assert.notEqual((await running).exitCode, 0);
