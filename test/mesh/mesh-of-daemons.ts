@@ -58,16 +58,18 @@ export async function startMesh(names: readonly string[]) {
       name,
       host,
       ...openOperator(socket),
-      /** A daemon begins here; whatever an earlier one left it finds. */
-      async begin(): Promise<void> {
+      /** A daemon begins here; whatever an earlier one left it finds. @param without peers that its config leaves out. */
+      async begin(without: readonly string[] = []): Promise<void> {
         life += 1;
         lease = host.lease();
         const peers = await Promise.all(
-          others(name).map(async (peer) => ({
-            name: peer,
-            endpoint: `127.0.0.1:${(await linkOf(name, peer)).port}`,
-            overlayAddress: `10.100.0.${names.indexOf(peer) + 1}`,
-          })),
+          others(name)
+            .filter((peer) => !without.includes(peer))
+            .map(async (peer) => ({
+              name: peer,
+              endpoint: `127.0.0.1:${(await linkOf(name, peer)).port}`,
+              overlayAddress: `10.100.0.${names.indexOf(peer) + 1}`,
+            })),
         );
         const config = configOf({ name, home, socket: socket(), stateDir, tls, overlayAddress, peers });
         daemon = await startDaemon(config, lease.host, createLog({ level: LOG_LEVEL, pretty: true }, { node: name }));
