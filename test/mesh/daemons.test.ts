@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { createPeerClient } from '../../src/rpc/peer-client.js';
 import type { MeshNode } from './mesh-of-daemons.js';
 import type { Step } from './plan.js';
 import { assertAtRest, eventually, NAME, ownName, testMesh } from './support.js';
@@ -26,6 +27,8 @@ const DEATHS: readonly {
   { who: 'node1', at: 'node1', step: 'overlay.open', moment: 'before', ends: 'node2 at 2' },
   { who: 'node1', at: 'node1', step: 'dump.commit', moment: 'before', ends: 'node2 at 2' },
   { who: 'node1', at: 'node1', step: 'machine.erase', moment: 'before', ends: 'node2 at 2' },
+  { who: 'node1', at: 'node2', step: 'machine.restore', moment: 'before', fails: 2, ends: 'node1 at 3' },
+  { who: 'node2', at: 'node2', step: 'restore.unheard', moment: 'before', ends: 'node2 at 2' },
   { who: 'node2', at: 'node2', step: 'machine.expect', moment: 'after', ends: 'node1 at 1' },
   { who: 'node2', at: 'node2', step: 'bulk.pullDisk', moment: 'before', ends: 'node1 at 1' },
   { who: 'node2', at: 'node2', step: 'machine.assemble', moment: 'after', ends: 'node1 at 1' },
@@ -51,6 +54,7 @@ describe('a daemon that dies', () => {
             resolve();
           });
       });
+      if (fails > 0) node2.host.plan.fail('machine.restore', 'before', { times: fails });
       const moving = node1.teleport(name(), 'node2').catch(() => undefined);
       await died;
       await mesh().node(who).begin();
@@ -63,6 +67,9 @@ describe('a daemon that dies', () => {
       assert.equal(from.host.recall(name(), 'mine'), 'kept');
       // A target whose source died before it let go keeps the images for a while; its next daemon does not.
       if (owner === 'node2') await restart(node2);
+      await eventually('it is free', async () =>
+        (await from.list()).some((cnvm) => cnvm.name === name() && cnvm.state === 'running'),
+      );
       const ended = await from.teleport(name(), to.name);
       assert.equal(ended.outcome, 'succeeded', ended.error);
       assert.equal(to.host.recall(name(), 'mine'), 'kept');
@@ -190,6 +197,11 @@ describe('a record that the target cannot keep', () => {
     node2.host.plan.fail('machine.destroy', 'before');
     const moving = node1.teleport(NAME, 'node2');
     await eventually('it was tried', () => node2.host.plan.unmet().length === 0);
+    const client = createPeerClient({ name: 'node2', endpoint: node2.endpoint() }, node1.tls);
+    const id = node2.journal()[0]?.migration.id ?? '';
+    await assert.rejects(client.target.handOver(id, 2, { timeoutMs: 5_000 }));
+    client.close();
+    assert.equal(node2.journal()[0]?.state, 'activating');
     rmSync(inTheWay, { force: true });
     assert.equal(node2.host.stateOf(NAME), 'running');
     assert.equal(node1.host.stateOf(NAME), 'frozen');
