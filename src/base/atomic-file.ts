@@ -1,11 +1,14 @@
 /** Files that are either whole or not there, also after a power cut. */
+import { randomUUID } from 'node:crypto';
+import { readdirSync, rmSync } from 'node:fs';
 import { open, readFile, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { hasErrno } from './errors.js';
 
 /** Afterwards the file holds `text` durably; when this throws it holds what it held before. */
 export async function writeFileAtomic(path: string, text: string, mode = 0o600): Promise<void> {
-  const temporary = `${path}.${process.pid}.tmp`;
+  // Of its own: two who write at once each put a whole file in place.
+  const temporary = `${path}.${randomUUID()}.tmp`;
   try {
     const file = await open(temporary, 'w', mode);
     try {
@@ -20,6 +23,11 @@ export async function writeFileAtomic(path: string, text: string, mode = 0o600):
     throw error;
   }
   await syncDirectory(dirname(path));
+}
+
+/** Removes what writers that died half way have left in a directory. Only while nobody writes there. */
+export function sweepTemporaries(directory: string): void {
+  for (const name of readdirSync(directory)) if (name.endsWith('.tmp')) rmSync(join(directory, name), { force: true });
 }
 
 /** Afterwards the file is durably gone. One that is not there is no failure. */

@@ -37,7 +37,7 @@ const POLL_MS = 20;
 
 export function createRuncMachine(options: RuncMachineOptions): Machine {
   const { stateDir, runDir, imagesDir, cgroupParent, network } = options;
-  const runc = createRunc(join(runDir, 'runc'));
+  const runc = createRunc(runDir);
   const bundleOf = (record: CnvmRecord) => join(stateDir, 'bundles', record.name);
   const holdOf = (record: CnvmRecord) => join(runDir, 'hold', record.name);
   const workOf = (record: CnvmRecord) => join(runDir, 'criu', record.name);

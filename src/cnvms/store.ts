@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { writeFileAtomic } from '../base/atomic-file.js';
+import { sweepTemporaries, writeFileAtomic } from '../base/atomic-file.js';
 import { messageOf, refused } from '../base/errors.js';
 import type { CnvmRecord } from './cnvm.js';
 
@@ -40,6 +40,7 @@ export function openStore(directory: string) {
   const records = new Map<string, CnvmRecord>();
   for (const name of readdirSync(directory)) {
     const file = join(directory, name, 'record.json');
+    sweepTemporaries(join(directory, name));
     // Without a record it is what a create or a remove left behind when the machine died.
     if (existsSync(file)) records.set(name, parseRecord(readFileSync(file, 'utf8')));
   }

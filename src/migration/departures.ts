@@ -42,6 +42,8 @@ export type Departures = ReturnType<typeof createDepartures>;
 export function createDepartures(options: DeparturesOptions) {
   const { ports, bulk, cnvms, locks, history } = options;
   const running = new Map<string, { run: SourceRun; abort: AbortController; done: Promise<void> }>();
+  /** Those whose last word is not in the journal yet, beside those that run. */
+  const ending = new Set<Promise<void>>();
   let closing = false;
 
   function newMigration(
@@ -128,7 +130,10 @@ export function createDepartures(options: DeparturesOptions) {
     running.delete(report.migration.id);
     unlock();
     tellEnd(run, outcome, outcome === 'succeeded' ? target.name : own.node, error);
-    await remember(run);
+    const remembered = remember(run);
+    ending.add(remembered);
+    await remembered;
+    ending.delete(remembered);
   }
 
   function tellEnd(run: SourceRun, outcome: Exclude<Outcome, 'running'>, location: string, error: unknown): void {
@@ -274,6 +279,7 @@ export function createDepartures(options: DeparturesOptions) {
         }
       }
       await Promise.allSettled([...running.values()].map(({ done }) => done));
+      await Promise.all(ending);
     },
   };
 }

@@ -5,7 +5,7 @@
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { removeFileDurably, writeFileAtomic } from '../base/atomic-file.js';
+import { removeFileDurably, sweepTemporaries, writeFileAtomic } from '../base/atomic-file.js';
 import { messageOf } from '../base/errors.js';
 import type { CnvmRecord } from '../cnvms/cnvm.js';
 import { parseRecord } from '../cnvms/store.js';
@@ -61,7 +61,9 @@ export type Journal = ReturnType<typeof openJournal>;
 /** @throws when an entry cannot be read: to guess would risk two copies. */
 export function openJournal(directory: string) {
   mkdirSync(directory, { recursive: true, mode: 0o700 });
+  sweepTemporaries(directory);
   const entries = new Map<string, JournalEntry>();
+  const writes = new Map<string, Promise<void>>();
   for (const file of readdirSync(directory)) {
     if (!file.endsWith('.json')) continue;
     const entry = parseEntry(readFileSync(join(directory, file), 'utf8'), join(directory, file));
@@ -74,10 +76,21 @@ export function openJournal(directory: string) {
   return {
     get: (id: string): JournalEntry | undefined => entries.get(id),
     newestFirst,
-    /** Afterwards the entry is durable. */
+    /** Afterwards the entry is durable. Of two that are written at once the later stays. */
     async write(entry: JournalEntry): Promise<void> {
-      await writeFileAtomic(fileOf(entry.migration.id), `${JSON.stringify(entry)}\n`);
-      entries.set(entry.migration.id, entry);
+      const { id } = entry.migration;
+      const writing = (writes.get(id) ?? Promise.resolve())
+        .catch(() => undefined)
+        .then(async () => {
+          await writeFileAtomic(fileOf(id), `${JSON.stringify(entry)}\n`);
+          entries.set(id, entry);
+        });
+      writes.set(id, writing);
+      try {
+        await writing;
+      } finally {
+        if (writes.get(id) === writing) writes.delete(id);
+      }
     },
     /** For when the disk takes no more: known to this process alone. */
     remember(entry: JournalEntry): void {

@@ -114,6 +114,7 @@ async function negotiate(run: SourceRun): Promise<void> {
     throw refused('state', answer.refusals.join('; '), { reasons: answer.refusals, location: ports.node });
   }
   undo.add('scratch', () => run.outgoing.close());
+  await note(run, 'begun');
   report.know({ landing: answer.landing });
   for (const warning of answer.warnings) report.step(`warning: ${warning}`);
   report.step(`${target.name} takes it in ${answer.landing}`);
@@ -135,7 +136,9 @@ async function prepare(run: SourceRun): Promise<void> {
   const way = run.mode === 'hot' ? await outgoing.open() : undefined;
   await target.link.prepare(report.migration.id, { signal });
   // Taken back after the dump, which must have let go of it by then.
-  undo.add('freeze', () => wake(run));
+  undo.add('freeze', async () => {
+    if (run.frozenAtMs !== undefined) await wake(run);
+  });
   if (way === undefined) return;
   const dump = await ports.machine.dump(record, way);
   run.dump = dump;

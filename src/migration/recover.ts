@@ -40,9 +40,9 @@ export async function recover(ports: RecoverPorts): Promise<void> {
 async function recoverSource(entry: SourceEntry, ports: RecoverPorts): Promise<void> {
   const { record, migration } = entry;
   switch (entry.state) {
-    case 'begun':
     case 'kept':
       break;
+    case 'begun':
     case 'frozen':
       // The hand-over was never sent: ours.
       if ((await ports.machine.look(record)).status !== 'stopped') await ports.machine.thaw(record);

@@ -2,7 +2,7 @@
  * runc, which makes, stops, freezes, dumps and restores what the domain calls a cnvm.
  * Invariant: every call names one container in our own state root; runc's words stay in this file.
  */
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CnvmError, hasErrno } from '../base/errors.js';
 import { firstCriuError } from './criu.js';
@@ -38,6 +38,13 @@ const PAGES_DESCRIPTOR = 10;
  */
 export const PAGES_OPTIONS = ['page-server', `ps-socket ${PAGES_DESCRIPTOR}`];
 
+/**
+ * What criu reads beside what runc tells it. The network is locked by who froze the cnvm: criu's own way takes two programs
+ * and some 100 ms, and what dies with it half done leaves it locked. (In the file that runc names, this option makes criu
+ * 4.2 crash.)
+ */
+const CRIU_ENVIRONMENT = 'network-lock skip\n';
+
 /** The few things the daemon asks of runc. */
 export type Runc = ReturnType<typeof createRunc>;
 
@@ -48,9 +55,14 @@ const CREATE_TIMEOUT_MS = 60_000;
 /** Same at both ends: connections and file locks go along. */
 const CRIU_FLAGS = ['--tcp-established', '--file-locks'];
 
-/** @param root runc's own state directory, on a tmpfs. */
-export function createRunc(root: string) {
+/** @param directory on a tmpfs; holds runc's own state. */
+export function createRunc(directory: string) {
+  const root = join(directory, 'runc');
   const runc = (...args: string[]) => ['runc', '--root', root, ...args];
+  const criuConfig = join(directory, 'criu-environment.conf');
+  mkdirSync(directory, { recursive: true, mode: 0o755 });
+  writeFileSync(criuConfig, CRIU_ENVIRONMENT);
+  const env = { CRIU_CONFIG_FILE: criuConfig };
 
   return {
     /** Makes it, with its namespaces and network, and starts its init. */
@@ -114,13 +126,14 @@ export function createRunc(root: string) {
     },
 
     /**
-     * Begins to dump it; its pages come on the `socket`, and criu's config must hold `PAGES_OPTIONS`. The tree is killed when the dump has ended well, left as it was otherwise: which of the two
-     * is the action script's to say. Never kill what this returns while it dumps: break its page connection instead.
+     * Begins to dump it; its pages come on the `socket`, and criu's config must hold `PAGES_OPTIONS`. The tree is killed
+     * when the dump has ended well, left as it was otherwise: which of the two is the action script's to say. Never kill
+     * what this returns while it dumps: break its page connection instead.
      */
     dump(id: string, order: DumpOrder): RunningTool {
       const { imagesDir, workDir } = order;
       const paths = ['--image-path', imagesDir, '--work-path', workDir];
-      const tool = spawnTool(runc('checkpoint', ...CRIU_FLAGS, ...paths, id), { socketAt: PAGES_DESCRIPTOR });
+      const tool = spawnTool(runc('checkpoint', ...CRIU_FLAGS, ...paths, id), { socketAt: PAGES_DESCRIPTOR, env });
       const ended = tool.ended.catch((error: unknown) => {
         throw withCriuLog(error, join(workDir, 'dump.log'));
       });
@@ -134,7 +147,7 @@ export function createRunc(root: string) {
       const paths = ['--bundle', bundle, '--image-path', imagesDir, '--work-path', workDir];
       try {
         const args = ['restore', '--detach', ...CRIU_FLAGS, ...paths, id];
-        await leaveBehind(runc, args, join(bundle, 'runc.log'), RESTORE_TIMEOUT_MS);
+        await leaveBehind(runc, args, join(bundle, 'runc.log'), RESTORE_TIMEOUT_MS, env);
       } catch (error) {
         await run(runc('delete', '--force', id), { accept: [1] });
         throw withCriuLog(error, join(workDir, 'restore.log'));
@@ -154,10 +167,11 @@ async function leaveBehind(
   args: readonly string[],
   logFile: string,
   timeoutMs: number,
+  env: Readonly<Record<string, string>> = {},
 ): Promise<void> {
   rmSync(logFile, { force: true });
   try {
-    await run(runc('--log', logFile, ...args), { timeoutMs, silent: true });
+    await run(runc('--log', logFile, ...args), { timeoutMs, env, silent: true });
   } catch (error) {
     if (!(error instanceof CnvmError) || error.tool === undefined || !existsSync(logFile)) throw error;
     throw toolError({ ...error.tool, lastLines: readFileSync(logFile, 'utf8').trim() });

@@ -1,7 +1,9 @@
 /** Daemons that die, links that break, machines that lose power: it settles by itself, on one node. */
 import assert from 'node:assert/strict';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
+import { createPeerClient } from '../../src/rpc/peer-client.js';
 import type { MeshNode } from './mesh-of-daemons.js';
 import type { Step } from './plan.js';
 import { assertAtRest, eventually, NAME, ownName, testMesh } from './support.js';
@@ -12,6 +14,8 @@ const DEATHS: readonly {
   at: 'node1' | 'node2';
   step: Step;
   moment: 'before' | 'after';
+  /** How often the restore fails. */
+  fails?: number;
   ends: string;
 }[] = [
   { who: 'node1', at: 'node1', step: 'bulk.serveDisk', moment: 'before', ends: 'node1 at 1' },
@@ -24,6 +28,8 @@ const DEATHS: readonly {
   { who: 'node1', at: 'node1', step: 'overlay.unwire', moment: 'before', ends: 'node2 at 2' },
   { who: 'node1', at: 'node1', step: 'dump.commit', moment: 'before', ends: 'node2 at 2' },
   { who: 'node1', at: 'node1', step: 'machine.erase', moment: 'before', ends: 'node2 at 2' },
+  { who: 'node1', at: 'node2', step: 'machine.restore', moment: 'before', fails: 2, ends: 'node1 at 3' },
+  { who: 'node2', at: 'node2', step: 'restore.unheard', moment: 'before', ends: 'node2 at 2' },
   { who: 'node2', at: 'node2', step: 'machine.expect', moment: 'after', ends: 'node1 at 1' },
   { who: 'node2', at: 'node2', step: 'bulk.pullDisk', moment: 'before', ends: 'node1 at 1' },
   { who: 'node2', at: 'node2', step: 'machine.assemble', moment: 'after', ends: 'node1 at 1' },
@@ -36,19 +42,24 @@ describe('a daemon that dies', () => {
   const mesh = testMesh(['node1', 'node2'], 'all');
   const name = ownName(mesh);
 
-  for (const { who, at, step, moment, ends } of DEATHS) {
-    it(`${who}’s, ${moment} ${step} on ${at}: ${ends}, and it can be moved`, async () => {
+  for (const { who, at, step, moment, fails = 0, ends } of DEATHS) {
+    it(`${who}’s, ${moment} ${step} on ${at}${fails > 0 ? ', which fails' : ''}: ${ends}, and it can be moved`, async () => {
       const [node1, node2] = [mesh().node('node1'), mesh().node('node2')];
       await node1.create(name());
       node1.host.remember(name(), 'mine', 'kept');
       const died = new Promise<void>((resolve) => {
         mesh()
           .node(at)
-          .host.plan.at(step, moment, () => {
+          .host.plan.at(step, moment, async () => {
+            // Another process does not die within a call of this one.
+            await setImmediate();
             mesh().node(who).crash();
             resolve();
+            // The dead do nothing more; a step of the other daemon goes on.
+            return who === at ? new Promise<never>(() => undefined) : undefined;
           });
       });
+      if (fails > 0) node2.host.plan.fail('machine.restore', 'before', { times: fails });
       const moving = node1.teleport(name(), 'node2').catch(() => undefined);
       await died;
       await mesh().node(who).begin();
@@ -61,6 +72,9 @@ describe('a daemon that dies', () => {
       assert.equal(from.host.recall(name(), 'mine'), 'kept');
       // A target whose source died before it let go keeps the images for a while; its next daemon does not.
       if (owner === 'node2') await restart(node2);
+      await eventually('it is free', async () =>
+        (await from.list()).some((cnvm) => cnvm.name === name() && cnvm.state === 'running'),
+      );
       const ended = await from.teleport(name(), to.name);
       assert.equal(ended.outcome, 'succeeded', ended.error);
       assert.equal(to.host.recall(name(), 'mine'), 'kept');
@@ -84,9 +98,8 @@ describe('a daemon that dies', () => {
     await eventually('it runs there', () => mesh().node('node2').host.stateOf(name()) === 'running');
     await node1.begin();
     await assertAtRest(mesh(), name(), 'node2', 2);
-    const [last] = await node1.migrations();
-    assert.equal(last?.outcome, 'succeeded', last?.error);
-    assert.equal(last?.location, 'node2');
+    await eventually('its last word', async () => (await node1.migrations())[0]?.outcome === 'succeeded');
+    assert.equal((await node1.migrations())[0]?.location, 'node2');
   });
 
   it('and one that comes back after it was let go is not cleared away with what was left then', async () => {
@@ -104,20 +117,30 @@ describe('a daemon that dies', () => {
   it('in the hand-over of a stopped one: it comes back stopped', async () => {
     const [node1, node2] = [mesh().node('node1'), mesh().node('node2')];
     await node1.create(name(), { start: false });
-    node2.host.plan.at('machine.assemble', 'after', () => {
-      // The target cannot keep its record.
-      mkdirSync(join(node2.stateDir, 'cnvms'), { recursive: true });
-      writeFileSync(join(node2.stateDir, 'cnvms', name()), 'in the way');
-    });
-    mesh()
-      .node('node2')
-      .host.plan.at('machine.look', 'before', () => node1.crash());
+    const inTheWay = join(node2.stateDir, 'cnvms', name());
+    node2.host.plan.at('machine.assemble', 'after', () => writeFileSync(inTheWay, ''));
+    // Its record cannot be kept: the target gives it back, and the source does not hear it.
+    node2.host.plan.at('machine.destroy', 'before', () => node1.crash());
     void node1.teleport(name(), 'node2').catch(() => undefined);
     await eventually('the target gives it back', () => node2.journal()[0]?.state === 'returned');
-    rmSync(join(node2.stateDir, 'cnvms', name()), { force: true });
+    rmSync(inTheWay, { force: true });
     await node1.begin();
     await Promise.all(mesh().nodes.map((node) => node.hearsAll()));
     await assertAtRest(mesh(), name(), 'node1', 3, 'stopped');
+  });
+
+  it('with the machine, and the target is no peer any more: it is started by nobody', async () => {
+    const [node1, node2] = [mesh().node('node1'), mesh().node('node2')];
+    await node1.create(name());
+    node2.host.plan.at('machine.restore', 'before', () => node1.crash());
+    void node1.teleport(name(), 'node2').catch(() => undefined);
+    await eventually('it runs there', () => node2.host.stateOf(name()) === 'running');
+    node1.host.reboot();
+    await node1.begin(['node2']);
+    assert.equal(node1.host.stateOf(name()), 'stopped');
+    await assert.rejects(node1.start(name()), /has not said whether it took it/);
+    await restart(node1);
+    await assertAtRest(mesh(), name(), 'node2', 2);
   });
 
   it('with the machine: a hand-over that is open is started nowhere until the target has answered', async () => {
@@ -153,6 +176,46 @@ describe('a record that the target cannot keep', () => {
     await assertAtRest(mesh(), NAME, 'node1', 3);
     assert.equal((await node1.teleport(NAME, 'node2')).outcome, 'succeeded');
     await assertAtRest(mesh(), NAME, 'node2', 4);
+  });
+
+  it('nor its arrival noted: the record does not stay, so that no later daemon starts it', async () => {
+    const [node1, node2] = [mesh().node('node1'), mesh().node('node2')];
+    await node1.create(NAME);
+    let entry = '';
+    node2.host.plan.at('machine.restore', 'after', () => {
+      entry = join(node2.stateDir, 'migrations', `${node2.journal()[0]?.migration.id ?? ''}.json`);
+      rmSync(entry);
+      mkdirSync(entry);
+    });
+    node2.host.plan.at('machine.destroy', 'before', () => rmSync(entry, { recursive: true }));
+    const ended = await node1.teleport(NAME, 'node2');
+    assert.equal(ended.outcome, 'aborted', ended.error);
+    assert.deepEqual(readdirSync(join(node2.stateDir, 'cnvms')), []);
+    await assertAtRest(mesh(), NAME, 'node1', 3);
+  });
+
+  it('and what runs cannot be taken away: it is not given back, and the next daemon keeps it', async () => {
+    const [node1, node2] = [mesh().node('node1'), mesh().node('node2')];
+    await node1.create(NAME);
+    const inTheWay = join(node2.stateDir, 'cnvms', NAME);
+    writeFileSync(inTheWay, '');
+    node2.host.plan.fail('machine.destroy', 'before');
+    const moving = node1.teleport(NAME, 'node2');
+    await eventually('it was tried', () => node2.host.plan.unmet().length === 0);
+    const client = createPeerClient({ name: 'node2', endpoint: node2.endpoint() }, node1.tls);
+    const id = node2.journal()[0]?.migration.id ?? '';
+    await assert.rejects(client.target.handOver(id, 2, { timeoutMs: 5_000 }));
+    client.close();
+    assert.equal(node2.journal()[0]?.state, 'activating');
+    rmSync(inTheWay, { force: true });
+    assert.equal(node2.host.stateOf(NAME), 'running');
+    assert.equal(node1.host.stateOf(NAME), 'frozen');
+    node2.crash();
+    await node2.begin();
+    const ended = await moving;
+    assert.equal(ended.outcome, 'succeeded', ended.error);
+    assert.equal(node2.host.stateOf(NAME), 'running');
+    assert.equal(node1.host.stateOf(NAME), 'stopped');
   });
 });
 

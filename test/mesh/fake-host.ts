@@ -51,6 +51,7 @@ export function createFakeHost({ node, overlayAddress, directory, witness }: Fak
       await machine.destroy(record);
       await machine.erase(record);
     },
+    'machine.dump': async (record) => state.processes.get(record.name)?.endDump?.(),
     'machine.restore': async (record) => {
       witness.rests(record, node);
       state.processes.delete(record.name);

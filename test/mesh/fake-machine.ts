@@ -160,6 +160,7 @@ export function createFakeMachine(state: FakeState, plan: Plan): Machine {
         if (!diskOf(record).mounted || !state.bundles.has(record.name)) throw toolFails('the bundle has no root');
         if (processes.has(record.name)) throw toolFails(`container with given ID already exists: ${record.name}`);
         begin(record, memory);
+        await plan.reach('restore.unheard', 'before');
         state.closed.delete(record.address);
       } catch (error) {
         kill(record);

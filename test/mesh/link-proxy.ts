@@ -38,7 +38,7 @@ export async function openLinkProxy(portOf: () => number | undefined) {
     },
     /** Breaks what is connected; who calls again gets through. */
     reset(): void {
-      for (const socket of sockets) socket.destroy();
+      for (const socket of sockets) socket.resetAndDestroy();
     },
     close(): void {
       this.cut();

@@ -2,13 +2,13 @@
  * Real daemons in one process, each on a fake host of its own: real certificates, real gRPC, real journals on disk, and
  * between each two a link that can be cut. Invariant: a node keeps its host and its directories over all its daemons.
  */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Config, parseConfig } from '../../src/base/config.js';
 import { createLog } from '../../src/base/log.js';
 import { type Daemon, startDaemon } from '../../src/daemon.js';
-import { openJournal } from '../../src/migration/journal.js';
+import { type JournalEntry, parseEntry } from '../../src/migration/journal.js';
 import { initPki, issueNode } from '../../src/pki/pki-dir.js';
 import type { TlsFiles } from '../../src/rpc/peer-client.js';
 import { createFakeHost, type FakeHost, LANDING, type Lease } from './fake-host.js';
@@ -58,16 +58,18 @@ export async function startMesh(names: readonly string[]) {
       name,
       host,
       ...openOperator(socket),
-      /** A daemon begins here; whatever an earlier one left it finds. */
-      async begin(): Promise<void> {
+      /** A daemon begins here; whatever an earlier one left it finds. @param without peers that its config leaves out. */
+      async begin(without: readonly string[] = []): Promise<void> {
         life += 1;
         lease = host.lease();
         const peers = await Promise.all(
-          others(name).map(async (peer) => ({
-            name: peer,
-            endpoint: `127.0.0.1:${(await linkOf(name, peer)).port}`,
-            overlayAddress: `10.100.0.${names.indexOf(peer) + 1}`,
-          })),
+          others(name)
+            .filter((peer) => !without.includes(peer))
+            .map(async (peer) => ({
+              name: peer,
+              endpoint: `127.0.0.1:${(await linkOf(name, peer)).port}`,
+              overlayAddress: `10.100.0.${names.indexOf(peer) + 1}`,
+            })),
         );
         const config = configOf({ name, home, socket: socket(), stateDir, tls, overlayAddress, peers });
         daemon = await startDaemon(config, lease.host, createLog({ level: LOG_LEVEL, pretty: true }, { node: name }));
@@ -91,7 +93,7 @@ export async function startMesh(names: readonly string[]) {
         daemon = undefined;
       },
       /** What its journal on disk says, newest first. */
-      journal: () => openJournal(join(stateDir, 'migrations')).newestFirst(),
+      journal: () => readJournal(join(stateDir, 'migrations')),
       /** A directory that the daemon keeps, for a test to spoil. */
       stateDir,
       tls,
@@ -133,6 +135,14 @@ export async function startMesh(names: readonly string[]) {
       rmSync(directory, { recursive: true, force: true });
     },
   };
+}
+
+/** Not by `openJournal`, which takes the directory for its own. */
+function readJournal(directory: string): JournalEntry[] {
+  return readdirSync(directory)
+    .filter((file) => file.endsWith('.json'))
+    .map((file) => parseEntry(readFileSync(join(directory, file), 'utf8'), file))
+    .sort((a, b) => b.migration.startTime.localeCompare(a.migration.startTime));
 }
 
 async function makeCertificates(directory: string, names: readonly string[]): Promise<(name: string) => TlsFiles> {

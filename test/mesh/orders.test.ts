@@ -91,7 +91,7 @@ describe('orders', () => {
   it('one that can be let run on neither at once stays where it is, and the next daemon tries again', async () => {
     const node1 = mesh().node('node1');
     await node1.create(NAME);
-    node1.host.plan.fail('machine.dump', 'before');
+    node1.host.plan.fail('dump.held', 'before');
     node1.host.plan.fail('machine.thaw', 'before');
     const ended = await node1.teleport(NAME, 'node2');
     assert.equal(ended.outcome, 'stranded', ended.error);
@@ -107,7 +107,8 @@ const PHASES: readonly { phase: string; at: 'node1' | 'node2'; step: Step; comes
   { phase: 'negotiate', at: 'node2', step: 'machine.expect', comes: 'back' },
   { phase: 'seed', at: 'node2', step: 'bulk.pullDisk', comes: 'back' },
   { phase: 'precopy', at: 'node2', step: 'bulk.openImages', comes: 'back' },
-  { phase: 'freeze', at: 'node1', step: 'machine.dump', comes: 'back' },
+  { phase: 'precopy', at: 'node1', step: 'machine.dump', comes: 'back' },
+  { phase: 'freeze', at: 'node1', step: 'dump.held', comes: 'back' },
   { phase: 'the end of the freeze', at: 'node2', step: 'machine.assemble', comes: 'back' },
   { phase: 'activate', at: 'node2', step: 'machine.restore', comes: 'there' },
   { phase: 'release', at: 'node1', step: 'machine.erase', comes: 'there' },

@@ -10,6 +10,8 @@ export type Step =
   | `machine.${keyof Machine}`
   | `bulk.${keyof Bulk}`
   | `dump.${'held' | 'commit' | 'rollBack'}`
+  /** It runs, and no packet has been let in yet. */
+  | 'restore.unheard'
   | `overlay.${'setBehind' | 'unwire'}`;
 export type Moment = 'before' | 'after';
 

@@ -75,8 +75,9 @@ export async function assertAtRest(
 /** For tests that share a mesh: a name of each one's own, and nothing left by any. @returns what gives the name. */
 export function ownName(mesh: () => MeshOfDaemons): () => string {
   let count = 0;
-  beforeEach(() => {
+  beforeEach(async () => {
     count += 1;
+    await Promise.all(mesh().nodes.map((node) => node.hearsAll()));
   });
   afterEach(async () => {
     for (const node of mesh().nodes) {

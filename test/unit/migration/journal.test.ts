@@ -25,6 +25,18 @@ describe('the journal', () => {
     assert.deepEqual(readdirSync(directory()), ['m1.json']);
   });
 
+  it('of many writes at once the last one stays, whole, and what a crash left of one is swept', async () => {
+    const journal = openJournal(directory());
+    const writes = Array.from({ length: 20 }, (_, count) =>
+      journal.write({ ...entry, peer: 'n'.repeat(1 + ((count * 7) % 20)), settled: count === 19 }),
+    );
+    await Promise.all(writes);
+    writeFileSync(join(directory(), 'm1.json.half.tmp'), '{');
+    const found = openJournal(directory()).get('m1');
+    assert.deepEqual([found?.settled, found?.peer], [true, 'n'.repeat(1 + ((19 * 7) % 20))]);
+    assert.deepEqual(readdirSync(directory()), ['m1.json']);
+  });
+
   it('stops the daemon rather than guess at a torn entry', async () => {
     await openJournal(directory()).write(entry);
     writeFileSync(join(directory(), 'm1.json'), JSON.stringify(entry).slice(0, 200));
