@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { endOrphans, findOrphans, GENTLE_VARIABLE, OWNER_VARIABLE } from '../../../src/tools/orphans.js';
+
+describe('programs of a dead daemon', () => {
+  const owner = `/test/${process.pid}`;
+  const started: ChildProcess[] = [];
+
+  async function start(command: string, environment: Record<string, string>): Promise<ChildProcess> {
+    const child = spawn('sh', ['-c', `echo; ${command}`], {
+      env: { PATH: process.env['PATH'], ...environment },
+      detached: true,
+    });
+    started.push(child);
+    await once(child.stdout, 'data');
+    return child;
+  }
+
+  afterEach(() => {
+    for (const { pid = 0 } of started.splice(0)) {
+      try {
+        // The group: its children are ours, too.
+        process.kill(-pid, 'SIGKILL');
+      } catch {
+        // The test has ended it.
+      }
+    }
+  });
+
+  it('are known by their mark, and so are their children', async () => {
+    await start('sleep 60 & wait', { [OWNER_VARIABLE]: owner });
+    await start('exec sleep 60', { [OWNER_VARIABLE]: `${owner}0` });
+    await start('sleep 60', {});
+    const found = findOrphans(owner);
+    assert.deepEqual(found.map(({ command }) => command.split(' ')[0]).sort(), ['sh', 'sleep']);
+  });
+
+  it('are ended, and nothing else is', async () => {
+    await start('sleep 60 & sleep 60', { [OWNER_VARIABLE]: owner });
+    await start('exec sleep 60', { [OWNER_VARIABLE]: `${owner}0` });
+    assert.deepEqual(await endOrphans(owner, 5_000), []);
+    assert.equal(findOrphans(`${owner}0`).length, 1);
+  });
+
+  it('are waited for where they hold processes of a cnvm', async () => {
+    const gentle = { [OWNER_VARIABLE]: owner, [GENTLE_VARIABLE]: '1' };
+    const child = await start('exec sleep 0.3', gentle);
+    const exited = once(child, 'exit');
+    assert.deepEqual(await endOrphans(owner, 5_000), []);
+    assert.deepEqual(await exited, [0, null], 'it was killed');
+    await start('exec sleep 60', gentle);
+    assert.deepEqual(
+      (await endOrphans(owner, 200)).map(({ command }) => command),
+      ['sleep 60'],
+    );
+  });
+});
