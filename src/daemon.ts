@@ -30,6 +30,8 @@ export interface Host {
   readonly machine: Machine;
   readonly bulk: Bulk;
   readonly overlay: Pick<Overlay, 'start' | 'setBehind' | 'unwire'>;
+  /** Ends what a daemon before us started and what goes on without it. @returns what does not end, in words. */
+  readonly endOrphans: () => Promise<readonly string[]>;
   readonly facts: (cnvmCount: () => number) => () => Promise<NodeFacts>;
   readonly check: (facts: NodeFacts) => Promise<Finding[]>;
 }
@@ -47,6 +49,8 @@ const STOP_GRACE_MS = 2_000;
 export async function startDaemon(config: Config, host: Host, log: Logger): Promise<Daemon> {
   const parts = build(config, host, log);
   const { facts, mesh, cnvms, departures, arrivals, history } = parts;
+  // Before anything is looked at: what goes on by itself would change it afterwards.
+  for (const orphan of await host.endOrphans()) log.error({ orphan }, 'a program of an earlier daemon does not end');
   await host.overlay.start();
   await recover({
     ...parts.common,

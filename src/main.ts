@@ -11,6 +11,7 @@ import { factsOf } from './mesh/gather-facts.js';
 import { selfCheck } from './mesh/self-check.js';
 import { createBulk } from './migration/bulk.js';
 import { createOverlay } from './overlay/overlay.js';
+import { endOrphans, OWNER_VARIABLE } from './tools/orphans.js';
 
 const HELP = `Usage: cnvmd [--config FILE] [--check-config]
 
@@ -27,6 +28,9 @@ finished. Cnvms go on running, and the next daemon finds them.
 Exit codes: 0 stopped or valid, 1 failed, 2 wrong usage or config.
 `;
 
+/** A dump that rolls back and a restore of some gigabytes take less. */
+const ORPHANS_WAIT_MS = 30_000;
+
 async function main(): Promise<number> {
   const { values } = parseArgs({
     options: {
@@ -40,6 +44,7 @@ async function main(): Promise<number> {
   if (values.version) return print(`cnvmd ${version()}\n`);
   const config = readConfig(values.config);
   if (values['check-config']) return print(`${values.config} is valid\n`);
+  process.env[OWNER_VARIABLE] = config.runDir;
   await serve(config);
   return 0;
 }
@@ -62,6 +67,7 @@ function realHost(config: Config, log: ReturnType<typeof createLog>): Host {
     machine: createRuncMachine({ stateDir, runDir, imagesDir, cgroupParent, network: overlay }),
     bulk: createBulk(runDir),
     overlay,
+    endOrphans: async () => (await endOrphans(runDir, ORPHANS_WAIT_MS)).map(({ pid, command }) => `${pid} ${command}`),
     facts: (cnvmCount) =>
       factsOf({ node, version: version(), landingZones, imagesDir, overlayAddress: address, cnvmCount }),
     check: (facts) => selfCheck({ imagesDir, path: process.env['PATH'] ?? '' }, facts),

@@ -45,6 +45,8 @@ export interface Machine {
   /** Removes its disk. It must not run. */
   erase(record: CnvmRecord): Promise<void>;
   look(record: CnvmRecord): Promise<Look>;
+  /** Of one that was to be restored: whether all of it was. One that was broken off may look as if it ran. */
+  isWhole(record: CnvmRecord): Promise<boolean>;
   usage(record: CnvmRecord): Promise<{ memoryBytes: number; diskBytes: number }>;
   /** The directory that holds all of its disk that is not its image's. */
   diskDirectory(record: CnvmRecord): string;

@@ -7,6 +7,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { hasErrno, refused } from '../base/errors.js';
+import { endProcessesIn } from '../tools/cgroup.js';
 import { createRunc, PAGES_OPTIONS } from '../tools/runc.js';
 import { syncFileSystem } from '../tools/sync.js';
 import { uidBase } from './address.js';
@@ -41,6 +42,7 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
   const bundleOf = (record: CnvmRecord) => join(stateDir, 'bundles', record.name);
   const holdOf = (record: CnvmRecord) => join(runDir, 'hold', record.name);
   const workOf = (record: CnvmRecord) => join(runDir, 'criu', record.name);
+  const cgroupOf = (record: CnvmRecord) => join(cgroupParent, record.name);
   const pathsOf = (record: CnvmRecord) => diskPaths(record, runDir);
 
   async function writeBundle(record: CnvmRecord, criuOptions: readonly string[]): Promise<string> {
@@ -53,7 +55,7 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
       { argv: image.entrypoint, env: image.env },
       {
         rootfs: pathsOf(record).rootfs,
-        cgroup: join(cgroupParent, record.name),
+        cgroup: cgroupOf(record),
         criuConfig,
         networkHook: await network.hook(record.address, bundle),
       },
@@ -89,13 +91,10 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
     return false;
   }
 
-  /** Frozen processes die only when they are let go; with KILL pending not one of them runs a step of its own. */
+  /** By its cgroup and not by what runc knows of it: a restore that was broken off has left processes, and no word. */
   async function kill(record: CnvmRecord): Promise<void> {
-    if ((await look(record)).status !== 'stopped') {
-      await runc.kill(record.name, 'KILL', true);
-      await runc.resume(record.name);
-      await ends(record, KILL_WAIT_MS);
-    }
+    const left = await endProcessesIn(cgroupOf(record), KILL_WAIT_MS);
+    if (left.length > 0) throw new Error(`processes of ${record.name} do not end: ${left.join(', ')}`);
     await runc.delete(record.name, true);
   }
 
@@ -144,6 +143,11 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
         await ends(record, graceMs);
       }
       await destroy(record);
+    },
+
+    async isWhole(record) {
+      const { status, pid } = await look(record);
+      return status !== 'stopped' && runc.restoredPid(bundleOf(record)) === pid;
     },
 
     async erase(record) {

@@ -12,13 +12,13 @@ import type { Undo } from '../base/undo.js';
 import type { CnvmRecord } from '../cnvms/cnvm.js';
 import type { Dump, Machine } from '../cnvms/machine.js';
 import type { NodeFacts } from '../mesh/node-facts.js';
-import { afterQuery } from './after-query.js';
 import type { Journal, SourceState } from './journal.js';
 import { isLeftover } from './leftover.js';
 import type { Mode } from './migration.js';
 import { rolledBack, stillInDoubt } from './outcome.js';
 import type { Outgoing } from './outgoing.js';
 import type { HandOverResult, Offer, TargetLink } from './peer-port.js';
+import { afterQuery } from './protocol.js';
 import type { Report } from './report.js';
 
 /** One migration from here, from its first line to its last. */

@@ -8,19 +8,19 @@ import type { HandOverResult, QueryAnswer, Standing } from './peer-port.js';
 
 /**
  * What a source does that finds this in its journal when it starts:
- * - `thaw`: ours beyond doubt; let it run on.
+ * - `thaw`: ours beyond doubt; let it run on, from wherever it was interrupted.
  * - `ask`: the target may have it; only the target's word counts.
  * - `clear`: the target's; what lies here is a dead copy.
- * - `nothing`: ours, and it never was frozen.
+ * - `nothing`: ours, and all is said and done.
  */
 export type SourceRecovery = 'thaw' | 'ask' | 'clear' | 'nothing';
 
 /** @param runs whether it really runs here. */
 export function sourceRecovery(state: SourceState, runs: boolean): SourceRecovery {
   switch (state) {
-    case 'begun':
     case 'kept':
       return 'nothing';
+    case 'begun':
     case 'frozen':
       return 'thaw';
     case 'handing-over':

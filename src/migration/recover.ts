@@ -6,9 +6,10 @@ import type { Logger } from 'pino';
 import type { CnvmRecord } from '../cnvms/cnvm.js';
 import type { Machine } from '../cnvms/machine.js';
 import type { Bulk } from './bulk.js';
-import type { Journal, JournalEntry, SourceEntry, TargetEntry } from './journal.js';
+import type { Journal, JournalEntry, SourceEntry, TargetEntry, TargetState } from './journal.js';
 import { isLeftover } from './leftover.js';
 import type { Migration } from './migration.js';
+import { sourceRecovery, targetRecovery } from './protocol.js';
 
 export interface RecoverPorts {
   readonly node: string;
@@ -39,50 +40,65 @@ export async function recover(ports: RecoverPorts): Promise<void> {
 
 async function recoverSource(entry: SourceEntry, ports: RecoverPorts): Promise<void> {
   const { record, migration } = entry;
-  switch (entry.state) {
-    case 'kept':
-      break;
-    case 'begun':
-    case 'frozen':
-      // The hand-over was never sent: ours.
-      if ((await ports.machine.look(record)).status !== 'stopped') await ports.machine.thaw(record);
-      else if (record.wanted === 'running') await ports.machine.boot(record);
-      break;
-    case 'handing-over':
+  const { status } = await ports.machine.look(record);
+  const decision = sourceRecovery(entry.state, status === 'running');
+  switch (decision) {
+    case 'ask':
       ports.askTarget(entry);
       return;
-    case 'released':
+    case 'thaw':
+      // Also what runs: what an interrupted dump has left is cleared with it.
+      if (status !== 'stopped') await ports.machine.thaw(record);
+      else if (record.wanted === 'running') await ports.machine.boot(record);
+      break;
+    case 'clear':
       await clear(record, record.epoch, ports);
+      break;
+    case 'nothing':
       break;
   }
   await ports.bulk.sweep(migration.id);
-  const state = entry.state === 'released' ? 'released' : 'kept';
+  const state = decision === 'clear' ? 'released' : 'kept';
   await ports.journal.write({ ...entry, state, migration: ended(entry, state === 'kept', ports.node), settled: true });
 }
 
 async function recoverTarget(entry: TargetEntry, ports: RecoverPorts): Promise<void> {
   const { record, migration } = entry;
   const { epoch } = migration;
-  const owned = { ...record, owner: ports.node, epoch };
-  if (entry.state === 'activating' && (await ports.machine.look(record)).status === 'running') {
-    // It may have been restored and not yet been given its packets.
-    await ports.machine.thaw(record);
-    await ports.keep(owned);
-    await ports.journal.write({ ...entry, state: 'running', migration: ended(entry, true, ports.node), settled: true });
-  } else if (entry.state === 'running') {
-    await ports.keep(owned);
-    await ports.journal.write({ ...entry, migration: ended(entry, true, ports.node), settled: true });
-  } else {
-    await clear(record, epoch, ports);
-    // Handed over and not running: given back, one epoch on. Not handed over: never ours.
-    const given =
-      entry.state === 'activating'
-        ? ({ state: 'returned', epoch: epoch + 1 } as const)
-        : ({ state: 'cancelled', epoch } as const);
-    const told = { ...ended(entry, false, entry.peer), epoch: given.epoch, error: 'the daemon of the target died' };
-    await ports.journal.write({ ...entry, state: given.state, migration: told, settled: true });
+  const whole = entry.state === 'activating' && (await ports.machine.isWhole(record));
+  switch (targetRecovery(entry.state, whole)) {
+    case 'keep':
+      // It may have been restored and not yet been given its packets.
+      if (whole) await ports.machine.thaw(record);
+      await ports.keep({ ...record, owner: ports.node, epoch });
+      await settle(entry, 'running', ended(entry, true, ports.node), ports);
+      break;
+    case 'give-back':
+      await clear(record, epoch, ports);
+      await settle(entry, 'returned', notOurs(entry, epoch + 1), ports);
+      break;
+    case 'forget':
+      await clear(record, epoch, ports);
+      await settle(entry, 'cancelled', notOurs(entry, epoch), ports);
+      break;
+    case 'nothing':
+      await settle(entry, entry.state, migration, ports);
+      break;
   }
   await ports.bulk.sweep(migration.id);
+}
+
+async function settle(
+  entry: TargetEntry,
+  state: TargetState,
+  migration: Migration,
+  ports: RecoverPorts,
+): Promise<void> {
+  await ports.journal.write({ ...entry, state, migration, settled: true });
+}
+
+function notOurs(entry: TargetEntry, epoch: number): Migration {
+  return { ...ended(entry, false, entry.peer), epoch, error: 'the daemon of the target died' };
 }
 
 /** Nothing of what the migration left is here afterwards; one that has come since is left alone. */

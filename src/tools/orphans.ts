@@ -7,39 +7,62 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 /** The daemon puts its run directory here at its start, and every program that it starts inherits it. */
 export const OWNER_VARIABLE = 'CNVM_OWNER';
-/** Set for a program that must not be killed: it holds processes of a cnvm, and lets them go when it ends by itself. */
+/**
+ * Set for a program that is to end by itself: a `dump` holds processes of a cnvm, lets them go when its pipes break, and is
+ * never killed; a `restore` leaves something broken when it is killed, so it is killed only when it takes too long.
+ */
 export const GENTLE_VARIABLE = 'CNVM_GENTLE';
+export type Gentle = 'dump' | 'restore';
 
 const POLL_MS = 20;
+/** After KILL the kernel needs a moment. */
+const KILL_WAIT_MS = 5_000;
 
 export interface Orphan {
   readonly pid: number;
   readonly command: string;
-  readonly gentle: boolean;
+  readonly gentle: Gentle | undefined;
 }
 
 /** Every program of `owner` but ourselves. */
 export function findOrphans(owner: string): Orphan[] {
-  const mark = `${OWNER_VARIABLE}=${owner}`;
+  return findMarked(`${OWNER_VARIABLE}=${owner}`);
+}
+
+/** Ends every program with this mark ("VARIABLE=VALUE"). @returns those that are still there after a while. */
+export async function endMarked(mark: string): Promise<Orphan[]> {
+  for (let waited = 0; ; waited += POLL_MS) {
+    const left = findMarked(mark);
+    if (left.length === 0 || waited >= KILL_WAIT_MS) return left;
+    for (const { pid } of left) kill(pid);
+    await sleep(POLL_MS);
+  }
+}
+
+function findMarked(mark: string): Orphan[] {
   return readdirSync('/proc')
     .map(Number)
     .filter((pid) => pid > 0 && pid !== process.pid)
     .flatMap((pid) => {
       const environment = readOf(pid, 'environ');
       if (!environment.includes(mark)) return [];
-      const gentle = environment.some((entry) => entry.startsWith(`${GENTLE_VARIABLE}=`));
+      const word = environment.find((entry) => entry.startsWith(`${GENTLE_VARIABLE}=`))?.split('=')[1];
+      const gentle = word === 'dump' || word === 'restore' ? word : undefined;
       return [{ pid, command: readOf(pid, 'cmdline').join(' ').trim(), gentle }];
     });
 }
 
 /**
- * Ends what must be ended, and waits for the rest to end by itself: its pipes to the dead daemon are broken.
- * @returns what is still there after `withinMs`; empty when all is well.
+ * Ends what must be ended, and waits `withinMs` for the gentle to end by themselves: their pipes to the dead daemon are
+ * broken. @returns what is still there; empty when all is well.
  */
 export async function endOrphans(owner: string, withinMs: number): Promise<Orphan[]> {
   let left = findOrphans(owner);
-  for (let waited = 0; left.length > 0 && waited < withinMs; waited += POLL_MS) {
-    for (const { pid, gentle } of left) if (!gentle) kill(pid);
+  for (let waited = 0; left.length > 0; waited += POLL_MS) {
+    const late = waited >= withinMs;
+    if (late && left.every(({ gentle }) => gentle === 'dump')) return left;
+    if (waited >= withinMs + KILL_WAIT_MS) return left;
+    for (const { pid, gentle } of left) if (gentle === undefined || (late && gentle === 'restore')) kill(pid);
     await sleep(POLL_MS);
     // Again from the start: one of them may have begun another.
     left = findOrphans(owner);

@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { join } from 'node:path';
 import { CnvmError, hasErrno } from '../base/errors.js';
 import { firstCriuError } from './criu.js';
+import { endMarked, GENTLE_VARIABLE } from './orphans.js';
 import { type RunningTool, run, spawnTool, toolError } from './run.js';
 
 export interface RuncState {
@@ -51,6 +52,11 @@ export type Runc = ReturnType<typeof createRunc>;
 /** A restore of many gigabytes from memory stays far below. */
 const RESTORE_TIMEOUT_MS = 120_000;
 const CREATE_TIMEOUT_MS = 60_000;
+
+/** Marks the programs of one restore. */
+const RESTORE_VARIABLE = 'CNVM_RESTORE';
+/** In the bundle; runc writes it as the last thing of a restore. */
+const RESTORED = 'restored.pid';
 
 /** Same at both ends: connections and file locks go along. */
 const CRIU_FLAGS = ['--tcp-established', '--file-locks'];
@@ -133,7 +139,11 @@ export function createRunc(directory: string) {
     dump(id: string, order: DumpOrder): RunningTool {
       const { imagesDir, workDir } = order;
       const paths = ['--image-path', imagesDir, '--work-path', workDir];
-      const tool = spawnTool(runc('checkpoint', ...CRIU_FLAGS, ...paths, id), { socketAt: PAGES_DESCRIPTOR, env });
+      const tool = spawnTool(runc('checkpoint', ...CRIU_FLAGS, ...paths, id), {
+        socketAt: PAGES_DESCRIPTOR,
+        // It rolls back when its pipes break with us; killed, it would leave its parasite in the cnvm.
+        env: { ...env, [GENTLE_VARIABLE]: 'dump' },
+      });
       const ended = tool.ended.catch((error: unknown) => {
         throw withCriuLog(error, join(workDir, 'dump.log'));
       });
@@ -144,13 +154,29 @@ export function createRunc(directory: string) {
     /** Runs what the images hold. @throws `tool` with criu's own first error; nothing of it runs then. */
     async restore(id: string, order: RestoreOrder): Promise<void> {
       const { bundle, imagesDir, workDir } = order;
-      const paths = ['--bundle', bundle, '--image-path', imagesDir, '--work-path', workDir];
+      const pidFile = join(bundle, RESTORED);
+      const paths = ['--bundle', bundle, '--image-path', imagesDir, '--work-path', workDir, '--pid-file', pidFile];
+      rmSync(pidFile, { force: true });
       try {
         const args = ['restore', '--detach', ...CRIU_FLAGS, ...paths, id];
-        await leaveBehind(runc, args, join(bundle, 'runc.log'), RESTORE_TIMEOUT_MS, env);
+        // Let it end by itself when we die: broken off, it leaves something that is neither dead nor alive.
+        const restoring = { ...env, [GENTLE_VARIABLE]: 'restore', [RESTORE_VARIABLE]: id };
+        await leaveBehind(runc, args, join(bundle, 'runc.log'), RESTORE_TIMEOUT_MS, restoring);
       } catch (error) {
+        // runc may have ended before its criu.
+        await endMarked(`${RESTORE_VARIABLE}=${id}`);
         await run(runc('delete', '--force', id), { accept: [1] });
         throw withCriuLog(error, join(workDir, 'restore.log'));
+      }
+    },
+
+    /** The init of what was restored, written when all of it ran; undefined when it never came to that. */
+    restoredPid(bundle: string): number | undefined {
+      try {
+        return Number(readFileSync(join(bundle, RESTORED), 'utf8'));
+      } catch (error) {
+        if (hasErrno(error, 'ENOENT')) return undefined;
+        throw error;
       }
     },
 

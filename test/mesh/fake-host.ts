@@ -77,6 +77,7 @@ export function createFakeHost({ node, overlayAddress, directory, witness }: Fak
           machine: watched('machine', machine, life, plan, takeBack),
           bulk: watched('bulk', bulk, life, plan, takeBack),
           overlay: watched('overlay', overlay, life, plan, takeBack),
+          endOrphans: async () => [],
           facts: (cnvmCount) => async () => facts(node, { overlayAddress, cnvmCount: cnvmCount() }),
           check: async () => [],
         },

@@ -95,6 +95,7 @@ export function createFakeMachine(state: FakeState, plan: Plan): Machine {
     },
     halt: async (record) => destroy(record),
     destroy: async (record) => destroy(record),
+    isWhole: async (record) => processes.has(record.name),
     async erase(record) {
       const disk = disks.get(directoryOf(record));
       if (disk?.mounted) throw new Error(`${directoryOf(record)} is mounted`);

@@ -28,6 +28,7 @@ type Message =
 type SourceStep =
   | 'offer'
   | 'await-offer'
+  | 'note-begun'
   | 'note-frozen'
   | 'freeze'
   | 'await-collected'
@@ -167,6 +168,8 @@ function sourceSteps(state: HandOver, decisions: Decisions): Steps {
     case 'await-offer':
     case 'await-collected':
       return [['source: gives up', go('thaw')]];
+    case 'note-begun':
+      return [does(go('note-frozen', { journal: 'begun' })), ...fails('thaw')];
     case 'note-frozen':
       return [does(go('freeze', { journal: 'frozen' })), ...fails('thaw'), ...fails('thaw', { journal: 'frozen' })];
     case 'freeze':
@@ -334,7 +337,7 @@ function arrive(state: HandOver, message: Message, decisions: Decisions): HandOv
     case 'offer':
       return target.at === 'idle' && target.journal === 'none' ? targetAt('note-receiving') : undefined;
     case 'offer-ok':
-      return source.at === 'await-offer' ? sourceAt('note-frozen') : undefined;
+      return source.at === 'await-offer' ? sourceAt('note-begun') : undefined;
     case 'collect':
       return target.at === 'receiving' ? send(targetAt('receiving', { collected: true }), 'collected') : undefined;
     case 'collected':

@@ -44,7 +44,7 @@ describe('programs of a dead daemon', () => {
   });
 
   it('are waited for where they hold processes of a cnvm', async () => {
-    const gentle = { [OWNER_VARIABLE]: owner, [GENTLE_VARIABLE]: '1' };
+    const gentle = { [OWNER_VARIABLE]: owner, [GENTLE_VARIABLE]: 'dump' };
     const child = await start('exec sleep 0.3', gentle);
     const exited = once(child, 'exit');
     assert.deepEqual(await endOrphans(owner, 5_000), []);
@@ -54,5 +54,10 @@ describe('programs of a dead daemon', () => {
       (await endOrphans(owner, 200)).map(({ command }) => command),
       ['sleep 60'],
     );
+  });
+
+  it('are ended, after a while, where they restore one', async () => {
+    await start('exec sleep 60', { [OWNER_VARIABLE]: owner, [GENTLE_VARIABLE]: 'restore' });
+    assert.deepEqual(await endOrphans(owner, 100), []);
   });
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { afterQuery } from '../../../src/migration/after-query.js';
 import type { Standing } from '../../../src/migration/peer-port.js';
+import { afterQuery } from '../../../src/migration/protocol.js';
 
 const ask = (standing: Standing) => afterQuery({ standing, reason: 'why', epoch: 9 }, 4);
 

@@ -1,0 +1,77 @@
+/**
+ * The kernel's control groups, version 1, 2 or both: what is in one of ours. Invariant: a path here is a cnvm's own, below
+ * the parent that the config names, so that what is ended is that cnvm's and nothing else.
+ */
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** Where a cnvm's processes are listed and frozen: version 1's freezer, version 2, and version 2 beside version 1. */
+const HIERARCHIES = ['/sys/fs/cgroup/freezer', '/sys/fs/cgroup', '/sys/fs/cgroup/unified'];
+const POLL_MS = 20;
+
+/** The ids of all processes in it and below it. */
+export function processesIn(cgroup: string): number[] {
+  const found = directoriesOf(cgroup).flatMap((directory) => read(join(directory, 'cgroup.procs')).split('\n'));
+  return [...new Set(found.map(Number))].filter((pid) => pid > 0);
+}
+
+/** Ends every process in it, frozen or not. @returns those that are still there after `withinMs`. */
+export async function endProcessesIn(cgroup: string, withinMs: number): Promise<number[]> {
+  for (let waited = 0; ; waited += POLL_MS) {
+    const left = processesIn(cgroup);
+    if (left.length === 0 || waited > withinMs) return left;
+    for (const pid of left) kill(pid);
+    // Only now: with KILL pending not one of them runs a step of its own.
+    thaw(cgroup);
+    await sleep(POLL_MS);
+  }
+}
+
+function thaw(cgroup: string): void {
+  for (const directory of directoriesOf(cgroup)) {
+    write(join(directory, 'freezer.state'), 'THAWED');
+    write(join(directory, 'cgroup.freeze'), '0');
+  }
+}
+
+/** Its own directories and all below them. */
+function directoriesOf(cgroup: string): string[] {
+  return HIERARCHIES.map((hierarchy) => join(hierarchy, cgroup)).flatMap(withThoseBelow);
+}
+
+function withThoseBelow(directory: string): string[] {
+  if (!existsSync(directory)) return [];
+  try {
+    const below = readdirSync(directory, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+    return [directory, ...below.flatMap((entry) => withThoseBelow(join(directory, entry.name)))];
+  } catch {
+    // It has just gone.
+    return [];
+  }
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has just ended.
+  }
+}
+
+/** Empty when it has just gone, or the hierarchy lists no processes. */
+function read(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+function write(file: string, text: string): void {
+  try {
+    if (existsSync(file)) writeFileSync(file, text);
+  } catch {
+    // It has just gone.
+  }
+}
