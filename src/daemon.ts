@@ -21,6 +21,7 @@ import { createDepartures, type Departures } from './migration/departures.js';
 import { createHistory } from './migration/history.js';
 import { openJournal } from './migration/journal.js';
 import { recover } from './migration/recover.js';
+import type { Limits } from './migration/watchdog.js';
 import type { Overlay } from './overlay/overlay.js';
 import { createPeerClient, type PeerClient } from './rpc/peer-client.js';
 import { startRpc } from './rpc/server.js';
@@ -99,9 +100,12 @@ function build(config: Config, host: Host, log: Logger) {
   const cnvms = createCnvms({ node, overlayNetwork, landingZones, imagesDir, store, locks, machine, directory, log });
   const common = { node, machine, bulk, journal, log, ...ownership(store, host, mesh) };
   const findPeer = (target: string) => linkOf(mesh.find(target));
-  const departures = createDepartures({ ports: { ...common, facts }, bulk, cnvms, locks, history, findPeer });
+  const limits = limitsOf(config);
+  const departures = createDepartures({ ports: { ...common, facts }, bulk, cnvms, locks, history, limits, findPeer });
   const bulkOf = (peer: string) => mesh.peer(peer)?.link.bulk;
-  const arrivals = createArrivals({ ports: common, cnvms, locks, directory, history, overlayNetwork, facts, bulkOf });
+  const arrivals = createArrivals({
+    ...{ ports: common, cnvms, locks, directory, history, limits, overlayNetwork, facts, bulkOf },
+  });
   return { common, facts, mesh, cnvms, departures, arrivals, history };
 }
 
@@ -155,6 +159,10 @@ function ownership(store: Store, host: Host, mesh: Mesh<PeerClient>) {
       await host.overlay.unwire(record.address);
     },
   };
+}
+
+function limitsOf({ limits: { stall, seed, precopy, freeze } }: Config): Limits {
+  return { stallMs: stall * 1000, seedMs: seed * 1000, precopyMs: precopy * 1000, freezeMs: freeze * 1000 };
 }
 
 function holdingOf(record: CnvmRecord): Holding {

@@ -62,9 +62,10 @@ async function serve(config: Config): Promise<void> {
 function realHost(config: Config, log: ReturnType<typeof createLog>): Host {
   const { stateDir, runDir, imagesDir, cgroupParent, landingZones, node } = config;
   const { network, address } = config.overlay;
+  const restoreMs = config.limits.restore * 1000;
   const overlay = createOverlay({ network, address, log });
   return {
-    machine: createRuncMachine({ stateDir, runDir, imagesDir, cgroupParent, network: overlay }),
+    machine: createRuncMachine({ stateDir, runDir, imagesDir, cgroupParent, network: overlay, restoreMs }),
     bulk: createBulk(runDir),
     overlay,
     endOrphans: async () => (await endOrphans(runDir, ORPHANS_WAIT_MS)).map(({ pid, command }) => `${pid} ${command}`),

@@ -16,6 +16,11 @@ const nodeName = z.string().regex(/^[a-z0-9]([a-z0-9.-]{0,62}[a-z0-9])?$/, 'must
 const ipv4 = z.ipv4('must be an IPv4 address');
 const endpoint = z.string().regex(/^(\[[0-9a-fA-F:.]+\]|[^\s:/]+):[0-9]{1,5}$/, 'must be HOST:PORT');
 
+const seconds = z
+  .number()
+  .positive()
+  .max(7 * 24 * 60 * 60);
+
 const peer = z.strictObject({
   /** As in its certificate. */
   name: nodeName,
@@ -57,6 +62,21 @@ const schema = z.strictObject({
     address: ipv4,
   }),
   peers: z.array(peer).default([]),
+  /** How long a migration may take, in seconds; beyond that it is called off and rolled back. */
+  limits: z
+    .strictObject({
+      /** Without a byte that moves, while any should. */
+      stall: seconds.default(30),
+      /** For the first pass of the disk. */
+      seed: seconds.default(24 * 60 * 60),
+      /** For the rounds of memory. */
+      precopy: seconds.default(24 * 60 * 60),
+      /** For the freeze, up to the hand-over. */
+      freeze: seconds.default(10 * 60),
+      /** For a restore at the target, after the hand-over: beyond that it is tried once more, and then given back. */
+      restore: seconds.default(2 * 60),
+    })
+    .prefault({}),
   logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'),
 });
 

@@ -28,6 +28,8 @@ export interface RuncMachineOptions {
   readonly imagesDir: string;
   readonly cgroupParent: string;
   readonly network: NetworkPort;
+  /** After which a restore is broken off. */
+  readonly restoreMs: number;
 }
 
 /** A deleted file that a process still holds travels in the images, up to this size. */
@@ -37,7 +39,7 @@ const KILL_WAIT_MS = 10_000;
 const POLL_MS = 20;
 
 export function createRuncMachine(options: RuncMachineOptions): Machine {
-  const { stateDir, runDir, imagesDir, cgroupParent, network } = options;
+  const { stateDir, runDir, imagesDir, cgroupParent, network, restoreMs } = options;
   const runc = createRunc(runDir);
   const bundleOf = (record: CnvmRecord) => join(stateDir, 'bundles', record.name);
   const holdOf = (record: CnvmRecord) => join(runDir, 'hold', record.name);
@@ -210,8 +212,8 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
     async restore(record, imagesDirOfDump) {
       try {
         shareImages(imagesDirOfDump, uidBase(record.address));
-        const order = { bundle: bundleOf(record), imagesDir: imagesDirOfDump, workDir: workOf(record) };
-        await runc.restore(record.name, order);
+        const paths = { bundle: bundleOf(record), imagesDir: imagesDirOfDump, workDir: workOf(record) };
+        await runc.restore(record.name, { ...paths, timeoutMs: restoreMs });
         await network.open(record.address);
       } catch (error) {
         await kill(record);
@@ -246,8 +248,9 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
       },
       async rollBack() {
         hold.decide('roll-back');
-        await tool.ended.catch(() => undefined);
+        const left = await runc.dumpEnds(record.name, tool);
         await hold.close();
+        if (left) throw new Error(`criu does not let go of ${record.name}`);
         runc.clearDumpMarker(record.name);
       },
     };

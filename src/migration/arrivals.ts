@@ -13,9 +13,11 @@ import type { History } from './history.js';
 import type { Migration } from './migration.js';
 import { refusals, warnings } from './negotiate.js';
 import type { BulkLink, Offer, OfferAnswer, QueryAnswer, TargetPort } from './peer-port.js';
+import { mayCancel } from './protocol.js';
 import { receive, type TargetPorts, type TargetRun, type TargetSteps } from './receive.js';
 import { createReport } from './report.js';
 import { createSteps } from './steps.js';
+import { type Limits, watch } from './watchdog.js';
 
 export interface ArrivalsOptions {
   readonly ports: TargetPorts;
@@ -24,6 +26,7 @@ export interface ArrivalsOptions {
   readonly directory: DirectoryPort;
   readonly history: History;
   readonly overlayNetwork: string;
+  readonly limits: Limits;
   readonly facts: () => Promise<NodeFacts>;
   /** The bulk of a peer, or undefined when we know no such peer. */
   readonly bulkOf: (peer: string) => BulkLink | undefined;
@@ -69,7 +72,11 @@ export function createArrivals(options: ArrivalsOptions) {
       signal: abort.signal,
       ports: { ...ports, log },
     };
+    const unwatch = watch(report, options.limits, (why) => {
+      if (isOffered(offer.migration)) giveUp(run, abort, why);
+    });
     const done = receive(run).finally(() => {
+      unwatch();
       arriving.delete(offer.migration);
       cnvms.marks.delete(record.name);
       unlock();
@@ -87,19 +94,22 @@ export function createArrivals(options: ArrivalsOptions) {
   /** A source moves a cnvm once at a time: what it offered before, and could not call off, it has given up. */
   async function giveUpOlder(name: string, from: string): Promise<void> {
     for (const { run, abort, done } of arriving.values()) {
-      const { record, source, report, steps } = run;
+      const { record, source, report } = run;
       if (record.name !== name || source.name !== from || !isOffered(report.migration.id)) continue;
-      const error = refused('cancelled', `${from} has offered ${name} anew`);
-      abort.abort(error);
-      steps.fail(error);
+      giveUp(run, abort, refused('cancelled', `${from} has offered ${name} anew`));
       await done;
     }
   }
 
-  /** Not handed over. */
+  function giveUp(run: TargetRun, abort: AbortController, why: CnvmError): void {
+    abort.abort(why);
+    run.steps.fail(why);
+  }
+
+  /** Not handed over: it may still be called off. */
   function isOffered(migration: string): boolean {
-    const state = ports.journal.get(migration)?.state;
-    return state === undefined || state === 'receiving';
+    const entry = ports.journal.get(migration);
+    return mayCancel(entry?.role === 'target' ? entry.state : 'unknown');
   }
 
   /** @throws `refused` when this node made no such offer, or it has ended. */
@@ -150,12 +160,8 @@ export function createArrivals(options: ArrivalsOptions) {
     async cancel(migration, reason, from) {
       const found = arriving.get(migration);
       if (found?.run.source.name !== from) return;
-      const standing = ports.journal.get(migration)?.state;
-      if (standing === 'activating' || standing === 'running')
-        throw refused('state', `${found.run.record.name} has been handed over`);
-      const error = new CnvmError('aborted', reason, { location: from });
-      found.abort.abort(error);
-      found.run.steps.fail(error);
+      if (!isOffered(migration)) throw refused('state', `${found.run.record.name} has been handed over`);
+      giveUp(found.run, found.abort, new CnvmError('aborted', reason, { location: from }));
       await found.done;
     },
     query: async (migration, from) => standingOf(migration, from),
@@ -173,10 +179,8 @@ export function createArrivals(options: ArrivalsOptions) {
     async stop(): Promise<void> {
       closing = true;
       for (const { run, abort } of arriving.values()) {
-        if (ports.journal.get(run.report.migration.id)?.state !== 'receiving') continue;
-        const error = refused('unavailable', `${ports.node} is shutting down`);
-        abort.abort(error);
-        run.steps.fail(error);
+        if (!isOffered(run.report.migration.id)) continue;
+        giveUp(run, abort, refused('unavailable', `${ports.node} is shutting down`));
       }
       const unsettled = [...arriving.values()].filter(
         ({ run }) => ports.journal.get(run.report.migration.id)?.state !== 'running',

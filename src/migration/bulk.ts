@@ -42,7 +42,7 @@ export interface Bulk {
   openImages(migration: string, bytes: number): Promise<string>;
   closeImages(migration: string): Promise<void>;
   /** Target: files the pages that come on the stream. */
-  takePages(imagesDir: string, stream: Duplex): PageSink;
+  takePages(imagesDir: string, stream: Duplex, onBytes: (count: number) => void): PageSink;
   /** Removes what is left of a migration's scratch files. Harmless when nothing is. */
   sweep(migration: string): Promise<void>;
 }
@@ -106,8 +106,9 @@ export function createBulk(runDir: string): Bulk {
       await unmount(imagesOf(migration));
     },
 
-    takePages(imagesDir, stream) {
+    takePages(imagesDir, stream, onBytes) {
       const server = startPageServer(imagesDir);
+      stream.on('data', (chunk: Uint8Array) => onBytes(chunk.length));
       const moved = Promise.all([pipeline(stream, server.socket), pipeline(server.socket, stream)]);
       const complete = server.ended.then(() => undefined);
       for (const later of [moved, complete]) later.catch(() => undefined);

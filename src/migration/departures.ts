@@ -17,6 +17,7 @@ import { outcomeOf } from './outcome.js';
 import { createOutgoing } from './outgoing.js';
 import type { BulkPort, TargetLink } from './peer-port.js';
 import { createReport } from './report.js';
+import { type Limits, watch } from './watchdog.js';
 
 export interface DeparturesOptions {
   readonly ports: SourcePorts;
@@ -24,6 +25,7 @@ export interface DeparturesOptions {
   readonly cnvms: Cnvms;
   readonly locks: Locks;
   readonly history: History;
+  readonly limits: Limits;
   /** @throws `refused` when nobody knows such a peer. */
   readonly findPeer: (target: string) => Target;
 }
@@ -117,7 +119,9 @@ export function createDepartures(options: DeparturesOptions) {
   async function follow(run: SourceRun, story: (run: SourceRun) => Promise<void>, unlock: () => void): Promise<void> {
     const { report, record, ports: own, target } = run;
     own.log.info({ phase: report.migration.phase }, 'migration begins');
+    const unwatch = watch(report, options.limits, (why) => running.get(report.migration.id)?.abort.abort(why));
     const error = await failureOf(story(run));
+    unwatch();
     const outcome = error === undefined ? 'succeeded' : outcomeOf(error);
     if (outcome === 'in-doubt') {
       cnvms.marks.set(record.name, 'in-doubt');

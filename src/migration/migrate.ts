@@ -122,8 +122,8 @@ async function negotiate(run: SourceRun): Promise<void> {
 
 async function seed(run: SourceRun): Promise<void> {
   const { report, record, target, ports, signal } = run;
-  report.phase('seed', report.migration.diskBytes);
   const flushedMs = await ports.machine.flushDisk(record);
+  report.phase('seed', report.migration.diskBytes);
   const { diskBytes } = await target.link.seed(report.migration.id, flushedMs, { signal });
   report.know({ diskBytes });
   report.step(`disk copied while it ran: ${diskBytes} bytes`);
@@ -203,7 +203,8 @@ async function settle(run: SourceRun): Promise<HandOverResult> {
 async function rollBack(run: SourceRun, error: unknown): Promise<CnvmError> {
   const { ports, record, running, report } = run;
   const failed = await run.undo.run();
-  const stuck = failed.includes('freeze');
+  // A dump that does not let go of it holds it, whatever else was done.
+  const stuck = failed.includes('freeze') || failed.includes('dump');
   // One that could not be let run on is not settled: the next daemon tries again.
   if (!stuck && ports.journal.get(report.migration.id) !== undefined)
     await attempt(run, 'note', () => note(run, 'kept'));

@@ -155,7 +155,7 @@ async function openImages(run: TargetRun): Promise<Pick<Incoming, 'imagesDir' | 
   const { ports, undo, source, report, memoryBytes } = run;
   const { id } = report.migration;
   const imagesDir = await ports.bulk.openImages(id, memoryBytes * 2 + IMAGES_SPARE_BYTES);
-  const pages = ports.bulk.takePages(imagesDir, source.link.tunnel(id, 'pages'));
+  const pages = ports.bulk.takePages(imagesDir, source.link.tunnel(id, 'pages'), report.bytes);
   undo.add('pages', () => pages.close());
   return { imagesDir, pages };
 }

@@ -10,11 +10,21 @@ const PROGRESS_EVERY_MS = 200;
 
 export type Report = ReturnType<typeof createReport>;
 
+/** Whether it moves. */
+export interface Pulse {
+  readonly phase: Phase;
+  /** Since the phase began. */
+  readonly phaseMs: number;
+  /** Since the last byte, or since the phase began. */
+  readonly silentMs: number;
+}
+
 /** @param onEvent told of every event, in order. */
 export function createReport(start: Migration, onEvent: (event: MigrationEvent) => void) {
   const began = performance.now();
   let migration = start;
   let phaseBegan = began;
+  let movedAt = began;
   let bytesDone = 0;
   let bytesTotal = 0;
   let lastBytes = 0;
@@ -58,10 +68,16 @@ export function createReport(start: Migration, onEvent: (event: MigrationEvent) 
       bytesDone = 0;
       lastBytes = 0;
       bytesTotal = total;
+      movedAt = performance.now();
       progress();
     },
     bytes(count: number): void {
       bytesDone += count;
+      movedAt = performance.now();
+    },
+    pulse(): Pulse {
+      const now = performance.now();
+      return { phase: migration.phase, phaseMs: now - phaseBegan, silentMs: now - movedAt };
     },
     step(text: string): void {
       onEvent({ kind: 'step', text });

@@ -39,6 +39,11 @@ export async function endMarked(mark: string): Promise<Orphan[]> {
   }
 }
 
+/** Sends a signal to every program with this mark. */
+export function signalMarked(mark: string, signal: NodeJS.Signals): void {
+  for (const { pid } of findMarked(mark)) kill(pid, signal);
+}
+
 function findMarked(mark: string): Orphan[] {
   return readdirSync('/proc')
     .map(Number)
@@ -70,9 +75,9 @@ export async function endOrphans(owner: string, withinMs: number): Promise<Orpha
   return left;
 }
 
-function kill(pid: number): void {
+function kill(pid: number, signal: NodeJS.Signals = 'SIGKILL'): void {
   try {
-    process.kill(pid, 'SIGKILL');
+    process.kill(pid, signal);
   } catch {
     // It has just ended by itself.
   }

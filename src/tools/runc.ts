@@ -4,9 +4,10 @@
  */
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { CnvmError, hasErrno } from '../base/errors.js';
 import { firstCriuError } from './criu.js';
-import { endMarked, GENTLE_VARIABLE } from './orphans.js';
+import { endMarked, GENTLE_VARIABLE, signalMarked } from './orphans.js';
 import { type RunningTool, run, spawnTool, toolError } from './run.js';
 
 export interface RuncState {
@@ -22,6 +23,8 @@ export interface DumpOrder {
 }
 
 export interface RestoreOrder {
+  /** Afterwards it is broken off. */
+  readonly timeoutMs: number;
   readonly bundle: string;
   readonly imagesDir: string;
   readonly workDir: string;
@@ -49,12 +52,13 @@ const CRIU_ENVIRONMENT = 'network-lock skip\n';
 /** The few things the daemon asks of runc. */
 export type Runc = ReturnType<typeof createRunc>;
 
-/** A restore of many gigabytes from memory stays far below. */
-const RESTORE_TIMEOUT_MS = 120_000;
 const CREATE_TIMEOUT_MS = 60_000;
 
-/** Marks the programs of one restore. */
+/** Mark the programs of one dump and of one restore. */
+const DUMP_VARIABLE = 'CNVM_DUMP';
 const RESTORE_VARIABLE = 'CNVM_RESTORE';
+/** criu rolls back in milliseconds, and on a loaded machine with thousands of processes in seconds. */
+const DUMP_ENDS_MS = 10_000;
 /** In the bundle; runc writes it as the last thing of a restore. */
 const RESTORED = 'restored.pid';
 
@@ -142,13 +146,27 @@ export function createRunc(directory: string) {
       const tool = spawnTool(runc('checkpoint', ...CRIU_FLAGS, ...paths, id), {
         socketAt: PAGES_DESCRIPTOR,
         // It rolls back when its pipes break with us; killed, it would leave its parasite in the cnvm.
-        env: { ...env, [GENTLE_VARIABLE]: 'dump' },
+        env: { ...env, [GENTLE_VARIABLE]: 'dump', [DUMP_VARIABLE]: id },
       });
       const ended = tool.ended.catch((error: unknown) => {
         throw withCriuLog(error, join(workDir, 'dump.log'));
       });
       ended.catch(() => undefined);
       return { ...tool, ended };
+    },
+
+    /**
+     * Waits for a dump that was told to roll back and whose pipes are broken. One that hangs is woken, and never killed: it
+     * would leave its parasite behind. @returns whether it is still there.
+     */
+    async dumpEnds(id: string, dump: RunningTool): Promise<boolean> {
+      const ended = dump.ended.then(
+        () => true,
+        () => true,
+      );
+      if (await within(DUMP_ENDS_MS, ended)) return false;
+      signalMarked(`${DUMP_VARIABLE}=${id}`, 'SIGCONT');
+      return !(await within(DUMP_ENDS_MS, ended));
     },
 
     /** Runs what the images hold. @throws `tool` with criu's own first error; nothing of it runs then. */
@@ -161,7 +179,7 @@ export function createRunc(directory: string) {
         const args = ['restore', '--detach', ...CRIU_FLAGS, ...paths, id];
         // Let it end by itself when we die: broken off, it leaves something that is neither dead nor alive.
         const restoring = { ...env, [GENTLE_VARIABLE]: 'restore', [RESTORE_VARIABLE]: id };
-        await leaveBehind(runc, args, join(bundle, 'runc.log'), RESTORE_TIMEOUT_MS, restoring);
+        await leaveBehind(runc, args, join(bundle, 'runc.log'), order.timeoutMs, restoring);
       } catch (error) {
         // runc may have ended before its criu.
         await endMarked(`${RESTORE_VARIABLE}=${id}`);
@@ -185,6 +203,15 @@ export function createRunc(directory: string) {
       rmSync(join(root, id, 'checkpoint'), { force: true });
     },
   };
+}
+
+/** Whether it comes about in time. */
+async function within(limitMs: number, wanted: Promise<boolean>): Promise<boolean> {
+  const late = new AbortController();
+  const timeout = sleep(limitMs, false, { signal: late.signal }).catch(() => false);
+  const result = await Promise.race([wanted, timeout]);
+  late.abort();
+  return result;
 }
 
 /** Runs what leaves a cnvm's processes behind: they must not hold a pipe of ours, so the words come by a log file. */

@@ -59,7 +59,7 @@ export function machineContract(what: string, open: () => Promise<MachineUnderTe
       const relay = createPageRelay(() => undefined);
       const [here, across] = await streamPair();
       relay.attach(here).catch(() => undefined);
-      const sink = bulk.takePages(to, across);
+      const sink = bulk.takePages(to, across, () => undefined);
       const dump = await machine.dump(record, { imagesDir: from, takePages: relay.takePages });
       await dump.ready;
       return { dump, sink, relay, from, to };
@@ -287,7 +287,7 @@ function bulkContract(given: () => { under: MachineUnderTest; there: CnvmRecord 
   it('pages whose stream breaks are not taken for whole', async () => {
     const { bulk } = given().under;
     const [here, across] = await streamPair();
-    const sink = bulk.takePages(await bulk.openImages('to', IMAGES_BYTES), across);
+    const sink = bulk.takePages(await bulk.openImages('to', IMAGES_BYTES), across, () => undefined);
     here.destroy();
     await assert.rejects(sink.complete);
     sink.close();

@@ -23,7 +23,10 @@ machineContract('runc, criu and rsync', async () => {
   const log = createLog({ level: 'warn', pretty: true }, {});
   const network = createOverlay({ network: '10.100.0.0/16', address: '10.100.0.1', log });
   const cgroupParent = process.env['CNVM_CONTRACT_CGROUP'] ?? '/cnvm-contract';
-  const machine = createRuncMachine({ stateDir: STATE, runDir: RUN, imagesDir: IMAGES, cgroupParent, network });
+  const machine = createRuncMachine({
+    ...{ stateDir: STATE, runDir: RUN, imagesDir: IMAGES, cgroupParent, network },
+    restoreMs: 60_000,
+  });
   const { name, digest } = findImage(IMAGES, 'base');
   return {
     machine,

@@ -76,12 +76,13 @@ export function createFakeBulk(state: FakeState, runDir: string, plan: Plan): Bu
       rmSync(imagesOf(migration), { recursive: true, force: true });
     },
 
-    takePages(imagesDir, stream) {
+    takePages(imagesDir, stream, onBytes) {
       const end = () => void stream.destroy();
       state.ofDaemon.add(end);
       async function take(): Promise<void> {
         await plan.reach('bulk.takePages', 'before');
         const pages = await receiveMessage(stream);
+        onBytes(pages.length);
         writeFileSync(join(imagesDir, 'pages-1.img'), pages);
         await plan.reach('bulk.takePages', 'after');
         sendMessage(stream, Buffer.from('filed'));
