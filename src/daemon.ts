@@ -5,8 +5,8 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
+import { audit } from './base/audit.js';
 import type { Config } from './base/config.js';
-import { refused } from './base/errors.js';
 import type { CnvmRecord } from './cnvms/cnvm.js';
 import { createCnvms } from './cnvms/cnvms.js';
 import { createLocks } from './cnvms/locks.js';
@@ -17,6 +17,7 @@ import { createMesh, type Mesh } from './mesh/mesh.js';
 import type { Finding, NodeFacts } from './mesh/node-facts.js';
 import { type Arrivals, createArrivals } from './migration/arrivals.js';
 import type { Bulk } from './migration/bulk.js';
+import { lostTarget } from './migration/departure.js';
 import { createDepartures, type Departures } from './migration/departures.js';
 import { createHistory } from './migration/history.js';
 import { openJournal } from './migration/journal.js';
@@ -56,11 +57,8 @@ export async function startDaemon(config: Config, host: Host, log: Logger): Prom
   await recover({
     ...parts.common,
     askTarget: ({ record, migration, peer }) => {
-      // Whether or not it can be asked: until it has answered nobody may start it here.
-      cnvms.marks.set(record.name, 'in-doubt');
       const target = mesh.peer(peer);
-      if (target === undefined) throw refused('not-found', `${peer} is no peer any more`);
-      departures.resume(record, migration, linkOf(target));
+      departures.resume(record, migration, target === undefined ? lostTarget(peer) : linkOf(target));
     },
   });
   await cnvms.startWanted();
@@ -101,7 +99,10 @@ function build(config: Config, host: Host, log: Logger) {
   const common = { node, machine, bulk, journal, log, ...ownership(store, host, mesh) };
   const findPeer = (target: string) => linkOf(mesh.find(target));
   const limits = limitsOf(config);
-  const departures = createDepartures({ ports: { ...common, facts }, bulk, cnvms, locks, history, limits, findPeer });
+  const departures = createDepartures({
+    ...{ ports: { ...common, facts }, bulk, cnvms, locks, history, limits, findPeer },
+    audit: (entry) => audit(join(config.stateDir, 'audit.log'), entry),
+  });
   const bulkOf = (peer: string) => mesh.peer(peer)?.link.bulk;
   const arrivals = createArrivals({
     ...{ ports: common, cnvms, locks, directory, history, limits, overlayNetwork, facts, bulkOf },

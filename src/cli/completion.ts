@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { refused } from '../base/errors.js';
 
 /** Subcommands whose first argument is a cnvm. */
-const TAKES_CNVM = ['start', 'stop', 'rm', 'inspect', 'exec', 'ssh', 'logs', 'migrations', 'abort'];
+const TAKES_CNVM = ['start', 'stop', 'rm', 'inspect', 'exec', 'ssh', 'logs', 'migrations', 'abort', 'recover'];
 
 /** A script for the shell to read. @throws `refused` for a shell that is not known. */
 export function completionScript(shell: string, program: Command): string {

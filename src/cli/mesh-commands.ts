@@ -1,7 +1,16 @@
-/** `cnvm nodes node migrations abort`: the mesh and what moves in it. */
+/** `cnvm nodes node migrations abort recover`: the mesh and what moves in it. */
 
 import type { Command } from 'commander';
-import type { AbortMigrationResponse, ListMigrationsResponse, Migration } from '../gen/cnvm/v1/migration.js';
+import { refused } from '../base/errors.js';
+import {
+  type AbortMigrationResponse,
+  type Doubt,
+  type ForceRecoveryResponse,
+  type ListDoubtsResponse,
+  type ListMigrationsResponse,
+  type Migration,
+  MigrationOutcome,
+} from '../gen/cnvm/v1/migration.js';
 import type { GetNodeResponse, ListNodesResponse } from '../gen/cnvm/v1/node.js';
 import { FindingLevel, NodeReach } from '../gen/cnvm/v1/node.js';
 import { parseCount } from './arguments.js';
@@ -21,6 +30,9 @@ export function addMeshCommands(program: Command): void {
     .option('-n, --limit <n>', 'at most so many', parseCount, 50)
     .action(migrations);
   add('abort <id-or-name>', 'call a migration off; it rolls back').action(abort);
+  add('recover [name]', 'show what was handed to a peer that has not answered; exit code 3 when there is any')
+    .option('--force', 'take it back without the peer, which must never come back: else there may be two')
+    .action(recover);
 }
 
 async function nodes(options: CommonOptions): Promise<void> {
@@ -104,4 +116,30 @@ async function abort(idOrName: string, options: CommonOptions): Promise<void> {
   );
   if (options.json) process.stdout.write(`${jsonText(migration)}\n`);
   else process.stdout.write(`called off: ${migration?.error ?? ''}\n`);
+}
+
+async function recover(name: string | undefined, options: CommonOptions & { force?: boolean }): Promise<void> {
+  if (options.force) {
+    await force(name, options);
+    return;
+  }
+  const { doubts } = await connected(options, (connection) =>
+    call<ListDoubtsResponse>(connection, (done) => connection.migrations.listDoubts({ name: name ?? '' }, done)),
+  );
+  if (doubts.length > 0) process.exitCode = EXIT.unsettled;
+  if (options.json) process.stdout.write(`${jsonText(doubts)}\n`);
+  else process.stdout.write(doubts.length === 0 ? 'nothing is in doubt here\n' : doubts.map(doubtText).join('\n'));
+}
+
+function doubtText({ name, target, since, known }: Doubt): string {
+  return `${name}, handed to ${target} by the migration of ${since?.toISOString() ?? '?'}:\n${known.map((line) => `  - ${line}.\n`).join('')}`;
+}
+
+async function force(name: string | undefined, options: CommonOptions): Promise<void> {
+  if (name === undefined) throw refused('invalid', '--force takes the name of the one cnvm that is meant');
+  const { migration } = await connected(options, (connection) =>
+    call<ForceRecoveryResponse>(connection, (done) => connection.migrations.forceRecovery({ name }, done)),
+  );
+  if (migration?.outcome !== MigrationOutcome.ABORTED) process.exitCode = EXIT.unsettled;
+  process.stdout.write(options.json ? `${jsonText(migration)}\n` : `${migration?.error ?? ''}\n`);
 }

@@ -5,17 +5,17 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf, refused } from '../base/errors.js';
-import { createUndo } from '../base/undo.js';
 import type { CnvmRecord } from '../cnvms/cnvm.js';
 import type { Cnvms } from '../cnvms/cnvms.js';
 import type { Locks } from '../cnvms/locks.js';
 import type { Bulk } from './bulk.js';
+import { type Departure, type DepartureOrder, newDeparture, newMigration, type Target } from './departure.js';
+import { type Doubt, doubtOf, takenByForce } from './doubt.js';
 import type { History } from './history.js';
 import { handOver, migrate, type SourcePorts, type SourceRun, wake } from './migrate.js';
 import type { MigrateOrder, Migration, MigrationEvent, Mode, Outcome, Plan } from './migration.js';
 import { outcomeOf } from './outcome.js';
-import { createOutgoing } from './outgoing.js';
-import type { BulkPort, TargetLink } from './peer-port.js';
+import type { BulkPort } from './peer-port.js';
 import { createReport } from './report.js';
 import { type Limits, watch } from './watchdog.js';
 
@@ -26,93 +26,35 @@ export interface DeparturesOptions {
   readonly locks: Locks;
   readonly history: History;
   readonly limits: Limits;
+  /** Keeps for ever what a person decided; durable when it resolves. */
+  readonly audit: (facts: Readonly<Record<string, string | number>>) => Promise<void>;
   /** @throws `refused` when nobody knows such a peer. */
   readonly findPeer: (target: string) => Target;
 }
 
-export interface Target {
-  readonly name: string;
-  readonly link: TargetLink;
-}
-
+/** Between two looks at whether a migration has ended. */
+const AGAIN_MS = 50;
 /** Between two rounds of asking about a migration that is in doubt. */
 const DOUBT_ROUND_MS = 5_000;
 const OFFER_MS = 10_000;
 
+interface Following extends Departure {
+  readonly done: Promise<void>;
+}
+
 export type Departures = ReturnType<typeof createDepartures>;
 
 export function createDepartures(options: DeparturesOptions) {
-  const { ports, bulk, cnvms, locks, history } = options;
-  const running = new Map<string, { run: SourceRun; abort: AbortController; done: Promise<void> }>();
+  const { ports, cnvms, locks, history } = options;
+  const running = new Map<string, Following>();
   /** Those whose last word is not in the journal yet, beside those that run. */
   const ending = new Set<Promise<void>>();
   let closing = false;
 
-  function newMigration(
-    record: CnvmRecord,
-    mode: Mode,
-    target: string,
-    usage: { memoryBytes: number; diskBytes: number },
-  ): Migration {
-    return {
-      id: randomUUID(),
-      name: record.name,
-      source: ports.node,
-      target,
-      landing: '',
-      mode,
-      outcome: 'running',
-      phase: 'negotiate',
-      startTime: new Date().toISOString(),
-      endTime: undefined,
-      phases: [],
-      freezeMs: 0,
-      freezeParts: [],
-      totalMs: 0,
-      memoryBytes: mode === 'hot' ? usage.memoryBytes : 0,
-      diskBytes: usage.diskBytes,
-      error: '',
-      role: 'source',
-      location: ports.node,
-      epoch: record.epoch,
-    };
-  }
-
-  function newRun(
-    migration: Migration,
-    record: CnvmRecord,
-    target: Target,
-    order: { landing?: string; running: boolean },
-  ): SourceRun {
-    const emit = history.open(migration.id);
-    const report = createReport(migration, emit);
-    history.follow(migration.id, report);
-    const log = ports.log.child({ migration: migration.id, cnvm: record.name, peer: target.name });
-    const abort = new AbortController();
-    const outgoing = createOutgoing({
-      migration: migration.id,
-      to: target.name,
-      disk: ports.machine.diskDirectory(record),
-      bulk,
-      onBytes: (_, count) => report.bytes(count),
-    });
-    const undo = createUndo((what, error) => log.error({ what, error: messageOf(error) }, 'could not undo'));
-    const run: SourceRun = {
-      record,
-      mode: migration.mode,
-      running: order.running,
-      landing: order.landing,
-      target,
-      outgoing,
-      report,
-      undo,
-      signal: abort.signal,
-      ports: { ...ports, log },
-      dump: undefined,
-      frozenAtMs: undefined,
-    };
-    running.set(migration.id, { run, abort, done: Promise.resolve() });
-    return run;
+  function newRun(migration: Migration, record: CnvmRecord, target: Target, order: DepartureOrder): SourceRun {
+    const departure = newDeparture(options, migration, record, target, order);
+    running.set(migration.id, { ...departure, done: Promise.resolve() });
+    return departure.run;
   }
 
   /** Runs the story, or the rest of it, to an end that is told; never throws. */
@@ -160,7 +102,7 @@ export function createDepartures(options: DeparturesOptions) {
   }
 
   async function askOn(run: SourceRun, unlock: () => void): Promise<void> {
-    await sleep(DOUBT_ROUND_MS, undefined, { ref: false });
+    await Promise.race([sleep(DOUBT_ROUND_MS, undefined, { ref: false }), run.forced]);
     if (closing) return;
     const emit = history.open(run.report.migration.id);
     const report = createReport({ ...run.report.migration, outcome: 'running', error: '' }, emit);
@@ -203,11 +145,9 @@ export function createDepartures(options: DeparturesOptions) {
       const obstacles = mode === 'hot' ? await ports.machine.obstacles(record) : [];
       if (obstacles.length > 0)
         throw refused('state', obstacles.join('; '), { reasons: obstacles, location: ports.node });
-      const migration = newMigration(record, mode, target.name, await ports.machine.usage(record));
-      const run = newRun(migration, record, target, {
-        running: state === 'running',
-        ...(order.landing === undefined ? {} : { landing: order.landing }),
-      });
+      const ends = { source: ports.node, target: target.name };
+      const migration = newMigration(record, mode, ends, await ports.machine.usage(record));
+      const run = newRun(migration, record, target, { landing: order.landing, running: state === 'running' });
       const events = history.watch(migration.id);
       const entry = running.get(migration.id);
       const done = follow(run, migrate, unlock);
@@ -225,6 +165,22 @@ export function createDepartures(options: DeparturesOptions) {
     );
     if (found !== undefined) return found;
     throw refused('not-found', `no migration of ${idOrName} runs on ${ports.node}`);
+  }
+
+  function inDoubt(): Following[] {
+    return [...running.values()].filter(({ run }) => cnvms.marks.get(run.record.name) === 'in-doubt');
+  }
+
+  const doubts = (): Doubt[] => inDoubt().map(({ run }) => doubtOf(run.report.migration, ports.node));
+
+  /** How it ended; it is about to. */
+  async function historyEnd(id: string): Promise<Migration> {
+    for (;;) {
+      for await (const event of history.watch(id)) {
+        if (event.kind === 'ended' && event.migration.outcome !== 'in-doubt') return event.migration;
+      }
+      await sleep(AGAIN_MS);
+    }
   }
 
   const bulkPort: BulkPort = {
@@ -267,11 +223,28 @@ export function createDepartures(options: DeparturesOptions) {
     resume(record: CnvmRecord, migration: Migration, target: Target): void {
       const unlock = locks.take(record.name, `in a hand-over to ${target.name}`);
       cnvms.marks.set(record.name, 'in-doubt');
-      const running = record.wanted === 'running';
-      const run = newRun({ ...migration, outcome: 'running' }, record, target, { running });
+      const order = { landing: undefined, running: record.wanted === 'running' };
+      const run = newRun({ ...migration, outcome: 'running' }, record, target, order);
       run.undo.add('scratch', () => run.outgoing.close());
       run.undo.add('freeze', () => wake(run));
       void follow(run, handOver, unlock);
+    },
+
+    doubts,
+
+    /**
+     * Runs on here what was handed over to a peer that never comes back. Afterwards it is ours, and what the peer may have
+     * done with it is older. @throws `refused` when it is not in doubt.
+     */
+    async force(name: string, who: string): Promise<Migration> {
+      const found = inDoubt().find(({ run }) => run.record.name === name);
+      if (found === undefined) throw refused('state', `${name} is not in doubt on ${ports.node}: nothing to force`);
+      const { record, report } = found.run;
+      const { epoch, target, id } = report.migration;
+      await options.audit({ act: 'force', who, cnvm: name, migration: id, peer: target, epoch });
+      ports.log.warn({ cnvm: name, migration: id, peer: target, who }, 'taken back by force');
+      found.force(takenByForce(record.epoch, who));
+      return await historyEnd(id);
     },
 
     /** Ends every migration that can be ended, and waits for the others to be past their hand-over. */

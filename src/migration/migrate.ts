@@ -37,6 +37,8 @@ export interface SourceRun {
   readonly ports: SourcePorts;
   /** Undefined before it is made ready, in a cold migration, and when it was made by a daemon that has died since. */
   dump: Dump | undefined;
+  /** A person's word, in the place of a target's that never comes; after the hand-over alone. */
+  readonly forced: Promise<HandOverResult>;
   /** When the freeze began, by this process's clock; undefined before. */
   frozenAtMs: number | undefined;
 }
@@ -82,13 +84,13 @@ export async function migrate(run: SourceRun): Promise<void> {
 /** From the point of no return to the end. Also what a daemon does that finds a hand-over in its journal. */
 export async function handOver(run: SourceRun): Promise<void> {
   run.report.phase('hand-over');
-  const result = await settle(run);
+  const result = await Promise.race([settle(run), run.forced]);
   if (result.kind === 'returned') {
     // By the target's durable word it is ours: a disk that is full must not keep it frozen.
     await attempt(run, 'keep its epoch', () => run.ports.keep({ ...run.record, epoch: result.epoch }));
     run.report.know({ epoch: result.epoch });
     run.ports.announce();
-    throw await rollBack(run, new Error(`${run.target.name} gave it back: ${result.reason}`));
+    throw await rollBack(run, new Error(result.reason));
   }
   await release(run, result);
 }
@@ -188,15 +190,19 @@ async function settle(run: SourceRun): Promise<HandOverResult> {
   const until = performance.now() + DOUBT_AFTER_MS;
   for (;;) {
     try {
-      return await link.handOver(id, run.record.epoch + 1, { timeoutMs: DOUBT_AFTER_MS });
+      return fromTarget(name, await link.handOver(id, run.record.epoch + 1, { timeoutMs: DOUBT_AFTER_MS }));
     } catch (error) {
       const standing = await link.query(id, { timeoutMs: CALL_MS }).catch(() => undefined);
       const known = standing === undefined ? undefined : afterQuery(standing, run.record.epoch + 1);
-      if (known !== undefined) return known;
+      if (known !== undefined) return fromTarget(name, known);
       if (performance.now() > until) throw stillInDoubt(error, run.record.name, name);
       await sleep(ASK_AGAIN_MS);
     }
   }
+}
+
+function fromTarget(name: string, result: HandOverResult): HandOverResult {
+  return result.kind === 'running' ? result : { ...result, reason: `${name} gave it back: ${result.reason}` };
 }
 
 /** Takes back all that was done. @returns what to tell. */
@@ -276,10 +282,11 @@ async function stop(run: SourceRun): Promise<void> {
 const COLD_GRACE_MS = 10_000;
 
 /** Lets it run on as it did. */
-export async function wake({ record, mode, running, ports }: SourceRun): Promise<void> {
-  // A stop that failed may have left it running, and to start it once more would end it.
-  const stopped = mode === 'cold' && (await ports.machine.look(record)).status === 'stopped';
-  if (!stopped) await ports.machine.thaw(record);
+export async function wake({ record, mode, running, dump, ports }: SourceRun): Promise<void> {
+  // A stop that failed may have left it running, and to start it once more would end it; a machine that was restarted has
+  // left nothing to thaw. What we have frozen ourselves is frozen.
+  const ours = mode === 'hot' && dump !== undefined;
+  if (ours || (await ports.machine.look(record)).status !== 'stopped') await ports.machine.thaw(record);
   else if (running) await ports.machine.boot(record);
 }
 

@@ -24,7 +24,7 @@ export function rolledBack(error: unknown, aftermath: Aftermath): CnvmError {
     ...(error instanceof CnvmError && error.tool !== undefined ? { tool: error.tool } : {}),
   };
   if (stuck) {
-    const remedy = `Look at the log of cnvmd on ${source}, then try "cnvm stop" and "cnvm start".`;
+    const remedy = `The log of cnvmd on ${source} says why; when that is mended, restart cnvmd there: it tries again.`;
     return new CnvmError('stranded', `${messageOf(error)}; ${name} is on ${source} and could not be let run on`, {
       ...facts,
       remedy,
@@ -43,7 +43,9 @@ export function stillInDoubt(error: unknown, name: string, target: string): Cnvm
     'in-doubt',
     `${target} was told to take ${name} and has not said whether it did: ${messageOf(error)}`,
     {
-      remedy: `It stays frozen here and is asked for again and again. When ${target} answers, it runs on one of the two.`,
+      remedy:
+        `It stays frozen here and is asked for again and again. When ${target} answers, it runs on one of the two. ` +
+        'If it never comes back: cnvm recover.',
       cause: error,
     },
   );

@@ -1,8 +1,9 @@
 /** `cnvm.v1.MigrationService` over what the migrations' room offers. */
 import type { MigrationServiceServer } from '../gen/cnvm/v1/migration.js';
+import type { Doubt } from '../migration/doubt.js';
 import type { MigrateOrder, Migration, MigrationEvent } from '../migration/migration.js';
 import { type Handling, serverStream, unary } from './handle.js';
-import { fromMode, optional, required, toEvent, toMigration } from './messages.js';
+import { fromMode, optional, required, toBig, toEvent, toMigration } from './messages.js';
 
 export interface MigrationsPort {
   /** Whoever leaves the events early does not end the migration. */
@@ -10,6 +11,9 @@ export interface MigrationsPort {
   watch(id: string): AsyncIterable<MigrationEvent>;
   abort(idOrName: string): Promise<Migration>;
   list(name: string | undefined, limit: number): readonly Migration[];
+  doubts(): readonly Doubt[];
+  /** @param who decided it. */
+  force(name: string, who: string): Promise<Migration>;
 }
 
 const LIST_DEFAULT = 50;
@@ -31,6 +35,15 @@ export function migrationCalls(handling: Handling, migrations: MigrationsPort): 
     }),
     abortMigration: unary(handling, async ({ idOrName }) => ({
       migration: toMigration(await migrations.abort(required(idOrName, 'id_or_name'))),
+    })),
+    listDoubts: unary(handling, async ({ name }) => ({
+      doubts: migrations
+        .doubts()
+        .filter((doubt) => name === '' || doubt.name === name)
+        .map((doubt) => ({ ...doubt, since: new Date(doubt.since), epoch: toBig(doubt.epoch) })),
+    })),
+    forceRecovery: unary(handling, async ({ name }, { caller }) => ({
+      migration: toMigration(await migrations.force(required(name, 'name'), `${caller.name} (${caller.role})`)),
     })),
     listMigrations: unary(handling, async ({ name, limit }) => ({
       migrations: migrations.list(optional(name), limit || LIST_DEFAULT).map(toMigration),

@@ -138,7 +138,7 @@ describe('a daemon that dies', () => {
     node1.host.reboot();
     await node1.begin(['node2']);
     assert.equal(node1.host.stateOf(name()), 'stopped');
-    await assert.rejects(node1.start(name()), /has not said whether it took it/);
+    await assert.rejects(node1.start(name()), /in a hand-over to node2/);
     await restart(node1);
     await assertAtRest(mesh(), name(), 'node2', 2);
   });

@@ -3,7 +3,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ServiceError } from '@grpc/grpc-js';
 import { type Connection, call, connect, messages } from '../../src/cli/connect.js';
 import type { Cnvm } from '../../src/gen/cnvm/v1/cnvm.js';
-import { type Migration, MigrationMode } from '../../src/gen/cnvm/v1/migration.js';
+import {
+  type Doubt,
+  type ForceRecoveryResponse,
+  type ListDoubtsResponse,
+  type Migration,
+  MigrationMode,
+} from '../../src/gen/cnvm/v1/migration.js';
 import { NodeReach } from '../../src/gen/cnvm/v1/node.js';
 
 export interface Ended {
@@ -93,6 +99,15 @@ export function openOperator(socket: () => string) {
         at.migrations.abortMigration({ idOrName }, done),
       );
       if (migration === undefined) throw new Error('the abort has no migration');
+      return endedOf(migration);
+    },
+    async doubts(): Promise<readonly Doubt[]> {
+      const { doubts } = await one<ListDoubtsResponse>((at, done) => at.migrations.listDoubts({ name: '' }, done));
+      return doubts;
+    },
+    async force(name: string): Promise<Ended> {
+      const { migration } = await one<ForceRecoveryResponse>((at, done) => at.migrations.forceRecovery({ name }, done));
+      if (migration === undefined) throw new Error('the recovery has no migration');
       return endedOf(migration);
     },
     /** Newest first. */

@@ -1,0 +1,104 @@
+/** The makings of one migration from here. Invariant: what is made here has not begun; nothing of it is on disk. */
+import { randomUUID } from 'node:crypto';
+import { messageOf, refused } from '../base/errors.js';
+import { createUndo } from '../base/undo.js';
+import type { CnvmRecord } from '../cnvms/cnvm.js';
+import type { Bulk } from './bulk.js';
+import type { History } from './history.js';
+import type { SourcePorts, SourceRun } from './migrate.js';
+import type { Migration, Mode } from './migration.js';
+import { createOutgoing } from './outgoing.js';
+import type { HandOverResult, TargetLink } from './peer-port.js';
+import { createReport } from './report.js';
+
+export interface Target {
+  readonly name: string;
+  readonly link: TargetLink;
+}
+
+export interface Departure {
+  readonly run: SourceRun;
+  /** Calls it off; without a meaning after the hand-over. */
+  readonly abort: AbortController;
+  /** After the hand-over: takes it back without the target's word. */
+  readonly force: (result: HandOverResult) => void;
+}
+
+export interface Surroundings {
+  readonly ports: SourcePorts;
+  readonly bulk: Bulk;
+  readonly history: History;
+}
+
+export interface DepartureOrder {
+  readonly landing: string | undefined;
+  /** Whether it ran when the migration began. */
+  readonly running: boolean;
+}
+
+export function newMigration(
+  record: CnvmRecord,
+  mode: Mode,
+  ends: { readonly source: string; readonly target: string },
+  usage: { readonly memoryBytes: number; readonly diskBytes: number },
+): Migration {
+  return {
+    id: randomUUID(),
+    name: record.name,
+    source: ends.source,
+    target: ends.target,
+    landing: '',
+    mode,
+    outcome: 'running',
+    phase: 'negotiate',
+    startTime: new Date().toISOString(),
+    endTime: undefined,
+    phases: [],
+    freezeMs: 0,
+    freezeParts: [],
+    totalMs: 0,
+    memoryBytes: mode === 'hot' ? usage.memoryBytes : 0,
+    diskBytes: usage.diskBytes,
+    error: '',
+    role: 'source',
+    location: ends.source,
+    epoch: record.epoch,
+  };
+}
+
+export function newDeparture(
+  { ports, bulk, history }: Surroundings,
+  migration: Migration,
+  record: CnvmRecord,
+  target: Target,
+  order: DepartureOrder,
+): Departure {
+  const report = createReport(migration, history.open(migration.id));
+  history.follow(migration.id, report);
+  const log = ports.log.child({ migration: migration.id, cnvm: record.name, peer: target.name });
+  const abort = new AbortController();
+  let force: Departure['force'] = () => undefined;
+  const forced = new Promise<HandOverResult>((resolve) => {
+    force = resolve;
+  });
+  const outgoing = createOutgoing({
+    migration: migration.id,
+    to: target.name,
+    disk: ports.machine.diskDirectory(record),
+    bulk,
+    onBytes: (_, count) => report.bytes(count),
+  });
+  const undo = createUndo((what, error) => log.error({ what, error: messageOf(error) }, 'could not undo'));
+  const run: SourceRun = {
+    ...{ record, mode: migration.mode, running: order.running, landing: order.landing, target, outgoing, report, undo },
+    ...{ signal: abort.signal, ports: { ...ports, log }, dump: undefined, forced, frozenAtMs: undefined },
+  };
+  return { run, abort, force };
+}
+
+/** A target that the config does not name any more: nothing can be asked of it. */
+export function lostTarget(name: string): Target {
+  const lost = () => Promise.reject(refused('unavailable', `${name} is no peer any more`));
+  const calls = { offer: lost, seed: lost, prepare: lost, collect: lost, handOver: lost, release: lost };
+  return { name, link: { ...calls, cancel: lost, query: lost } };
+}
