@@ -36,6 +36,7 @@ export async function followMigration(connection: Connection, order: Order, opti
     interrupt.detach = () => stream.cancel();
     for await (const { event } of messages(connection, stream)) {
       if (event === undefined) continue;
+      interrupt.begun();
       screen.show(event);
       if (event.event?.$case === 'plan') return planCode(event.event.value);
       if (event.event?.$case === 'ended') return endCode(event.event.value, interrupt.asked);
@@ -73,6 +74,8 @@ interface Interrupt {
   asked: boolean;
   detached: boolean;
   detach: () => void;
+  /** There is something to call off. */
+  begun: () => void;
   stop: () => void;
 }
 
@@ -80,7 +83,21 @@ const nothing = (): void => undefined;
 
 /** The first Ctrl-C calls it off, the second leaves it alone. */
 function onInterrupt(connection: Connection, name: string): Interrupt {
-  const state: Interrupt = { asked: false, detached: false, detach: nothing, stop: nothing };
+  const state: Interrupt = { asked: false, detached: false, detach: nothing, begun: nothing, stop: nothing };
+  let begun = false;
+  const callOff = () => {
+    call<AbortMigrationResponse>(connection, (done) =>
+      connection.migrations.abortMigration({ idOrName: name }, done),
+    ).catch((error: unknown) => {
+      const words = error instanceof CnvmError ? error.message : String(error);
+      process.stderr.write(`[o] ${words}\n`);
+    });
+  };
+  state.begun = () => {
+    // Who is quick with Ctrl-C means this one all the same.
+    if (!begun && state.asked) callOff();
+    begun = true;
+  };
   const handle = () => {
     if (state.asked) {
       state.detached = true;
@@ -89,12 +106,7 @@ function onInterrupt(connection: Connection, name: string): Interrupt {
     }
     state.asked = true;
     process.stderr.write('\n[o] calling it off; rolling back (Ctrl-C again leaves it alone)\n');
-    call<AbortMigrationResponse>(connection, (done) =>
-      connection.migrations.abortMigration({ idOrName: name }, done),
-    ).catch((error: unknown) => {
-      const words = error instanceof CnvmError ? error.message : String(error);
-      process.stderr.write(`[o] ${words}\n`);
-    });
+    if (begun) callOff();
   };
   process.on('SIGINT', handle);
   process.on('SIGTERM', handle);

@@ -81,20 +81,25 @@ describe('a failure before the hand-over, or a hand-over that comes back', () =>
     assert.match(ended.error, /Error \(criu\/.*\); sneaker01.* runs on node1 as before|Error \(criu\//);
   });
 
-  it('Ctrl-C rolls back and says so', async () => {
-    await create('node1');
-    await sabotage('node2', 'rsync', 'sleep 3; exec /usr/bin/rsync "$@"');
-    const child = lab.start('node1', ['sh', '-c', `teleport ${NAME} node2 & sleep 1; kill -INT $!; wait $!`]);
-    let said = '';
-    child.stderr.on('data', (chunk: Buffer) => {
-      said += chunk.toString();
+  for (const [when, what, pause] of [
+    ['under way', 'rsync', 'sleep 4'],
+    ['before it has begun', 'runc', 'case "$*" in *"events --stats"*) sleep 3;; esac'],
+  ] as const) {
+    it(`Ctrl-C ${when} rolls back and says so`, async () => {
+      await create('node1');
+      await sabotage('node1', what, `${pause}; exec /usr/bin/${what} "$@"`);
+      const child = lab.start('node1', ['sh', '-c', `teleport ${NAME} node2 & sleep 2; kill -INT $!; wait $!`]);
+      let said = '';
+      child.stderr.on('data', (chunk: Buffer) => {
+        said += chunk.toString();
+      });
+      const code = await new Promise((resolve) => child.on('exit', resolve));
+      assert.equal(code, 130, said);
+      assert.match(said, /calling it off; rolling back/);
+      assert.match(said, /it was called off; sneaker01.* runs on node1 as before/);
+      assert.equal(await whereIs(), 'node1');
     });
-    const code = await new Promise((resolve) => child.on('exit', resolve));
-    assert.equal(code, 130, said);
-    assert.match(said, /calling it off; rolling back/);
-    assert.match(said, /it was called off; sneaker01.* runs on node1 as before/);
-    assert.equal(await whereIs(), 'node1');
-  });
+  }
 
   it('a commanded abort does the same, from another terminal', async () => {
     await create('node1');
