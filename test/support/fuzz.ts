@@ -1,0 +1,57 @@
+/**
+ * How hard the tests with random input try. `CNVM_FUZZ=100` multiplies their runs and their time; `CNVM_FUZZ_SEED`, with
+ * the seed that a failure has printed, repeats it.
+ */
+import fc, { type Parameters } from 'fast-check';
+
+const TIMES = Number(process.env['CNVM_FUZZ'] ?? 1);
+const SEED = process.env['CNVM_FUZZ_SEED'];
+/** Below the runner's own: who is cut off by it does not print the seed. */
+const PATIENCE_MS = 8_000;
+
+/** Set it as the timeout of a test that uses `runs`. */
+export const FUZZ_TIMEOUT_MS = 2 * PATIENCE_MS * TIMES;
+
+/** @param count of runs in everyday use. */
+export function runs<T>(count: number): Parameters<T> {
+  return {
+    numRuns: count * TIMES,
+    interruptAfterTimeLimit: PATIENCE_MS * TIMES,
+    markInterruptAsFailure: true,
+    ...(SEED === undefined ? {} : { seed: Number(SEED) }),
+  };
+}
+
+/** What a field may hold that should hold something else; undefined takes it away. */
+export const odd: fc.Arbitrary<unknown> = fc.oneof(
+  fc.constantFrom<unknown>(undefined, null, true, '', '..', -1, 0.5, 2 ** 53, 1e308, [], {}),
+  fc.string({ unit: 'binary' }),
+  fc.bigInt().map(String),
+  fc.array(fc.constantFrom<unknown>(1, null, true, {}), { minLength: 1 }),
+);
+
+/** The path to every value in `value`, those of objects and arrays too. */
+export function pathsIn(value: object, above: readonly string[] = []): string[][] {
+  return Object.entries(value).flatMap(([key, inner]) => {
+    const path = [...above, key];
+    return [path, ...(typeof inner === 'object' && inner !== null ? pathsIn(inner as object, path) : [])];
+  });
+}
+
+/** Puts `value` at the path. @returns what was there. */
+export function replaceAt(target: object, path: readonly string[], value: unknown): unknown {
+  const [first = '', ...rest] = path;
+  const level = target as Record<string, unknown>;
+  if (rest.length > 0) return replaceAt(level[first] as object, rest, value);
+  const before = level[first];
+  if (value === undefined) delete level[first];
+  else level[first] = value;
+  return before;
+}
+
+/** Whether one may stand where the other does: both words, both counts, both lists of nothing. */
+export function sameKind(one: unknown, other: unknown): boolean {
+  if (typeof one === 'number' && typeof other === 'number') return other >= 0;
+  if (Array.isArray(one) && Array.isArray(other)) return other.length === 0;
+  return typeof one === typeof other && typeof one !== 'object';
+}
