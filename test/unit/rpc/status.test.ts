@@ -58,6 +58,17 @@ describe('errors over the wire', () => {
     );
   });
 
+  it('whatever words are in one, it can be sent', () => {
+    fc.assert(
+      fc.property(fc.array(fc.nat(0xffff)), (units) => {
+        const { details, metadata } = toServiceError(refused('invalid', String.fromCharCode(0xd800, ...units)));
+        assert.equal(decodeURI(encodeURI(details)), details);
+        assert.equal(metadata.get('cnvm-error-bin').length, 1);
+      }),
+      runs(200),
+    );
+  });
+
   it('one of many words comes out shorter, and fits the headers that carry it', () => {
     const words = 'ü😀'.repeat(1_000_000);
     const tool = { argv: [words, words], exitCode: 1, lastLines: words, criuError: words };
@@ -66,7 +77,7 @@ describe('errors over the wire', () => {
       const sent = toServiceError(error);
       const [trailer] = sent.metadata.get('cnvm-error-bin');
       assert.ok(encodeURI(sent.details).length + (trailer as Buffer).toString('base64').length < 60_000);
-      assert.ok(words.startsWith(back(error).message.replace(/ …$/, '')));
+      assert.ok(words.startsWith(back(error).message.replace(/\uFFFD? …$/, '')));
     }
   });
 });
