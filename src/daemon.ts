@@ -135,6 +135,7 @@ function makeMesh(
   return createMesh({
     node: config.node,
     endpoint: config.listen,
+    overlayNetwork: config.overlay.network,
     overlayAddress: config.overlay.address,
     peers: config.peers.map((peer) => ({ ...peer, link: createPeerClient(peer, config.tls) })),
     setBehind: (behind) => host.overlay.setBehind(behind),

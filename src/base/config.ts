@@ -4,17 +4,21 @@
  */
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { parseDocument } from 'yaml';
+import { type Document, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { messageOf, refused } from './errors.js';
 
 /** gRPC between nodes; free in IANA's registry. */
 const DEFAULT_PORT = 7443;
+const PORT_MAX = 65_535;
 
 const absolute = z.string().regex(/^\/[^\0]*$/, 'must be an absolute path');
 const nodeName = z.string().regex(/^[a-z0-9]([a-z0-9.-]{0,62}[a-z0-9])?$/, 'must be a lower-case DNS name');
 const ipv4 = z.ipv4('must be an IPv4 address');
-const endpoint = z.string().regex(/^(\[[0-9a-fA-F:.]+\]|[^\s:/]+):[0-9]{1,5}$/, 'must be HOST:PORT');
+const endpoint = z
+  .string()
+  .regex(/^(\[[0-9a-fA-F:.]+\]|[^\s:/]+):[0-9]{1,5}$/, 'must be HOST:PORT')
+  .refine((text) => Number(text.slice(text.lastIndexOf(':') + 1)) <= PORT_MAX, `has a port above ${PORT_MAX}`);
 
 const seconds = z
   .number()
@@ -55,8 +59,8 @@ const schema = z.strictObject({
   overlay: z.strictObject({
     /** The /16 that all cnvms and nodes share. */
     network: z
-      .string()
-      .regex(/^\d+\.\d+\.0\.0\/16$/, 'must be a /16, for example 10.100.0.0/16')
+      .cidrv4('must be an IPv4 network')
+      .regex(/\.0\.0\/16$/, 'must be a /16, for example 10.100.0.0/16')
       .default('10.100.0.0/16'),
     /** This node's own address in it, x.y.0.N. */
     address: ipv4,
@@ -85,13 +89,22 @@ export type Config = z.infer<typeof schema>;
 
 /** @throws `refused` with one reason for each wrong key, the file's name in front. */
 export function parseConfig(text: string, file: string): Config {
-  const document = parseDocument(text);
+  const document = parseDocument(text, { logLevel: 'error' });
   const syntax = document.errors.map((error) => `${file}: ${error.message.split('\n')[0]}`);
   if (syntax.length > 0) throw refused('invalid', `${file} is not valid YAML`, { reasons: syntax });
-  const result = schema.safeParse(document.toJS() ?? {});
+  const result = schema.safeParse(contentOf(document, file) ?? {});
   if (result.success) return result.data;
   const reasons = result.error.issues.map((issue) => `${file}: ${describe(issue)}`);
   throw refused('invalid', `${file} is not a valid config`, { reasons });
+}
+
+/** @throws `refused` when its aliases lead nowhere, or to more than anybody writes by hand. */
+function contentOf(document: Document, file: string): unknown {
+  try {
+    return document.toJS();
+  } catch (error) {
+    throw refused('invalid', `${file} is not valid YAML: ${messageOf(error)}`, { cause: error });
+  }
 }
 
 /** @throws `refused` when the file cannot be read or is not valid. */

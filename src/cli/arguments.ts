@@ -28,9 +28,10 @@ const SIZE_UNITS: Readonly<Record<string, number>> = { '': 1, k: 2 ** 10, m: 2 *
 /** "512M", "1.5GiB", "1048576": bytes; K, M, G and T are powers of 1024. */
 export function parseSize(text: string): number {
   const match = /^(\d{1,15}(?:\.\d{1,6})?)\s*([kmgt]?)(?:i?b)?$/i.exec(text.trim());
-  const bytes =
-    match === null ? Number.NaN : Number(match[1]) * (SIZE_UNITS[(match[2] ?? '').toLowerCase()] ?? Number.NaN);
-  if (Number.isSafeInteger(Math.round(bytes)) && bytes > 0) return Math.round(bytes);
+  const unit = SIZE_UNITS[(match?.[2] ?? '').toLowerCase()] ?? Number.NaN;
+  // Below half a byte it is 0, which would mean "without a limit".
+  const bytes = match === null ? Number.NaN : Math.round(Number(match[1]) * unit);
+  if (Number.isSafeInteger(bytes) && bytes > 0) return bytes;
   throw refused('invalid', `"${text}" is no size; write for example 512M or 1.5G`);
 }
 

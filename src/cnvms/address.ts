@@ -11,11 +11,16 @@ const FIRST_CNVM_HOST = 256;
 const FIRST_GIVEN_HOST = 101 * 256 + 111;
 const LAST_HOST = 65_534;
 
+/** One way to write each: two that are written differently are taken for two. */
+const BYTE = /^(0|[1-9]\d{0,2})$/;
+
 /** The host part (0 to 65535) of an address in a /16, or undefined when it lies outside it. */
 export function hostNumber(address: string, network: string): number | undefined {
-  const bytes = address.split('.').map(Number);
+  const parts = address.split('.');
+  const bytes = parts.map(Number);
   const prefix = network.split('/')[0]?.split('.').slice(0, 2).join('.');
-  if (bytes.length !== 4 || bytes.some((byte) => !Number.isInteger(byte) || byte < 0 || byte > 255)) return undefined;
+  if (bytes.length !== 4 || !parts.every((part) => BYTE.test(part)) || bytes.some((byte) => byte > 255))
+    return undefined;
   if (`${bytes[0]}.${bytes[1]}` !== prefix) return undefined;
   return (bytes[2] ?? 0) * 256 + (bytes[3] ?? 0);
 }

@@ -43,11 +43,20 @@ function tooSmall(what: string, value: number, least: number, unit: string): str
   return value === 0 || value >= least ? undefined : `a ${what} limit of ${value} ${unit} is below the least, ${least}`;
 }
 
-/** The landing zone that holds `directory`, or undefined: it must be one, or lie below one without climbing out. */
+/**
+ * What a directory below a landing zone may be called. It becomes part of mount options and of rsync's config, where
+ * commas, colons, quotes, percent signs and line ends mean something.
+ */
+const LANDING_PART = /^(?!\.{1,2}$)[\p{L}\p{N}._@+=~-]([\p{L}\p{N} ._@+=~-]*[\p{L}\p{N}._@+=~-])?$/u;
+/** The kernel's paths end at 4095; the cnvm's own directory and all that lies in it come below. */
+const LANDING_MAX = 1024;
+
+/** The landing zone that holds `directory`, or undefined: it must be one, or lie plainly below one. */
 export function landingZoneOf(directory: string, zones: readonly string[]): string | undefined {
-  const plain = directory
-    .split('/')
-    .every((part, index) => (part === '' ? index === 0 : part !== '.' && part !== '..'));
-  if (!plain) return undefined;
-  return zones.find((zone) => directory === zone || directory.startsWith(`${zone}/`));
+  if (directory.length > LANDING_MAX) return undefined;
+  return zones.find((zone) => {
+    if (directory === zone) return true;
+    const below = directory.startsWith(`${zone}/`) ? directory.slice(zone.length + 1).split('/') : [];
+    return below.length > 0 && below.every((part) => LANDING_PART.test(part));
+  });
 }

@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { refused } from '../base/errors.js';
+import { messageOf, refused } from '../base/errors.js';
 
 const imageSchema = z.object({
   name: z.string(),
@@ -15,8 +15,13 @@ const imageSchema = z.object({
 
 export type Image = z.infer<typeof imageSchema> & { readonly rootfs: string };
 
-/** Every image that is whole; one that is not is skipped. */
+/** Every image that is whole; one that is not is skipped, and `findImage` says why. */
 export function listImages(imagesDir: string): Image[] {
+  return readImages(imagesDir).filter((image) => typeof image !== 'string');
+}
+
+/** Each image, or why it cannot be used. */
+function readImages(imagesDir: string): (Image | string)[] {
   if (!existsSync(imagesDir)) return [];
   return readdirSync(imagesDir)
     .sort()
@@ -26,14 +31,20 @@ export function listImages(imagesDir: string): Image[] {
 
 /** @throws `refused` when there is no such image here. */
 export function findImage(imagesDir: string, name: string): Image {
-  const images = listImages(imagesDir);
+  const read = readImages(imagesDir);
+  const images = read.filter((image) => typeof image !== 'string');
   const image = images.find((candidate) => candidate.name === name);
   if (image !== undefined) return image;
   const known = images.map((candidate) => candidate.name).join(', ') || 'none';
-  throw refused('not-found', `there is no image "${name}" here; there is: ${known}`);
+  const reasons = read.filter((why) => typeof why === 'string');
+  throw refused('not-found', [`there is no image "${name}" here; there is: ${known}`, ...reasons].join('; '));
 }
 
-function readImage(imagesDir: string, name: string): Image {
-  const image = imageSchema.parse(JSON.parse(readFileSync(join(imagesDir, name, 'image.json'), 'utf8')));
-  return { ...image, rootfs: join(imagesDir, name, 'rootfs') };
+function readImage(imagesDir: string, name: string): Image | string {
+  const file = join(imagesDir, name, 'image.json');
+  try {
+    return { ...imageSchema.parse(JSON.parse(readFileSync(file, 'utf8'))), rootfs: join(imagesDir, name, 'rootfs') };
+  } catch (error) {
+    return `${file} cannot be read: ${messageOf(error)}`;
+  }
 }

@@ -7,19 +7,24 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { sweepTemporaries, writeFileAtomic } from '../base/atomic-file.js';
+import { COUNT_MAX } from '../base/count.js';
 import { messageOf, refused } from '../base/errors.js';
+import { nameRefusal } from './check-new.js';
 import type { CnvmRecord } from './cnvm.js';
 
-const count = z.number().int().nonnegative();
+const count = z.number().int().nonnegative().max(COUNT_MAX);
+/** No name of ours is longer; a peer's record stays small. */
+const word = z.string().max(256);
 const recordSchema: z.ZodType<CnvmRecord> = z.object({
-  name: z.string(),
+  // Directories of this name are removed with all that is in them.
+  name: word.refine((name) => nameRefusal(name) === undefined, 'must be a DNS name'),
   address: z.ipv4(),
-  image: z.object({ name: z.string(), digest: z.string() }),
+  image: z.object({ name: word, digest: word }),
   limits: z.object({ memoryBytes: count, cpuMillis: count, pids: count }),
   createTime: z.iso.datetime(),
   epoch: count,
-  owner: z.string(),
-  landing: z.string().startsWith('/'),
+  owner: word,
+  landing: z.string().startsWith('/').max(4096),
   wanted: z.enum(['running', 'stopped']),
 });
 
@@ -32,17 +37,29 @@ export function parseRecord(text: string): CnvmRecord {
   }
 }
 
+/** @throws `refused`, with the file's name, when it does not hold the record of `name`. */
+function readRecord(file: string, name: string): CnvmRecord {
+  try {
+    const record = parseRecord(readFileSync(file, 'utf8'));
+    if (record.name !== name) throw new Error(`it is the record of ${record.name}`);
+    return record;
+  } catch (error) {
+    throw refused('invalid', `the record ${file} cannot be read: ${messageOf(error)}`, { cause: error });
+  }
+}
+
 export type Store = ReturnType<typeof openStore>;
 
 /** @param directory holds a directory per cnvm; made when it is missing. */
 export function openStore(directory: string) {
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const records = new Map<string, CnvmRecord>();
-  for (const name of readdirSync(directory)) {
-    const file = join(directory, name, 'record.json');
-    sweepTemporaries(join(directory, name));
+  for (const entry of readdirSync(directory, { withFileTypes: true })) {
+    const file = join(directory, entry.name, 'record.json');
+    if (!entry.isDirectory()) continue;
+    sweepTemporaries(join(directory, entry.name));
     // Without a record it is what a create or a remove left behind when the machine died.
-    if (existsSync(file)) records.set(name, parseRecord(readFileSync(file, 'utf8')));
+    if (existsSync(file)) records.set(entry.name, readRecord(file, entry.name));
   }
   return {
     get: (name: string): CnvmRecord | undefined => records.get(name),

@@ -2,6 +2,9 @@
  * Who owns what, as far as this node has heard. Pure. Invariant: for one cnvm the highest epoch wins, whoever says it
  * and in whatever order; a node's word replaces everything it said before.
  */
+import { addressRefusal } from '../cnvms/address.js';
+import { nameRefusal } from '../cnvms/check-new.js';
+import type { CnvmState } from '../cnvms/cnvm.js';
 
 /** One cnvm that a node vouches for. */
 export interface Holding {
@@ -19,6 +22,31 @@ export interface Owned extends Holding {
 
 /** Everything each node said last. */
 export type Heard = ReadonlyMap<string, readonly Holding[]>;
+
+const STATES: readonly string[] = [
+  'stopped',
+  'running',
+  'frozen',
+  'arriving',
+  'in-doubt',
+  'removing',
+] satisfies CnvmState[];
+/** NAME@DIGEST. */
+const IMAGE_MAX = 512;
+
+/** Why a node's word cannot be taken, or undefined when it can. What it says becomes routes, and lines that people read. */
+export function holdingsRefusal(holdings: readonly Holding[], network: string): string | undefined {
+  const seen = new Set<string>();
+  for (const { name, address, state, image } of holdings) {
+    const why = nameRefusal(name) ?? addressRefusal(address, network);
+    if (why !== undefined) return why;
+    if (!STATES.includes(state) || image.length > IMAGE_MAX)
+      return `${name} is in no state, or of no image, that there is`;
+    if (seen.has(name) || seen.has(address)) return `${name} or its address ${address} is there twice`;
+    seen.add(name).add(address);
+  }
+  return undefined;
+}
 
 /** The winner for each name. Equal epochs, which must not happen, go to the node first in the alphabet, everywhere. */
 export function owners(heard: Heard): Map<string, Owned> {

@@ -4,12 +4,13 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import { cutText } from '../base/cut-text.js';
 import { messageOf, refused } from '../base/errors.js';
 import { uidBase } from '../cnvms/address.js';
 import type { CnvmView } from '../cnvms/cnvm.js';
 import type { DirectoryPort } from '../cnvms/cnvms.js';
 import type { Behind } from '../overlay/overlay.js';
-import { conflicts, type Heard, type Holding, type Owned, owners } from './directory.js';
+import { conflicts, type Heard, type Holding, holdingsRefusal, type Owned, owners } from './directory.js';
 import { findPeer, hostOf, type PeerNames } from './find-peer.js';
 import type { NodeFacts, NodeStatus } from './node-facts.js';
 
@@ -27,6 +28,7 @@ export interface Peer<L extends MeshLink = MeshLink> extends PeerNames {
 export interface MeshOptions<L extends MeshLink> {
   readonly node: string;
   readonly endpoint: string;
+  readonly overlayNetwork: string;
   readonly overlayAddress: string;
   readonly peers: readonly Peer<L>[];
   readonly setBehind: (behind: readonly Behind[]) => Promise<void>;
@@ -40,6 +42,8 @@ export interface MeshOptions<L extends MeshLink> {
 const ROUND_MS = 5_000;
 /** A peer that does not answer in this time is shown as down. */
 const ANSWER_MS = 2_000;
+
+const WHY_MAX = 200;
 
 export type Mesh<L extends MeshLink = MeshLink> = ReturnType<typeof createMesh<L>>;
 
@@ -65,7 +69,13 @@ export function createMesh<L extends MeshLink>(options: MeshOptions<L>) {
     }
   }
 
+  /** @throws `refused` when what it says makes no sense; then what it said before stays. */
   async function hear(from: string, holdings: readonly Holding[]): Promise<void> {
+    const why = holdingsRefusal(holdings, options.overlayNetwork);
+    if (why !== undefined) {
+      log.error({ peer: from, why: cutText(why, WHY_MAX) }, 'a peer claims what cannot be');
+      throw refused('invalid', why);
+    }
     heard.set(from, holdings);
     for (const { name, epoch, nodes } of conflicts(everything())) {
       log.error({ cnvm: name, epoch, nodes }, 'two nodes claim one cnvm at the same epoch');

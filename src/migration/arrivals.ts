@@ -75,12 +75,15 @@ export function createArrivals(options: ArrivalsOptions) {
     const unwatch = watch(report, options.limits, (why) => {
       if (isOffered(offer.migration)) giveUp(run, abort, why);
     });
-    const done = receive(run).finally(() => {
-      unwatch();
-      arriving.delete(offer.migration);
-      cnvms.marks.delete(record.name);
-      unlock();
-    });
+    const done = receive(run)
+      .finally(() => {
+        unwatch();
+        arriving.delete(offer.migration);
+        cnvms.marks.delete(record.name);
+        unlock();
+      })
+      .then(() => ports.journal.prune())
+      .catch((error: unknown) => log.error({ error }, 'old migrations could not be forgotten'));
     arriving.set(offer.migration, { run, abort, done });
   }
 
@@ -89,6 +92,8 @@ export function createArrivals(options: ArrivalsOptions) {
     if (!MIGRATION_ID.test(migration)) throw refused('invalid', `"${migration}" is not a migration's id`);
     if (ports.journal.get(migration) !== undefined)
       throw refused('exists', `the migration ${migration} has ended here`);
+    // One that leaves from here, or an offer that was quicker: its files and its journal entry are not to be shared.
+    if (history.runs(migration)) throw refused('exists', `the migration ${migration} is under way here`);
   }
 
   /** A source moves a cnvm once at a time: what it offered before, and could not call off, it has given up. */
@@ -135,12 +140,18 @@ export function createArrivals(options: ArrivalsOptions) {
       }
       demandNew(offer.migration);
       const sent = parseRecord(offer.record);
+      if (sent.epoch !== offer.epoch)
+        throw refused('invalid', `a record at epoch ${sent.epoch} is offered at ${offer.epoch}`);
       if (!offer.dryRun) await giveUpOlder(sent.name, from);
       const answered = await answer(offer, sent, from);
       const bulk = options.bulkOf(from);
       if (bulk === undefined) throw refused('forbidden', `${from} is no peer of ${ports.node}`);
       if (offer.dryRun || answered.refusals.length > 0) return answered;
-      accept(offer, { ...sent, landing: answered.landing, epoch: offer.epoch }, from, bulk);
+      // The same offer may have been quicker.
+      if (!arriving.has(offer.migration)) {
+        demandNew(offer.migration);
+        accept(offer, { ...sent, landing: answered.landing }, from, bulk);
+      }
       await runOf(offer.migration, from).steps.ask('offer', undefined);
       return answered;
     },

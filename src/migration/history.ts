@@ -32,6 +32,9 @@ export function createHistory(journal: Journal) {
       };
     },
 
+    /** Whether it is under way here, in either direction. */
+    runs: (id: string): boolean => tracks.has(id),
+
     /** Ties the report to its events, so that the migration is listed as it stands. */
     follow(id: string, report: Report): void {
       const track = tracks.get(id);

@@ -4,7 +4,7 @@
  */
 import { closeSync, fstatSync, openSync, readdirSync, readSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { refused } from '../base/errors.js';
+import { messageOf, refused } from '../base/errors.js';
 import type { ImageChunk } from './peer-port.js';
 
 /** Large enough to cost little a message, small enough to keep little in memory. */
@@ -50,14 +50,24 @@ export async function writeImages(chunks: AsyncIterable<ImageChunk>, directory: 
         }
         if (current !== undefined) closeSync(current.descriptor);
         current = undefined;
-        current = { file, descriptor: openSync(join(directory, file), 'wx', 0o600) };
+        current = { file, descriptor: writing(file, () => openSync(join(directory, file), 'wx', 0o600)) };
         seen.add(file);
       }
-      writeFileSync(current.descriptor, data);
+      const { descriptor } = current;
+      writing(file, () => writeFileSync(descriptor, data));
       bytes += data.length;
     }
   } finally {
     if (current !== undefined) closeSync(current.descriptor);
   }
   return bytes;
+}
+
+/** @throws `refused`: what does not fit was sent by another machine, too. */
+function writing<T>(file: string, act: () => T): T {
+  try {
+    return act();
+  } catch (error) {
+    throw refused('invalid', `the image file "${file}" cannot be written: ${messageOf(error)}`, { cause: error });
+  }
 }

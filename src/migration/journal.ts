@@ -2,14 +2,16 @@
  * What a migration has promised, on disk. Invariant: an entry is durable before the act that it announces, so whoever
  * reads the journal after a crash knows the furthest point that can have been reached.
  */
+import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { removeFileDurably, sweepTemporaries, writeFileAtomic } from '../base/atomic-file.js';
+import { COUNT_MAX } from '../base/count.js';
 import { messageOf } from '../base/errors.js';
 import type { CnvmRecord } from '../cnvms/cnvm.js';
 import { parseRecord } from '../cnvms/store.js';
-import type { Migration } from './migration.js';
+import { type Migration, PHASES } from './migration.js';
 
 /**
  * The source's side: `begun` (nothing frozen), `frozen` (ours, may be thawed), `handing-over` (only the target's word
@@ -36,25 +38,49 @@ export type JournalEntry = SourceEntry | TargetEntry;
 /** Settled entries that are kept for people to look at. */
 const HISTORY_MAX = 200;
 
-const frame = z.object({
-  version: z.literal(1),
+const number = z.number().nonnegative();
+const epoch = z.number().int().nonnegative().max(COUNT_MAX);
+const migration = z.strictObject({
+  id: z.string().min(1),
+  name: z.string(),
+  source: z.string(),
+  target: z.string(),
+  landing: z.string(),
+  mode: z.enum(['hot', 'cold']),
+  outcome: z.enum(['running', 'succeeded', 'refused', 'aborted', 'stranded', 'in-doubt']),
+  phase: z.enum(PHASES),
+  startTime: z.iso.datetime(),
+  endTime: z.iso.datetime().optional(),
+  phases: z.array(z.strictObject({ phase: z.enum(PHASES), ms: number })),
+  freezeMs: number,
+  freezeParts: z.array(z.strictObject({ name: z.string(), ms: number })),
+  totalMs: number,
+  memoryBytes: number,
+  diskBytes: number,
+  error: z.string(),
   role: z.enum(['source', 'target']),
-  state: z.enum([
-    'begun',
-    'frozen',
-    'handing-over',
-    'released',
-    'kept',
-    'receiving',
-    'activating',
-    'running',
-    'returned',
-    'cancelled',
-  ]),
+  location: z.string(),
+  epoch,
+} satisfies Record<keyof Migration, z.ZodType>);
+const facts = {
+  version: z.literal(1),
   peer: z.string(),
   settled: z.boolean(),
-  migration: z.looseObject({ id: z.string(), name: z.string(), startTime: z.string(), epoch: z.number() }),
-});
+  record: z.unknown(),
+  migration,
+};
+const frame = z.discriminatedUnion('role', [
+  z.strictObject({
+    ...facts,
+    role: z.literal('source'),
+    state: z.enum(['begun', 'frozen', 'handing-over', 'released', 'kept'] satisfies SourceState[]),
+  }),
+  z.strictObject({
+    ...facts,
+    role: z.literal('target'),
+    state: z.enum(['receiving', 'activating', 'running', 'returned', 'cancelled'] satisfies TargetState[]),
+  }),
+]);
 
 export type Journal = ReturnType<typeof openJournal>;
 
@@ -67,7 +93,9 @@ export function openJournal(directory: string) {
   for (const file of readdirSync(directory)) {
     if (!file.endsWith('.json')) continue;
     const entry = parseEntry(readFileSync(join(directory, file), 'utf8'), join(directory, file));
-    entries.set(entry.migration.id, entry);
+    const { id } = entry.migration;
+    if (file !== `${id}.json`) throw new Error(`the journal entry ${join(directory, file)} is that of ${id}`);
+    entries.set(id, entry);
   }
   const fileOf = (id: string) => join(directory, `${id}.json`);
   const newestFirst = () =>
@@ -82,7 +110,7 @@ export function openJournal(directory: string) {
       const writing = (writes.get(id) ?? Promise.resolve())
         .catch(() => undefined)
         .then(async () => {
-          await writeFileAtomic(fileOf(id), `${JSON.stringify(entry)}\n`);
+          await writeFileAtomic(fileOf(id), entryText(entry));
           entries.set(id, entry);
         });
       writes.set(id, writing);
@@ -107,13 +135,27 @@ export function openJournal(directory: string) {
   };
 }
 
-/** @throws with the file's name when the text is not an entry that this version understands. */
+/** The text of an entry. It ends with a sum: one letter that has changed on disk can make another state or epoch. */
+export function entryText(entry: JournalEntry): string {
+  const text = JSON.stringify(entry);
+  return `${JSON.stringify({ ...entry, sum: sumOf(text) })}\n`;
+}
+
+/** @throws with the file's name when the text is not an entry that this version understands, as it was written. */
 export function parseEntry(text: string, file: string): JournalEntry {
   try {
-    const json = JSON.parse(text) as JournalEntry;
+    const { sum, ...json } = JSON.parse(text) as JournalEntry & { readonly sum: unknown };
     frame.parse(json);
-    return { ...json, record: parseRecord(JSON.stringify(json.record)) };
+    if (sum !== sumOf(JSON.stringify(json))) throw new Error('it is not as it was written');
+    const record = parseRecord(JSON.stringify(json.record));
+    if (json.migration.name !== record.name || json.migration.role !== json.role)
+      throw new Error('it contradicts itself');
+    return { ...json, record };
   } catch (error) {
     throw new Error(`the journal entry ${file} cannot be read: ${messageOf(error)}`, { cause: error });
   }
+}
+
+function sumOf(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
 }

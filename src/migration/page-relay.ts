@@ -9,7 +9,7 @@ import { refused } from '../base/errors.js';
 export interface PageRelay {
   /** Gives it the dump's stream. One that comes when it is closed is broken. @throws `refused` when it has one. */
   takePages(stream: Duplex): void;
-  /** Gives it the target's stream; resolves when every page has gone to it. */
+  /** Gives it the target's stream; resolves when every page has gone to it. @throws `refused` when it has one. */
   attach(stream: Duplex): Promise<void>;
   /** Breaks both. Harmless twice. */
   close(): void;
@@ -36,6 +36,8 @@ export function createPageRelay(onBytes: (count: number) => void): PageRelay {
       giveDump(stream);
     },
     async attach(stream) {
+      // A second one would get the same pages, and its acknowledgements would be taken for the first one's.
+      if (theirs !== undefined) throw refused('state', 'the pages of the dump go to another stream already');
       theirs = stream;
       const source = await dump;
       source.on('data', (chunk: Uint8Array) => onBytes(chunk.length));

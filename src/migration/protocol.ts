@@ -63,7 +63,7 @@ export function mayCancel(standing: Standing): boolean {
 
 /**
  * What the target's word means for a source that did not hear the answer to its hand-over: the answer, or undefined when
- * it must be asked for again, because the target has it before it or is at it.
+ * it must be asked for again, because the target has it before it, is at it, or does not know it any more.
  * @param epoch the epoch that was handed over.
  */
 export function afterQuery(answer: QueryAnswer, epoch: number): HandOverResult | undefined {
@@ -73,11 +73,14 @@ export function afterQuery(answer: QueryAnswer, epoch: number): HandOverResult |
     case 'returned':
       return { kind: 'returned', reason: answer.reason, epoch: answer.epoch };
     case 'cancelled':
-    case 'unknown':
-      // It has not taken it, and a hand-over of a migration that it does not know it refuses: it never will.
+      // It has not taken it, and a hand-over of a migration that has ended it refuses: it never will.
       return { kind: 'returned', reason: answer.reason || 'it never took it', epoch: epoch + 1 };
     case 'receiving':
     case 'activating':
+      return undefined;
+    case 'unknown':
+      // It had noted the offer before it was told anything else. That its journal does not know of it any more says nothing
+      // about what it did: a machine that was made anew, or an entry forgotten long since.
       return undefined;
   }
 }

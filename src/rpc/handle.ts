@@ -13,6 +13,7 @@ import type {
 } from '@grpc/grpc-js';
 import type { Logger } from 'pino';
 import { abortable } from '../base/abortable.js';
+import { cutText } from '../base/cut-text.js';
 import { CnvmError, messageOf, refused } from '../base/errors.js';
 import { type Caller, callerOf, LOCAL, rolesFor } from './roles.js';
 import { toServiceError } from './status.js';
@@ -98,11 +99,15 @@ async function around<A>(handling: Handling, call: AnyCall, act: (context: CallC
     return await act({ caller, signal: gone.signal });
   } catch (error) {
     const facts = { rpc: path, caller: caller.name, role: caller.role, ms: Math.round(performance.now() - began) };
-    if (error instanceof CnvmError) handling.log.info({ ...facts, error: messageOf(error) }, 'call refused or failed');
+    if (error instanceof CnvmError)
+      handling.log.info({ ...facts, error: cutText(messageOf(error), ERROR_MAX) }, 'call refused or failed');
     else handling.log.error({ ...facts, error }, 'call failed');
     throw error;
   }
 }
+
+/** A caller's own words may be in it, as many as it likes. */
+const ERROR_MAX = 1_000;
 
 function demandRole(path: string, caller: Caller): void {
   const roles = rolesFor(path);

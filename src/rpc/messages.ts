@@ -1,5 +1,7 @@
 /** Domain values as messages of `cnvm.v1`, and back where they come in. Tables and copies; decides nothing. */
 
+import { COUNT_MAX } from '../base/count.js';
+import { cutText } from '../base/cut-text.js';
 import { refused } from '../base/errors.js';
 import type { CnvmState, CnvmView, Limits, NewCnvm } from '../cnvms/cnvm.js';
 import * as wire from '../gen/cnvm/v1/cnvm.js';
@@ -59,6 +61,15 @@ export function required(value: string, field: string): string {
   return value;
 }
 
+/** @throws `refused` when a count is beyond all reason: as a number it would be another one. */
+export function fromBig(value: bigint, field: string): number {
+  if (value > BigInt(COUNT_MAX)) throw refused('invalid', `the field "${field}" is ${value}, above ${COUNT_MAX}`);
+  return Number(value);
+}
+
+/** Something measured, and so good enough when it is rounded. */
+export const fromMeasure = (value: bigint): number => Math.min(Number(value), COUNT_MAX);
+
 /** Undefined where the protocol has an empty string. */
 export function optional(value: string): string | undefined {
   return value === '' ? undefined : value;
@@ -94,7 +105,7 @@ export function fromCreate(request: wire.CreateCnvmRequest): NewCnvm {
     image: optional(request.image) ?? 'base',
     address: optional(request.address),
     limits: {
-      memoryBytes: Number(limits?.memoryBytes ?? 0n),
+      memoryBytes: fromBig(limits?.memoryBytes ?? 0n, 'limits.memory_bytes'),
       cpuMillis: limits?.cpuMillis ?? 0,
       pids: limits?.pids ?? 0,
     },
@@ -123,9 +134,12 @@ export function fromFacts(facts: wireNode.NodeFacts | undefined): NodeFacts {
   if (facts === undefined) throw refused('invalid', 'the facts of the node are missing');
   return {
     ...facts,
-    memoryTotalBytes: Number(facts.memoryTotalBytes),
-    memoryAvailableBytes: Number(facts.memoryAvailableBytes),
-    landingZones: facts.landingZones.map((zone) => ({ path: zone.path, availableBytes: Number(zone.availableBytes) })),
+    memoryTotalBytes: fromMeasure(facts.memoryTotalBytes),
+    memoryAvailableBytes: fromMeasure(facts.memoryAvailableBytes),
+    landingZones: facts.landingZones.map(({ path, availableBytes }) => ({
+      path,
+      availableBytes: fromMeasure(availableBytes),
+    })),
   };
 }
 
@@ -141,6 +155,16 @@ export function toNodeStatus(node: NodeStatus): wireNode.NodeStatus {
 export function toPart(part: FreezePart): wireMigration.FreezePart {
   return { name: part.name, ms: part.ms };
 }
+
+/** What a peer says that the freeze was made of; it goes into our journal. */
+export function fromParts(parts: readonly wireMigration.FreezePart[]): FreezePart[] {
+  return parts
+    .slice(0, PARTS_MAX)
+    .map(({ name, ms }) => ({ name: cutText(name, PART_NAME_MAX), ms: ms > 0 && Number.isFinite(ms) ? ms : 0 }));
+}
+/** Several times what there are. */
+const PARTS_MAX = 32;
+const PART_NAME_MAX = 64;
 
 export function toMigration(migration: Migration): wireMigration.Migration {
   return {

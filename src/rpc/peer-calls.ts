@@ -1,12 +1,13 @@
 /** `cnvm.peer.v1` as this node serves it: what it is, what comes to it, and the bulk of what leaves it. */
 import type { ServerDuplexStream } from '@grpc/grpc-js';
+import { cutText } from '../base/cut-text.js';
 import { refused } from '../base/errors.js';
 import * as wire from '../gen/cnvm/peer/v1/peer.js';
 import type { Holding } from '../mesh/directory.js';
 import type { NodeFacts } from '../mesh/node-facts.js';
 import type { BulkPort, Channel, HandOverResult, Offer, Standing, TargetPort } from '../migration/peer-port.js';
 import { bidi, type CallContext, type Handling, serverStream, unary } from './handle.js';
-import { fromFacts, fromMode, optional, required, toBig, toFacts, toPart } from './messages.js';
+import { fromBig, fromFacts, fromMeasure, fromMode, optional, required, toBig, toFacts, toPart } from './messages.js';
 import { serverTunnel } from './tunnel.js';
 
 export interface MeshPort {
@@ -26,7 +27,18 @@ export const STANDINGS: Readonly<Record<Standing, wire.Standing>> = {
 export const CHANNELS: Readonly<Record<Channel, wire.Channel>> = { pages: wire.Channel.PAGES, disk: wire.Channel.DISK };
 
 export const toHolding = (holding: Holding): wire.Holding => ({ ...holding, epoch: toBig(holding.epoch) });
-export const fromHolding = (holding: wire.Holding): Holding => ({ ...holding, epoch: Number(holding.epoch) });
+export const fromHolding = (holding: wire.Holding): Holding => ({ ...holding, epoch: fromBig(holding.epoch, 'epoch') });
+
+/** A migration's id has 36 letters; it is in every word about it. */
+const ID_MAX = 64;
+/** A reason is kept in the journal, and read by people. */
+export const REASON_MAX = 1_000;
+
+/** @throws `refused` when it is empty, or no id. */
+function idOf({ migration }: { readonly migration: string }): string {
+  if (required(migration, 'migration').length > ID_MAX) throw refused('invalid', 'the field "migration" is no id');
+  return migration;
+}
 
 export function meshCalls(handling: Handling, mesh: MeshPort, node: string): wire.MeshServiceServer {
   return {
@@ -42,7 +54,7 @@ export function meshCalls(handling: Handling, mesh: MeshPort, node: string): wir
 export function handOverCalls(handling: Handling, target: TargetPort): wire.HandOverServiceServer {
   const named = <Q extends { migration: string }, A>(act: (request: Q, from: string) => Promise<A>) =>
     unary<Q, A>(handling, (request, { caller }) => {
-      required(request.migration, 'migration');
+      idOf(request);
       return act(request, caller.name);
     });
   const done = async (work: Promise<void>) => {
@@ -52,8 +64,8 @@ export function handOverCalls(handling: Handling, target: TargetPort): wire.Hand
   return {
     offer: named(async (request: wire.OfferRequest, from) => await target.offer(fromOffer(request), from)),
     seed: named(async ({ migration, flushedTime }: wire.SeedRequest, from) => {
-      // Without it, everything is suspect.
-      const { diskBytes } = await target.seed(migration, flushedTime?.getTime() ?? 0, from);
+      // Without it, or with one that is no time, everything is suspect.
+      const { diskBytes } = await target.seed(migration, flushedTime?.getTime() || 0, from);
       return { diskBytes: toBig(diskBytes) };
     }),
     prepare: named(({ migration }, from) => done(target.prepare(migration, from))),
@@ -62,10 +74,12 @@ export function handOverCalls(handling: Handling, target: TargetPort): wire.Hand
       return { diskBytes: toBig(diskBytes), imageBytes: toBig(imageBytes), parts: parts.map(toPart) };
     }),
     handOver: named(async ({ migration, epoch }: wire.HandOverRequest, from) =>
-      toHandOver(await target.handOver(migration, Number(epoch), from)),
+      toHandOver(await target.handOver(migration, fromBig(epoch, 'epoch'), from)),
     ),
     release: named(({ migration }, from) => done(target.release(migration, from))),
-    cancel: named(({ migration, reason }: wire.CancelRequest, from) => done(target.cancel(migration, reason, from))),
+    cancel: named(({ migration, reason }: wire.CancelRequest, from) =>
+      done(target.cancel(migration, cutText(reason, REASON_MAX), from)),
+    ),
     query: named(async ({ migration }, from) => {
       const { standing, reason, epoch } = await target.query(migration, from);
       return { standing: STANDINGS[standing], reason, epoch: toBig(epoch) };
@@ -76,8 +90,8 @@ export function handOverCalls(handling: Handling, target: TargetPort): wire.Hand
 export function bulkCalls(handling: Handling, bulk: BulkPort): wire.BulkServiceServer {
   return {
     tunnel: bidi(handling, (call, _, context) => tunnel(bulk, call, context)),
-    pullImages: serverStream(handling, async ({ migration }, send, { caller }) => {
-      for await (const chunk of bulk.pullImages(migration, caller.name)) await send(chunk);
+    pullImages: serverStream(handling, async (request, send, { caller }) => {
+      for await (const chunk of bulk.pullImages(idOf(request), caller.name)) await send(chunk);
     }),
   };
 }
@@ -96,7 +110,8 @@ async function tunnel(
     call.once('end', () => resolve(undefined));
   });
   if (first?.message?.$case !== 'open') throw refused('invalid', 'the first message must be "open"');
-  const { migration, channel } = first.message.value;
+  const { channel } = first.message.value;
+  const migration = idOf(first.message.value);
   const name = (Object.keys(CHANNELS) as Channel[]).find((candidate) => CHANNELS[candidate] === channel);
   if (name === undefined) throw refused('invalid', 'the field "channel" is missing');
   await bulk.tunnel(migration, name, caller.name, serverTunnel(call));
@@ -108,11 +123,11 @@ function fromOffer(request: wire.OfferRequest): Offer {
   return {
     migration: request.migration,
     record: request.record,
-    epoch: Number(request.epoch),
+    epoch: fromBig(request.epoch, 'epoch'),
     mode,
     landing: optional(request.landing),
-    memoryBytes: Number(request.memoryBytes),
-    diskBytes: Number(request.diskBytes),
+    memoryBytes: fromMeasure(request.memoryBytes),
+    diskBytes: fromMeasure(request.diskBytes),
     source: fromFacts(request.source),
     dryRun: request.dryRun,
   };

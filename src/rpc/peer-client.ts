@@ -13,12 +13,13 @@ import {
   Metadata,
   type ServiceError,
 } from '@grpc/grpc-js';
+import { cutText } from '../base/cut-text.js';
 import { refused } from '../base/errors.js';
 import * as wire from '../gen/cnvm/peer/v1/peer.js';
 import type { MeshLink } from '../mesh/mesh.js';
 import type { BulkLink, CallLimits, ImageChunk, Offer, Standing, TargetLink } from '../migration/peer-port.js';
-import { fromFacts, toBig, toFacts, toMode } from './messages.js';
-import { CHANNELS, fromHolding, STANDINGS, toHolding } from './peer-calls.js';
+import { fromBig, fromFacts, fromMeasure, fromParts, toBig, toFacts, toMode } from './messages.js';
+import { CHANNELS, fromHolding, REASON_MAX, STANDINGS, toHolding } from './peer-calls.js';
 import { callerOf } from './roles.js';
 import { fromServiceError } from './status.js';
 import { clientTunnel } from './tunnel.js';
@@ -143,7 +144,7 @@ function targetLink(client: wire.HandOverServiceClient, call: Call): TargetLink 
     async seed(migration, flushedMs, limits) {
       const request = { migration, flushedTime: new Date(flushedMs) };
       const answer = await call<wire.SeedResponse>(limits, (o, done) => client.seed(request, new Metadata(), o, done));
-      return { diskBytes: Number(answer.diskBytes) };
+      return { diskBytes: fromMeasure(answer.diskBytes) };
     },
     async prepare(migration, limits) {
       await call<wire.PrepareResponse>(limits, (o, done) => client.prepare({ migration }, new Metadata(), o, done));
@@ -152,16 +153,16 @@ function targetLink(client: wire.HandOverServiceClient, call: Call): TargetLink 
       const answer = await call<wire.CollectResponse>(limits, (o, done) =>
         client.collect({ migration }, new Metadata(), o, done),
       );
-      return { diskBytes: Number(answer.diskBytes), imageBytes: Number(answer.imageBytes), parts: answer.parts };
+      const { diskBytes, imageBytes, parts } = answer;
+      return { diskBytes: fromMeasure(diskBytes), imageBytes: fromMeasure(imageBytes), parts: fromParts(parts) };
     },
     async handOver(migration, epoch, limits) {
       const request = { migration, epoch: toBig(epoch) };
       const { result } = await call<wire.HandOverResponse>(limits, (o, done) =>
         client.handOver(request, new Metadata(), o, done),
       );
-      if (result?.$case === 'running') return { kind: 'running', parts: result.value.parts };
-      if (result?.$case === 'returned')
-        return { kind: 'returned', reason: result.value.reason, epoch: Number(result.value.epoch) };
+      if (result?.$case === 'running') return { kind: 'running', parts: fromParts(result.value.parts) };
+      if (result?.$case === 'returned') return { kind: 'returned', ...wordOf(result.value) };
       throw refused('unavailable', 'the target answered the hand-over with nothing');
     },
     async release(migration, limits) {
@@ -179,9 +180,13 @@ function targetLink(client: wire.HandOverServiceClient, call: Call): TargetLink 
       const standing = (Object.keys(STANDINGS) as Standing[]).find((name) => STANDINGS[name] === answer.standing);
       // A word that we do not know is no word: only a known one may decide.
       if (standing === undefined) throw refused('unavailable', `the target answered with standing ${answer.standing}`);
-      return { standing, reason: answer.reason, epoch: Number(answer.epoch) };
+      return { standing, ...wordOf(answer) };
     },
   };
+}
+
+function wordOf({ reason, epoch }: { readonly reason: string; readonly epoch: bigint }) {
+  return { reason: cutText(reason, REASON_MAX), epoch: fromBig(epoch, 'epoch') };
 }
 
 function toOffer(offer: Offer): wire.OfferRequest {

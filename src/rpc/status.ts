@@ -3,10 +3,16 @@
  * out at the other end is what went in; a stack never leaves the node.
  */
 import { Metadata, type ServiceError, status } from '@grpc/grpc-js';
+import { cutText } from '../base/cut-text.js';
 import { CnvmError, type ErrorCode, type ErrorFacts, type RefusalKind, refused } from '../base/errors.js';
 import { ErrorDetail, ErrorCode as WireCode } from '../gen/cnvm/v1/error.js';
 
 const TRAILER = 'cnvm-error-bin';
+/** An error travels in HTTP/2 headers, of which a caller takes 64 KiB; the encoding makes up to nine bytes of one letter. */
+const MESSAGE_MAX = 1_000;
+const REASONS_MAX = 10;
+const REASON_MAX = 500;
+const LINES_MAX = 2_000;
 
 const REFUSALS: Readonly<Record<RefusalKind, status>> = {
   invalid: status.INVALID_ARGUMENT,
@@ -47,18 +53,18 @@ export function toServiceError(error: unknown): ServiceError {
   }
   const metadata = new Metadata();
   metadata.set(TRAILER, Buffer.from(ErrorDetail.encode(detailOf(error)).finish()));
-  return Object.assign(new Error(error.message), { code: statusOf(error), details: error.message, metadata });
+  const words = cutText(error.message, MESSAGE_MAX);
+  return Object.assign(new Error(words), { code: statusOf(error), details: words, metadata });
 }
 
 /** @param who was called, for people: "node2 (172.30.5.12:7443)". */
 export function fromServiceError(error: ServiceError, who: string): CnvmError {
-  const [trailer] = error.metadata?.get(TRAILER) ?? [];
   const kind = kindOf(error.code);
-  if (!(trailer instanceof Buffer)) {
+  const detail = detailIn(error);
+  if (detail === undefined) {
     const words = kind === 'unavailable' ? `cannot reach ${who}: ${plain(error.details)}` : `${who}: ${error.details}`;
     return refused(kind, words, { cause: error });
   }
-  const detail = ErrorDetail.decode(trailer);
   const code = (Object.keys(WIRE) as ErrorCode[]).find((candidate) => WIRE[candidate] === detail.code) ?? 'refused';
   const facts: ErrorFacts = {
     kind,
@@ -68,6 +74,16 @@ export function fromServiceError(error: ServiceError, who: string): CnvmError {
     ...toolOf(detail),
   };
   return new CnvmError(code, error.details, facts);
+}
+
+/** Undefined when it has none, or one that cannot be read: another program may have answered. */
+function detailIn(error: ServiceError): ErrorDetail | undefined {
+  const [trailer] = error.metadata?.get(TRAILER) ?? [];
+  try {
+    return trailer instanceof Buffer ? ErrorDetail.decode(trailer) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** grpc-js wraps the reason: "No connection established. Last error: Error: connect ECONNREFUSED ... Resolution note: ". */
@@ -82,15 +98,21 @@ function kindOf(code: status): RefusalKind {
 
 function detailOf(error: CnvmError): ErrorDetail {
   const { tool } = error;
+  const cut = (text: string | undefined) => cutText(text ?? '', REASON_MAX);
   return {
     code: WIRE[error.code],
-    reasons: error.reasons,
-    location: error.location ?? '',
-    remedy: error.remedy ?? '',
+    reasons: error.reasons.slice(0, REASONS_MAX).map(cut),
+    location: cut(error.location),
+    remedy: cut(error.remedy),
     tool:
       tool === undefined
         ? undefined
-        : { argv: tool.argv, exitCode: tool.exitCode, lastLines: tool.lastLines, criuError: tool.criuError ?? '' },
+        : {
+            argv: tool.argv.slice(0, REASONS_MAX).map(cut),
+            exitCode: tool.exitCode,
+            lastLines: cutText(tool.lastLines, LINES_MAX),
+            criuError: cut(tool.criuError),
+          },
   };
 }
 

@@ -69,6 +69,7 @@ describe('a peer that lies', () => {
 
   it('hands over at the right epoch or not at all', async () => {
     const { target } = asNode3('node2');
+    await assert.rejects(target.offer(offerOf({}, { epoch: 9 }), WAIT), /a record at epoch 3 is offered at 9/);
     const offer = offerOf({});
     assert.deepEqual((await target.offer(offer, WAIT)).refusals, []);
     for (const epoch of [0, offer.epoch, offer.epoch + 2]) {

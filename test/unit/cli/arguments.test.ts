@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { CnvmError } from '../../../src/base/errors.js';
 import { parseCount, parseCpus, parseDestination, parseDuration, parseSize } from '../../../src/cli/arguments.js';
+import { FUZZ_TIMEOUT_MS, runs } from '../../support/fuzz.js';
 
 describe('the teleport argument', () => {
   const cases: [string, string | undefined, string, string | undefined][] = [
@@ -56,7 +57,7 @@ describe('quantities', () => {
       1024,
       2 ** 31,
     ]);
-    for (const wrong of ['', '0', '-1', '1x', 'M', '1e9', '1.2.3', '99999999999999999T'])
+    for (const wrong of ['', '0', '0.1', '-1', '1x', 'M', '1e9', '1.2.3', '99999999999999999T'])
       assert.throws(() => parseSize(wrong), /no size/, wrong);
   });
   it('durations', () => {
@@ -70,4 +71,31 @@ describe('quantities', () => {
     assert.equal(parseCount('100'), 100);
     for (const wrong of ['0', '1.5', '-3', '']) assert.throws(() => parseCount(wrong), /whole number/, wrong);
   });
+
+  const parsers = { parseSize, parseDuration, parseCpus, parseCount };
+  for (const [name, parse] of Object.entries(parsers)) {
+    it(`${name} gives a whole number that the protocol holds, or an error`, () => {
+      const number = fc.oneof(
+        fc.double({ noNaN: true }).map(String),
+        fc.bigInt().map(String),
+        fc.stringMatching(/^\d{0,12}\.?\d{0,8}$/),
+      );
+      const unit = fc.constantFrom('', 'k', 'M', 'GiB', 'tb', 'ms', 's', 'm', 'h', ' ');
+      const text = fc.oneof(
+        fc.string({ unit: 'binary' }),
+        fc.tuple(number, unit).map((parts) => parts.join('')),
+      );
+      fc.assert(
+        fc.property(text, (typed) => {
+          try {
+            const value = parse(typed);
+            assert.ok(Number.isSafeInteger(value) && value >= (parse === parseDuration ? 0 : 1), `${value}`);
+          } catch (error) {
+            assert.ok(error instanceof CnvmError && error.code === 'refused', String(error));
+          }
+        }),
+        runs(500),
+      );
+    }).timeout(FUZZ_TIMEOUT_MS);
+  }
 });

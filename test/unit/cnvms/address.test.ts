@@ -9,6 +9,7 @@ import {
   UID_COUNT,
   uidBase,
 } from '../../../src/cnvms/address.js';
+import { runs } from '../../support/fuzz.js';
 
 const NETWORK = '10.100.0.0/16';
 const anyAddress = fc.integer({ min: 256, max: 65_534 }).map((host) => `10.100.${host >> 8}.${host & 255}`);
@@ -16,7 +17,7 @@ const anyAddress = fc.integer({ min: 256, max: 65_534 }).map((host) => `10.100.$
 describe('addresses', () => {
   it('knows what lies in the overlay', () => {
     assert.equal(hostNumber('10.100.101.111', NETWORK), 101 * 256 + 111);
-    for (const wrong of ['10.101.0.1', '10.100.1', '10.100.1.256', 'x', ''])
+    for (const wrong of ['10.101.0.1', '10.100.1', '10.100.1.256', '10.100.1.', '10.100.1.0x7', '10.100.1.07', 'x', ''])
       assert.equal(hostNumber(wrong, NETWORK), undefined);
   });
 
@@ -57,5 +58,20 @@ describe('addresses', () => {
   it('names links within the kernel limit of 15', () => {
     assert.equal(linkName('10.100.101.111'), 'cn0a64656f');
     assert.match(hardwareAddress('10.100.101.111'), /^02(:[0-9a-f]{2}){5}$/);
+  });
+
+  it('each is written in one way alone', () => {
+    const part = fc.oneof(fc.nat(300).map(String), fc.constantFrom('', ' 7', '7\n', '0x7', '07', '7e0', '-0', '7.'));
+    const text = fc.oneof(
+      fc.string(),
+      fc.tuple(part, part).map(([third, last]) => `10.100.${third}.${last}`),
+    );
+    fc.assert(
+      fc.property(text, (address) => {
+        const host = hostNumber(address, NETWORK);
+        assert.ok(host === undefined || address === `10.100.${host >> 8}.${host & 255}`, `${host}`);
+      }),
+      runs(500),
+    );
   });
 });

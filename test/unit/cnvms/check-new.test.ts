@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { landingZoneOf, nameRefusal, newCnvmRefusals } from '../../../src/cnvms/check-new.js';
 import type { NewCnvm } from '../../../src/cnvms/cnvm.js';
+import { runs } from '../../support/fuzz.js';
 
 const order: NewCnvm = {
   name: 'sneaker01.gonkulator.io',
@@ -58,5 +59,20 @@ describe('a new cnvm', () => {
         if (landingZoneOf(path, zones) !== undefined) assert.ok(!parts.includes('..'));
       }),
     );
+  });
+
+  it('a landing means nothing to mount, rsync or a terminal', () => {
+    const part = fc.string({
+      unit: fc.constantFrom('a', 'ü', ' ', '.', ',', ':', '\\', '"', '%', '\n', '\0', '\u202e', '#', '/'),
+    });
+    fc.assert(
+      fc.property(part, (text) => {
+        if (landingZoneOf(`/srv/${text}`, ['/srv']) !== undefined)
+          assert.doesNotMatch(text, /[,:\\"%\n\0\u202e#]|^ | $|\.\.\//);
+      }),
+      runs(500),
+    );
+    assert.equal(landingZoneOf(`/srv/${'a/'.repeat(3_000)}a`, ['/srv']), undefined);
+    assert.equal(landingZoneOf('/srv/Bände 2/.x', ['/srv']), '/srv');
   });
 });

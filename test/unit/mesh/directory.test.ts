@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { conflicts, type Holding, owners } from '../../../src/mesh/directory.js';
+import { conflicts, type Holding, holdingsRefusal, owners } from '../../../src/mesh/directory.js';
 import { findPeer, hostOf } from '../../../src/mesh/find-peer.js';
 import { criuTooOld, olderThan } from '../../../src/mesh/versions.js';
+import { runs } from '../../support/fuzz.js';
 
 const holding = (name: string, epoch: number): Holding => ({
   name,
@@ -68,5 +69,37 @@ describe('versions', () => {
     assert.ok(criuTooOld('4.1.1', '6.18.44-x'));
     assert.ok(!criuTooOld('4.1.1', '6.12.9'));
     assert.ok(!criuTooOld('4.2.1', '6.18.44'));
+  });
+});
+
+describe('the word of a node', () => {
+  const NETWORK = '10.100.0.0/16';
+  const sound = { name: 'a', address: '10.100.1.1', epoch: 1, state: 'running', image: 'base@sha256:aa' };
+
+  it('is taken when it makes sense', () => {
+    assert.equal(holdingsRefusal([sound, { ...sound, name: 'b', address: '10.100.1.2' }], NETWORK), undefined);
+  });
+  for (const [what, others] of [
+    ['names that are none', [{ ...sound, name: 'a b' }]],
+    ['addresses outside the overlay', [{ ...sound, address: '0.0.0.0' }]],
+    ['addresses of nodes', [{ ...sound, address: '10.100.0.2' }]],
+    ['networks', [{ ...sound, address: '10.100.1.0/24' }]],
+    ['more than an address', [{ ...sound, address: '10.100.1.1\nroute flush table main' }]],
+    ['states that there are not', [{ ...sound, state: 'dancing' }]],
+    ['long words', [{ ...sound, image: 'x'.repeat(1_000) }]],
+    ['a name twice', [sound, { ...sound, address: '10.100.1.2' }]],
+    ['an address twice', [sound, { ...sound, name: 'b' }]],
+  ] as const) {
+    it(`is not when it has ${what}`, () => assert.notEqual(holdingsRefusal(others, NETWORK), undefined));
+  }
+  it('leaves nothing in an address that another program could take for more than one', () => {
+    const part = fc.constantFrom('1', '0', '255', '256', '\n', ' ', '/8', '', 'dev lo', '1\n');
+    fc.assert(
+      fc.property(fc.array(part, { minLength: 2, maxLength: 4 }), (parts) => {
+        const address = `10.100.${parts.join('.')}`;
+        if (holdingsRefusal([{ ...sound, address }], NETWORK) === undefined) assert.doesNotMatch(address, /[^0-9.]/);
+      }),
+      runs(500),
+    );
   });
 });

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import fc from 'fast-check';
+import { CnvmError } from '../../../src/base/errors.js';
 import { readImages, writeImages } from '../../../src/migration/images.js';
 import type { ImageChunk } from '../../../src/migration/peer-port.js';
+import { FUZZ_TIMEOUT_MS, runs } from '../../support/fuzz.js';
 import { temporary } from '../../support/temporary.js';
 
 async function* chunks(...list: ImageChunk[]): AsyncGenerator<ImageChunk> {
@@ -34,4 +37,46 @@ describe('image files', () => {
     const twice = chunks({ file: 'a.img', data }, { file: 'b.img', data }, { file: 'a.img', data });
     await assert.rejects(writeImages(twice, directory()), /sent an image file "a.img"/);
   });
+
+  it('a file that lies there already stays as it is', async () => {
+    writeFileSync(join(directory(), 'pagemap-1.img'), 'mine');
+    const sent = writeImages(chunks({ file: 'pagemap-1.img', data }), directory());
+    await assert.rejects(sent, /the image file "pagemap-1\.img" cannot be written/);
+    assert.equal(readFileSync(join(directory(), 'pagemap-1.img'), 'utf8'), 'mine');
+  });
+
+  it('whatever comes, it is written as it came or refused, in that directory alone, and nothing stays open', async () => {
+    const file = fc.oneof(
+      fc.constantFrom('a.img', 'core-1.img', 'b', 'pages-1.img', '.', '..', '../x', 'to', 'a/b', '', 'A', 'a\n', 'a\0'),
+      fc.string({ unit: 'binary' }),
+    );
+    const sent = fc.array(fc.record({ file, data: fc.uint8Array({ maxLength: 64 }) }), { maxLength: 8 });
+    const open = () => readdirSync('/proc/self/fd').length;
+    const before = open();
+    let count = 0;
+    await fc.assert(
+      fc.asyncProperty(sent, async (list) => {
+        count += 1;
+        const home = join(directory(), String(count));
+        mkdirSync(join(home, 'to'), { recursive: true });
+        try {
+          const bytes = await writeImages(chunks(...list), join(home, 'to'));
+          const whole = new Map<string, Buffer>();
+          for (const one of list)
+            whole.set(one.file, Buffer.concat([whole.get(one.file) ?? Buffer.alloc(0), one.data]));
+          for (const [name, content] of whole) assert.deepEqual(readFileSync(join(home, 'to', name)), content);
+          assert.equal(readdirSync(join(home, 'to')).length, whole.size);
+          assert.equal(
+            bytes,
+            [...whole.values()].reduce((sum, content) => sum + content.length, 0),
+          );
+        } catch (error) {
+          assert.ok(error instanceof CnvmError && error.code === 'refused', String(error));
+        }
+        assert.deepEqual(readdirSync(home), ['to']);
+      }),
+      runs(300),
+    );
+    assert.ok(open() <= before + 2, 'files stay open');
+  }).timeout(FUZZ_TIMEOUT_MS);
 });

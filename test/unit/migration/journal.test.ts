@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { type JournalEntry, openJournal, parseEntry } from '../../../src/migration/journal.js';
+import { entryText, type JournalEntry, openJournal, parseEntry } from '../../../src/migration/journal.js';
+import { odd, pathsIn, replaceAt, runs, sameKind } from '../../support/fuzz.js';
 import { migration, record } from '../../support/samples.js';
 import { temporary } from '../../support/temporary.js';
 
@@ -39,19 +40,83 @@ describe('the journal', () => {
 
   it('stops the daemon rather than guess at a torn entry', async () => {
     await openJournal(directory()).write(entry);
-    writeFileSync(join(directory(), 'm1.json'), JSON.stringify(entry).slice(0, 200));
+    writeFileSync(join(directory(), 'm1.json'), entryText(entry).slice(0, 200));
     assert.throws(() => openJournal(directory()), /m1.json cannot be read/);
   });
 
-  it('understands every prefix of an entry or says that it does not', () => {
-    const text = JSON.stringify(entry);
-    fc.assert(
-      fc.property(fc.nat(text.length - 1), (length) => {
-        assert.throws(() => parseEntry(text.slice(0, length), 'f'), /the journal entry f cannot be read/);
-      }),
+  const text = entryText(entry).trim();
+  const refusal = /^the journal entry f cannot be read: /;
+  const refuses = (changed: string) =>
+    assert.throws(
+      () => parseEntry(changed, 'f'),
+      (error: Error) => refusal.test(error.message),
     );
-    assert.throws(() => parseEntry(JSON.stringify({ ...entry, version: 2 }), 'f'), /cannot be read/);
-    assert.throws(() => parseEntry(JSON.stringify({ ...entry, state: 'dancing' }), 'f'), /cannot be read/);
+  /** As `entryText` would write it: what is wrong is wrong in itself. */
+  const signed = (changed: object) => entryText(changed as JournalEntry);
+
+  it('understands no prefix of an entry, and no other version', () => {
+    fc.assert(
+      fc.property(fc.nat(text.length - 1), (length) => refuses(text.slice(0, length))),
+      runs(200),
+    );
+    for (const version of [0, 2, '1', undefined]) refuses(signed({ ...entry, version }));
+  });
+
+  it('takes no entry in which a bit has turned for another one', () => {
+    const bytes = Buffer.from(text);
+    fc.assert(
+      fc.property(fc.nat(bytes.length - 1), fc.nat(7), (at, bit) => {
+        const turned = Buffer.from(bytes);
+        turned[at] = (turned[at] ?? 0) ^ (1 << bit);
+        refuses(turned.toString());
+      }),
+      runs(1_000),
+    );
+  });
+
+  it('takes no entry with a value of another kind anywhere in it, or with one missing', () => {
+    const parts = { phases: [{ phase: 'seed', ms: 1 }], freezeParts: [{ name: 'dump', ms: 2 }] };
+    const full = { ...entry, migration: { ...migration, ...parts, endTime: '2026-01-01T00:00:01.000Z' } };
+    assert.equal(parseEntry(signed(full), 'f').migration.endTime, full.migration.endTime);
+    // Without an end it has not ended.
+    const paths = pathsIn(full).filter((path) => path.at(-1) !== 'endTime');
+    fc.assert(
+      fc.property(fc.constantFrom(...paths), odd, (path, value) => {
+        const changed = JSON.parse(JSON.stringify(full)) as object;
+        fc.pre(!sameKind(replaceAt(changed, path, value), value));
+        refuses(signed(changed));
+      }),
+      runs(1_000),
+    );
+  });
+
+  it('takes none that contradicts itself', () => {
+    for (const change of [
+      { state: 'receiving' },
+      { role: 'target' },
+      { state: 'dancing' },
+      { record: { ...record, name: 'another' } },
+      { record: { ...record, name: '..' }, migration: { ...migration, name: '..' } },
+      { record: { ...record, epoch: 2 ** 53 } },
+      { migration: { ...migration, epoch: 0.5 } },
+      { migration: { ...migration, epoch: 2 ** 53 } },
+      { migration: { ...migration, phase: 'dancing' } },
+      { migration: { ...migration, startTime: 'yesterday' } },
+      { migration: { ...migration, role: 'target' } },
+    ])
+      refuses(signed({ ...entry, ...change }));
+  });
+
+  it('nor any text at all', () => {
+    fc.assert(
+      fc.property(fc.oneof(fc.string({ unit: 'binary' }), fc.json(), fc.uint8Array().map(String)), refuses),
+      runs(300),
+    );
+  });
+
+  it('nor one that lies under the name of another', () => {
+    writeFileSync(join(directory(), 'm2.json'), entryText(entry));
+    assert.throws(() => openJournal(directory()), /m2\.json is that of m1/);
   });
 
   it('forgets old settled entries, and no other', async () => {

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { Duplex, PassThrough } from 'node:stream';
+import fc from 'fast-check';
 import { createPageRelay } from '../../../src/migration/page-relay.js';
+import { FUZZ_TIMEOUT_MS, runs } from '../../support/fuzz.js';
 
 /** A stream whose two directions a test holds. */
 function pair(): { stream: Duplex; sent: PassThrough; reply: PassThrough } {
@@ -57,4 +59,45 @@ describe('the page relay', () => {
     relay.takePages(stream);
     assert.ok(stream.destroyed);
   });
+
+  it('takes one target and no second', async () => {
+    const relay = createPageRelay(() => undefined);
+    const target = pair();
+    const first = assert.rejects(relay.attach(target.stream));
+    await assert.rejects(relay.attach(pair().stream), /already/);
+    assert.ok(!target.stream.destroyed);
+    relay.close();
+    await first;
+  });
+
+  it('carries any bytes in any pieces, both ways, and counts what goes out', async () => {
+    const pieces = fc.array(fc.uint8Array({ maxLength: 2_000 }), { maxLength: 20 });
+    await fc.assert(
+      fc.asyncProperty(pieces, pieces, async (out, back) => {
+        let counted = 0;
+        const relay = createPageRelay((count) => {
+          counted += count;
+        });
+        const [dump, target] = [pair(), pair()];
+        relay.takePages(dump.stream);
+        const done = relay.attach(target.stream);
+        const got = Promise.all([allOf(target.sent), allOf(dump.sent)]);
+        for (const piece of out) dump.reply.write(piece);
+        for (const piece of back) target.reply.write(piece);
+        target.reply.end();
+        dump.reply.end();
+        await done;
+        const [sent, returned] = await got;
+        assert.deepEqual([sent, returned], [Buffer.concat(out), Buffer.concat(back)]);
+        assert.equal(counted, sent.length);
+      }),
+      runs(100),
+    );
+  }).timeout(FUZZ_TIMEOUT_MS);
 });
+
+async function allOf(stream: PassThrough): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of stream) chunks.push(chunk as Uint8Array);
+  return Buffer.concat(chunks);
+}

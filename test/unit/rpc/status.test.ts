@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { Metadata, status } from '@grpc/grpc-js';
+import fc from 'fast-check';
 import { CnvmError, type ErrorCode, type RefusalKind, refused } from '../../../src/base/errors.js';
 import { fromServiceError, toServiceError } from '../../../src/rpc/status.js';
+import { runs } from '../../support/fuzz.js';
 
 const back = (error: CnvmError) => fromServiceError(toServiceError(error), 'node2');
 
@@ -39,5 +41,43 @@ describe('errors over the wire', () => {
       fromServiceError(error, 'node2 (10.0.0.2:7443)').message,
       /^cannot reach node2 \(10.0.0.2:7443\): connect ECONNREFUSED 10.0.0.2:7443$/,
     );
+  });
+
+  const answered = (details: string, trailer: Uint8Array) => {
+    const metadata = new Metadata();
+    metadata.set('cnvm-error-bin', Buffer.from(trailer));
+    return Object.assign(new Error(details), { code: status.ABORTED, details, metadata });
+  };
+
+  it('whatever a peer puts into its trailer, it is an error of ours', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), fc.uint8Array({ maxLength: 200 }), (details, trailer) => {
+        assert.ok(fromServiceError(answered(details, trailer), 'node2') instanceof CnvmError);
+      }),
+      runs(500),
+    );
+  });
+
+  it('whatever words are in one, it can be sent', () => {
+    fc.assert(
+      fc.property(fc.array(fc.nat(0xffff)), (units) => {
+        const { details, metadata } = toServiceError(refused('invalid', String.fromCharCode(0xd800, ...units)));
+        assert.equal(decodeURI(encodeURI(details)), details);
+        assert.equal(metadata.get('cnvm-error-bin').length, 1);
+      }),
+      runs(200),
+    );
+  });
+
+  it('one of many words comes out shorter, and fits the headers that carry it', () => {
+    const words = 'ü😀'.repeat(1_000_000);
+    const tool = { argv: [words, words], exitCode: 1, lastLines: words, criuError: words };
+    const facts = { reasons: Array.from({ length: 1_000 }, () => words), location: words, remedy: words };
+    for (const error of [refused('invalid', words, facts), new CnvmError('tool', words, { ...facts, tool })]) {
+      const sent = toServiceError(error);
+      const [trailer] = sent.metadata.get('cnvm-error-bin');
+      assert.ok(encodeURI(sent.details).length + (trailer as Buffer).toString('base64').length < 60_000);
+      assert.ok(words.startsWith(back(error).message.replace(/\uFFFD? …$/, '')));
+    }
   });
 });
