@@ -172,7 +172,7 @@ export function createArrivals(options: ArrivalsOptions) {
       const found = arriving.get(migration);
       if (found?.run.source.name !== from) return;
       if (!isOffered(migration)) throw refused('state', `${found.run.record.name} has been handed over`);
-      giveUp(found.run, found.abort, new CnvmError('aborted', reason, { location: from }));
+      giveUp(found.run, found.abort, new CnvmError('aborted', reason || `${from} has called it off`, { location: from }));
       await found.done;
     },
     query: async (migration, from) => standingOf(migration, from),

@@ -58,7 +58,7 @@ function judge(path: string, error: ServiceError, well: () => void, badly: (erro
       [status.UNIMPLEMENTED, status.RESOURCE_EXHAUSTED].includes(error.code) ||
       (error.code === status.INTERNAL && /deserializ|malformed|decompress/i.test(error.details));
     assert.ok(ours || grpc, `${path} ended with ${status[error.code]}: ${error.details}`);
-    assert.ok(error.details.length > 0);
+    assert.ok(error.details.length > 0, `${path} ended with ${status[error.code]} and without a word`);
     well();
   } catch (wrong) {
     badly(wrong as Error);
