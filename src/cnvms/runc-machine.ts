@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { hasErrno, refused } from '../base/errors.js';
 import { endProcessesIn } from '../tools/cgroup.js';
+import { unmountBelow } from '../tools/mount.js';
 import { createRunc, PAGES_OPTIONS } from '../tools/runc.js';
 import { syncFileSystem } from '../tools/sync.js';
 import { uidBase } from './address.js';
@@ -103,6 +104,8 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
   async function clear(record: CnvmRecord): Promise<void> {
     await network.unwire(record.address);
     await unmountDisk(pathsOf(record));
+    // A criu that was killed has left the node's cgroups mounted among its logs: what is empty there would be removed.
+    await unmountBelow(workOf(record));
     for (const path of [bundleOf(record), workOf(record), holdOf(record)]) {
       await rm(path, { recursive: true, force: true });
     }
