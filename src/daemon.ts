@@ -20,7 +20,7 @@ import type { Bulk } from './migration/bulk.js';
 import { lostTarget } from './migration/departure.js';
 import { createDepartures, type Departures } from './migration/departures.js';
 import { createHistory } from './migration/history.js';
-import { openJournal } from './migration/journal.js';
+import { type Journal, openJournal } from './migration/journal.js';
 import { recover } from './migration/recover.js';
 import type { Limits } from './migration/watchdog.js';
 import type { Overlay } from './overlay/overlay.js';
@@ -36,6 +36,8 @@ export interface Host {
   readonly endOrphans: () => Promise<readonly string[]>;
   readonly facts: (cnvmCount: () => number) => () => Promise<NodeFacts>;
   readonly check: (facts: NodeFacts) => Promise<Finding[]>;
+  /** Stands between the daemon and its journal; only where faults are tested is there something. */
+  readonly betweenJournal?: (journal: Journal) => Journal;
 }
 
 export interface Daemon {
@@ -86,7 +88,8 @@ export async function startDaemon(config: Config, host: Host, log: Logger): Prom
 function build(config: Config, host: Host, log: Logger) {
   for (const directory of [config.stateDir, config.runDir]) mkdirSync(directory, { recursive: true, mode: 0o755 });
   const store = openStore(join(config.stateDir, 'cnvms'));
-  const journal = openJournal(join(config.stateDir, 'migrations'));
+  const onDisk = openJournal(join(config.stateDir, 'migrations'));
+  const journal = host.betweenJournal?.(onDisk) ?? onDisk;
   const locks = createLocks();
   const history = createHistory(journal);
   const facts = host.facts(() => store.all().length);

@@ -11,6 +11,7 @@ import { factsOf } from './mesh/gather-facts.js';
 import { selfCheck } from './mesh/self-check.js';
 import { createBulk } from './migration/bulk.js';
 import { createOverlay } from './overlay/overlay.js';
+import { gateJournal } from './plant-faults.js';
 import { endOrphans, OWNER_VARIABLE } from './tools/orphans.js';
 
 const HELP = `Usage: cnvmd [--config FILE] [--check-config]
@@ -24,6 +25,8 @@ The cnvm daemon. Every node of a mesh runs one.
 
 SIGTERM and SIGINT stop it: new work is refused, a migration before its hand-over is rolled back, one after it is
 finished. Cnvms go on running, and the next daemon finds them.
+
+CNVM_FAULTS in its environment names a directory in which tests put gates, see plant-faults.ts. Nothing else sets it.
 
 Exit codes: 0 stopped or valid, 1 failed, 2 wrong usage or config.
 `;
@@ -64,8 +67,10 @@ function realHost(config: Config, log: ReturnType<typeof createLog>): Host {
   const { network, address } = config.overlay;
   const restoreMs = config.limits.restore * 1000;
   const overlay = createOverlay({ network, address, log });
+  const gates = process.env['CNVM_FAULTS'];
   return {
     machine: createRuncMachine({ stateDir, runDir, imagesDir, cgroupParent, network: overlay, restoreMs }),
+    ...(gates === undefined ? {} : { betweenJournal: (journal) => gateJournal(journal, gates) }),
     bulk: createBulk(runDir),
     overlay,
     endOrphans: async () => (await endOrphans(runDir, ORPHANS_WAIT_MS)).map(({ pid, command }) => `${pid} ${command}`),

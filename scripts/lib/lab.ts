@@ -31,6 +31,15 @@ export function openLab(name: string, show: boolean) {
     /** Detached, so that another Ctrl-C of somebody in a hurry does not leave half of the lab behind. */
     down: () => lab(['down'], true),
 
+    /** Where the files of a node that is up are found from here. */
+    async rootOf(node: string): Promise<string> {
+      const { stdout } = await execa(LAB, ['--name', name, 'status', '--json']);
+      const { nodes } = JSON.parse(stdout) as { nodes: { name: string; pid: number }[] };
+      const pid = nodes.find((one) => one.name === node)?.pid ?? 0;
+      if (pid === 0) throw new Error(`${node} of lab ${name} is not up`);
+      return `/proc/${pid}/root`;
+    },
+
     /** Runs a command in a node, whatever its exit code. */
     async run(node: string, command: readonly string[], input: string | Uint8Array = ''): Promise<Output> {
       const result = await execa(LAB, argv(node, command), { reject: false, input, timeout: COMMAND_TIMEOUT_MS });

@@ -7,7 +7,8 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { hasErrno, refused } from '../base/errors.js';
-import { endProcessesIn } from '../tools/cgroup.js';
+import { endProcessesIn, freezeProcessesIn } from '../tools/cgroup.js';
+import { unmountBelow } from '../tools/mount.js';
 import { createRunc, PAGES_OPTIONS } from '../tools/runc.js';
 import { syncFileSystem } from '../tools/sync.js';
 import { uidBase } from './address.js';
@@ -94,15 +95,21 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
   }
 
   /** By its cgroup and not by what runc knows of it: a restore that was broken off has left processes, and no word. */
-  async function kill(record: CnvmRecord): Promise<void> {
+  async function endProcesses(record: CnvmRecord): Promise<void> {
     const left = await endProcessesIn(cgroupOf(record), KILL_WAIT_MS);
     if (left.length > 0) throw new Error(`processes of ${record.name} do not end: ${left.join(', ')}`);
+  }
+
+  async function kill(record: CnvmRecord): Promise<void> {
+    await endProcesses(record);
     await runc.delete(record.name, true);
   }
 
   async function clear(record: CnvmRecord): Promise<void> {
     await network.unwire(record.address);
     await unmountDisk(pathsOf(record));
+    // A criu that was killed has left the node's cgroups mounted among its logs: what is empty there would be removed.
+    await unmountBelow(workOf(record));
     for (const path of [bundleOf(record), workOf(record), holdOf(record)]) {
       await rm(path, { recursive: true, force: true });
     }
@@ -236,15 +243,19 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
       throw new Error('the dump ended without being held');
     });
     const ready = Promise.race([hold.ready, failed]);
-    const held = Promise.race([hold.held, failed]);
-    for (const later of [ready, held]) later.catch(() => undefined);
+    // While it dumps criu thaws what was frozen, and holds it by tracing alone: a criu that died would let it run on.
+    const fenced = hold.held.then(() => freezeProcessesIn(cgroupOf(record)));
+    const held = Promise.race([fenced, failed]);
+    for (const later of [ready, fenced, held]) later.catch(() => undefined);
     return {
       ready,
       held,
       begin: () => hold.begin(),
       async commit() {
         hold.decide('commit');
-        await tool.ended.finally(() => hold.close());
+        // criu waits for what it kills, and what is frozen does not die. How it ends does not matter: all is dumped.
+        await endProcesses(record);
+        await tool.ended.catch(() => undefined).finally(() => hold.close());
       },
       async rollBack() {
         hold.decide('roll-back');

@@ -28,6 +28,20 @@ export async function endProcessesIn(cgroup: string, withinMs: number): Promise<
   }
 }
 
+/**
+ * Afterwards none of its processes runs on without a thaw, not even one that somebody traces and lets go of.
+ * @throws when there is no such cgroup.
+ */
+export function freezeProcessesIn(cgroup: string): void {
+  const frozen = HIERARCHIES.map((hierarchy) => join(hierarchy, cgroup)).filter((directory) => {
+    const [older, newer] = [join(directory, 'freezer.state'), join(directory, 'cgroup.freeze')];
+    if (existsSync(older)) writeFileSync(older, 'FROZEN');
+    else if (existsSync(newer)) writeFileSync(newer, '1');
+    return existsSync(older) || existsSync(newer);
+  });
+  if (frozen.length === 0) throw new Error(`there is no cgroup ${cgroup} to freeze`);
+}
+
 function thaw(cgroup: string): void {
   for (const directory of directoriesOf(cgroup)) {
     write(join(directory, 'freezer.state'), 'THAWED');

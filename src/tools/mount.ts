@@ -30,6 +30,12 @@ export async function unmount(target: string): Promise<void> {
   while (isMounted(target)) await run(['umount', '--lazy', target]);
 }
 
+/** Afterwards nothing is mounted below `directory`, so that what is done to its files is done to no others. */
+export async function unmountBelow(directory: string): Promise<void> {
+  // The last one first: it may lie within another.
+  for (const path of mountedPaths().reverse()) if (path.startsWith(`${directory}/`)) await unmount(path);
+}
+
 /** Whether something is mounted at exactly this path. */
 export function isMounted(target: string): boolean {
   return mountedPaths().includes(target);

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CnvmError, hasErrno } from '../base/errors.js';
 import { firstCriuError } from './criu.js';
+import { unmountBelow } from './mount.js';
 import { endMarked, GENTLE_VARIABLE, signalMarked } from './orphans.js';
 import { type RunningTool, run, spawnTool, toolError } from './run.js';
 
@@ -99,6 +100,8 @@ export function createRunc(directory: string) {
 
     /** Forgets it; with `force` its processes are killed first. One that is unknown is no failure. */
     async delete(id: string, force: boolean): Promise<void> {
+      // A restore that was killed has left the cnvm's disk mounted among runc's own files, and those it removes.
+      await unmountBelow(join(root, id));
       await run(runc('delete', ...(force ? ['--force'] : []), id), { accept: force ? [] : [1] });
     },
 
@@ -183,6 +186,7 @@ export function createRunc(directory: string) {
       } catch (error) {
         // runc may have ended before its criu.
         await endMarked(`${RESTORE_VARIABLE}=${id}`);
+        await unmountBelow(join(root, id));
         await run(runc('delete', '--force', id), { accept: [1] });
         throw withCriuLog(error, join(workDir, 'restore.log'));
       }

@@ -51,11 +51,16 @@ export async function waitForSsh(from: string, address = ADDRESS): Promise<void>
   );
 }
 
-export async function eventually(what: string, holds: () => Promise<boolean>, withinMs = 15_000): Promise<void> {
+export async function eventually(
+  what: string,
+  holds: () => Promise<boolean>,
+  withinMs = 15_000,
+  everyMs = 100,
+): Promise<void> {
   const deadline = Date.now() + withinMs;
   while (!(await holds())) {
     if (Date.now() > deadline) throw new Error(`${what} did not come about in ${withinMs} ms`);
-    await sleep(100);
+    await sleep(everyMs);
   }
 }
 

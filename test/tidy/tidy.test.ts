@@ -19,6 +19,7 @@ const read = (file: string) => readFileSync(join(ROOT, file), 'utf8');
 /** From the top of the house down; a file imports its own room or one further down. */
 const FLOORS = [
   ['main', 'cli'],
+  ['plant-faults'],
   ['daemon'],
   ['rpc'],
   ['migration'],

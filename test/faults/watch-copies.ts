@@ -1,0 +1,63 @@
+/**
+ * Looks at the cgroups of a cnvm on every node, all the time. Invariant: what was seen is not forgotten; a copy counts as
+ * running when its cgroup is thawed and holds a process that is not about to die.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import { lab, NAME, NODES } from '../host/support.js';
+
+const EVERY_MS = 5;
+/** KILL in the mask of pending signals: nothing of it runs any more. */
+const KILL_PENDING = 1n << 8n;
+
+/** The freezer's directory of the older cgroups; the one tree of the newer. */
+function groupOf(node: string): string {
+  const path = `cnvm-${lab.name}/${node}/${NAME}`;
+  return existsSync('/sys/fs/cgroup/freezer') ? `/sys/fs/cgroup/freezer/${path}` : `/sys/fs/cgroup/${path}`;
+}
+
+function read(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    // It went away meanwhile.
+    return '';
+  }
+}
+
+function isThawed(group: string): boolean {
+  const state = read(`${group}/freezer.state`);
+  return state === '' ? /^frozen 0$/m.test(read(`${group}/cgroup.events`)) : state.trim() === 'THAWED';
+}
+
+function isAlive(pid: string): boolean {
+  const status = read(`/proc/${pid}/status`);
+  if (status === '' || /^State:\s+[ZX]/m.test(status)) return false;
+  const pending = [...status.matchAll(/^(?:SigPnd|ShdPnd):\s+([0-9a-f]+)$/gm)].map(([, mask]) => BigInt(`0x${mask}`));
+  return !pending.some((mask) => (mask & KILL_PENDING) !== 0n);
+}
+
+/** Whether anything of it runs there now. */
+export function runsOn(node: string): boolean {
+  const group = groupOf(node);
+  if (!isThawed(group)) return false;
+  return read(`${group}/cgroup.procs`).split('\n').filter(Boolean).some(isAlive);
+}
+
+/** Whether there is anything of it there, running or frozen. */
+export function isOn(node: string): boolean {
+  return read(`${groupOf(node)}/cgroup.procs`).trim() !== '';
+}
+
+export function watchCopies() {
+  const seen: string[] = [];
+  const timer = setInterval(() => {
+    const running = NODES.filter(runsOn);
+    // Looked at once more: between two looks one may have been frozen and the other thawed.
+    if (running.length > 1 && running.every(runsOn)) seen.push(`it ran on ${running.join(' and ')} at once`);
+  }, EVERY_MS);
+  return {
+    /** Every moment at which two ran. */
+    seen: (): readonly string[] => seen,
+    close: (): void => clearInterval(timer),
+  };
+}
