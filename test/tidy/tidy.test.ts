@@ -48,6 +48,8 @@ const PURE = [
   'src/migration/leftover.ts',
   'src/migration/negotiate.ts',
   'src/migration/outcome.ts',
+  'src/migration/protocol.ts',
+  'src/migration/residue.ts',
   'src/overlay/hook.ts',
   'src/overlay/rules.ts',
   'src/overlay/wanted.ts',
