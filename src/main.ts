@@ -10,6 +10,7 @@ import { type Host, startDaemon } from './daemon.js';
 import { factsOf } from './mesh/gather-facts.js';
 import { selfCheck } from './mesh/self-check.js';
 import { createBulk } from './migration/bulk.js';
+import { createSweep } from './migration/sweep.js';
 import { createOverlay } from './overlay/overlay.js';
 
 const HELP = `Usage: cnvmd [--config FILE] [--check-config]
@@ -64,6 +65,7 @@ function realHost(config: Config, log: ReturnType<typeof createLog>): Host {
     overlay,
     facts: (cnvmCount) =>
       factsOf({ node, version: version(), landingZones, imagesDir, overlayAddress: address, cnvmCount }),
+    sweep: createSweep({ stateDir, runDir, cgroupParent, network }),
     check: (facts) => selfCheck({ imagesDir, path: process.env['PATH'] ?? '' }, facts),
   };
 }
