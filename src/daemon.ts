@@ -22,6 +22,9 @@ import { createDepartures, type Departures } from './migration/departures.js';
 import { createHistory } from './migration/history.js';
 import { type Journal, openJournal } from './migration/journal.js';
 import { recover } from './migration/recover.js';
+import type { Sweep } from './migration/sweep.js';
+import { sweepPorts } from './migration/sweep-ports.js';
+import { createSweeping, type Sweeping } from './migration/sweeping.js';
 import type { Limits } from './migration/watchdog.js';
 import type { Overlay } from './overlay/overlay.js';
 import { createPeerClient, type PeerClient } from './rpc/peer-client.js';
@@ -36,6 +39,7 @@ export interface Host {
   readonly endOrphans: () => Promise<readonly string[]>;
   readonly facts: (cnvmCount: () => number) => () => Promise<NodeFacts>;
   readonly check: (facts: NodeFacts) => Promise<Finding[]>;
+  readonly sweep: Sweep;
   /** Stands between the daemon and its journal; only where faults are tested is there something. */
   readonly betweenJournal?: (journal: Journal) => Journal;
 }
@@ -52,7 +56,7 @@ const STOP_GRACE_MS = 2_000;
 /** Afterwards it serves, and what an earlier daemon left has been settled or is being asked about. */
 export async function startDaemon(config: Config, host: Host, log: Logger): Promise<Daemon> {
   const parts = build(config, host, log);
-  const { facts, mesh, cnvms, departures, arrivals, history } = parts;
+  const { facts, mesh, cnvms, departures, arrivals, history, sweeping } = parts;
   // Before anything is looked at: what goes on by itself would change it afterwards.
   for (const orphan of await host.endOrphans()) log.error({ orphan }, 'a program of an earlier daemon does not end');
   await host.overlay.start();
@@ -63,6 +67,7 @@ export async function startDaemon(config: Config, host: Host, log: Logger): Prom
       departures.resume(record, migration, target === undefined ? lostTarget(peer) : linkOf(target));
     },
   });
+  await sweeping.now();
   await cnvms.startWanted();
   logFindings(await host.check(await facts()), log);
   const server = await startRpc({
@@ -81,7 +86,7 @@ export async function startDaemon(config: Config, host: Host, log: Logger): Prom
   });
   await mesh.start();
   log.info({ port: server.port, socket: config.socket }, 'serving');
-  return { port: server.port, stop: () => stop(departures, arrivals, server, mesh, log) };
+  return { port: server.port, stop: () => stop(departures, arrivals, sweeping, server, mesh, log) };
 }
 
 /** Every part, joined to the others; nothing is started, and what is on disk has been read. */
@@ -91,7 +96,10 @@ function build(config: Config, host: Host, log: Logger) {
   const onDisk = openJournal(join(config.stateDir, 'migrations'));
   const journal = host.betweenJournal?.(onDisk) ?? onDisk;
   const locks = createLocks();
-  const history = createHistory(journal);
+  const history = createHistory(journal, ({ outcome }) => {
+    // Who tells the end is not done yet with what it holds.
+    if (outcome !== 'succeeded' && outcome !== 'in-doubt') setImmediate(() => void sweeping.now());
+  });
   const facts = host.facts(() => store.all().length);
   const mesh = makeMesh(config, host, store, facts, log);
   const { directory } = mesh;
@@ -110,12 +118,16 @@ function build(config: Config, host: Host, log: Logger) {
   const arrivals = createArrivals({
     ...{ ports: common, cnvms, locks, directory, history, limits, overlayNetwork, facts, bulkOf },
   });
-  return { common, facts, mesh, cnvms, departures, arrivals, history };
+  const sweeping = createSweeping(() =>
+    host.sweep(sweepPorts({ store, journal, locks, history, marks: cnvms.marks, log })),
+  );
+  return { common, facts, mesh, cnvms, departures, arrivals, history, sweeping };
 }
 
 async function stop(
   departures: Departures,
   arrivals: Arrivals,
+  sweeping: Sweeping,
   server: { stop(graceMs: number): Promise<void> },
   mesh: Mesh<PeerClient>,
   log: Logger,
@@ -123,6 +135,7 @@ async function stop(
   log.info('stopping');
   // The servers last: a migration that is rolled back or finished still needs its peer's calls.
   await Promise.all([departures.stop(), arrivals.stop()]);
+  await sweeping.stop();
   await server.stop(STOP_GRACE_MS);
   mesh.stop();
   log.info('stopped');

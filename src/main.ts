@@ -10,6 +10,7 @@ import { type Host, startDaemon } from './daemon.js';
 import { factsOf } from './mesh/gather-facts.js';
 import { selfCheck } from './mesh/self-check.js';
 import { createBulk } from './migration/bulk.js';
+import { createSweep } from './migration/sweep.js';
 import { createOverlay } from './overlay/overlay.js';
 import { gateJournal } from './plant-faults.js';
 import { endOrphans, OWNER_VARIABLE } from './tools/orphans.js';
@@ -76,6 +77,7 @@ function realHost(config: Config, log: ReturnType<typeof createLog>): Host {
     endOrphans: async () => (await endOrphans(runDir, ORPHANS_WAIT_MS)).map(({ pid, command }) => `${pid} ${command}`),
     facts: (cnvmCount) =>
       factsOf({ node, version: version(), landingZones, imagesDir, overlayAddress: address, cnvmCount }),
+    sweep: createSweep({ stateDir, runDir, cgroupParent, network }),
     check: (facts) => selfCheck({ imagesDir, path: process.env['PATH'] ?? '' }, facts),
   };
 }

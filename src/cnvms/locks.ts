@@ -31,6 +31,9 @@ export function createLocks() {
       }
     },
 
+    /** The names of all that something is being done to. */
+    names: (): string[] => [...held.keys()],
+
     /** What is being done to it, or undefined. */
     doing: (name: string): string | undefined => held.get(name),
   };

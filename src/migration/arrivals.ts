@@ -10,7 +10,7 @@ import type { Locks } from '../cnvms/locks.js';
 import { parseRecord } from '../cnvms/store.js';
 import type { NodeFacts } from '../mesh/node-facts.js';
 import type { History } from './history.js';
-import type { Migration } from './migration.js';
+import { isMigrationId, type Migration } from './migration.js';
 import { refusals, warnings } from './negotiate.js';
 import type { BulkLink, Offer, OfferAnswer, QueryAnswer, TargetPort } from './peer-port.js';
 import { mayCancel } from './protocol.js';
@@ -31,9 +31,6 @@ export interface ArrivalsOptions {
   /** The bulk of a peer, or undefined when we know no such peer. */
   readonly bulkOf: (peer: string) => BulkLink | undefined;
 }
-
-/** Also the name of files and directories, so nothing else may be in it. */
-const MIGRATION_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 export type Arrivals = ReturnType<typeof createArrivals>;
 
@@ -89,7 +86,7 @@ export function createArrivals(options: ArrivalsOptions) {
 
   /** @throws `refused` when the id is no id, or that of one that has ended: what came of it may still be asked for. */
   function demandNew(migration: string): void {
-    if (!MIGRATION_ID.test(migration)) throw refused('invalid', `"${migration}" is not a migration's id`);
+    if (!isMigrationId(migration)) throw refused('invalid', `"${migration}" is not a migration's id`);
     if (ports.journal.get(migration) !== undefined)
       throw refused('exists', `the migration ${migration} has ended here`);
     // One that leaves from here, or an offer that was quicker: its files and its journal entry are not to be shared.
@@ -172,7 +169,11 @@ export function createArrivals(options: ArrivalsOptions) {
       const found = arriving.get(migration);
       if (found?.run.source.name !== from) return;
       if (!isOffered(migration)) throw refused('state', `${found.run.record.name} has been handed over`);
-      giveUp(found.run, found.abort, new CnvmError('aborted', reason || `${from} has called it off`, { location: from }));
+      giveUp(
+        found.run,
+        found.abort,
+        new CnvmError('aborted', reason || `${from} has called it off`, { location: from }),
+      );
       await found.done;
     },
     query: async (migration, from) => standingOf(migration, from),

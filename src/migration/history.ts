@@ -15,7 +15,8 @@ interface Track {
 
 export type History = ReturnType<typeof createHistory>;
 
-export function createHistory(journal: Journal) {
+/** @param onEnd told of every migration that has ended, whatever came of it. */
+export function createHistory(journal: Journal, onEnd: (ended: Migration) => void = () => undefined) {
   const tracks = new Map<string, Track>();
 
   return {
@@ -29,11 +30,14 @@ export function createHistory(journal: Journal) {
         track.over = event.kind === 'ended' || event.kind === 'plan';
         for (const listener of track.listeners) listener(event);
         if (track.over) tracks.delete(id);
+        if (event.kind === 'ended') onEnd(event.migration);
       };
     },
 
     /** Whether it is under way here, in either direction. */
     runs: (id: string): boolean => tracks.has(id),
+    /** The ids of those that are. */
+    running: (): string[] => [...tracks.keys()],
 
     /** Ties the report to its events, so that the migration is listed as it stands. */
     follow(id: string, report: Report): void {

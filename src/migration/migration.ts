@@ -93,3 +93,10 @@ export interface MigrateOrder {
   readonly mode: Mode | undefined;
   readonly dryRun: boolean;
 }
+
+/** Also the name of files and directories, so nothing else may be in it. */
+const MIGRATION_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+export function isMigrationId(text: string): boolean {
+  return MIGRATION_ID.test(text);
+}

@@ -46,3 +46,11 @@ export async function linkNames(): Promise<string[]> {
   const { stdout } = await run(['ip', '-json', 'link', 'show']);
   return (JSON.parse(stdout) as { ifname: string }[]).map((row) => row.ifname);
 }
+
+/** The names of the links that are one end of a pair. */
+export async function vethNames(): Promise<string[]> {
+  const { stdout } = await run(['ip', '-json', 'link', 'show', 'type', 'veth']);
+  const rows = JSON.parse(stdout === '' ? '[]' : stdout) as { ifname?: string }[];
+  // Older ones print an empty object for each link of another type.
+  return rows.flatMap((row) => (row.ifname === undefined ? [] : [row.ifname]));
+}

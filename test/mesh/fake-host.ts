@@ -3,6 +3,7 @@
  * that has been cut off changes nothing any more, and hears of nothing; what it had begun with a program goes on without
  * it, and what hung on its sockets ends.
  */
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CnvmRecord } from '../../src/cnvms/cnvm.js';
 import type { Host } from '../../src/daemon.js';
@@ -10,6 +11,7 @@ import { facts } from '../support/samples.js';
 import { createFakeBulk } from './fake-bulk.js';
 import { createFakeMachine } from './fake-machine.js';
 import { createState, type Files, residue } from './fake-state.js';
+import { createFakeSweep } from './fake-sweep.js';
 import { createPlan, type Plan, type Step } from './plan.js';
 import type { Witness } from './witness.js';
 
@@ -38,6 +40,7 @@ export function createFakeHost({ node, overlayAddress, directory, witness }: Fak
   const runDir = join(directory, 'scratch');
   const machine = createFakeMachine(state, plan);
   const bulk = createFakeBulk(state, runDir, plan);
+  const sweep = createFakeSweep(state, bulk.closeImages);
   const overlay: Host['overlay'] = {
     start: async () => undefined,
     setBehind: async () => undefined,
@@ -80,6 +83,9 @@ export function createFakeHost({ node, overlayAddress, directory, witness }: Fak
           endOrphans: async () => [],
           facts: (cnvmCount) => async () => facts(node, { overlayAddress, cnvmCount: cnvmCount() }),
           check: async () => [],
+          sweep: async (ports) => {
+            if (!life.over) await sweep(ports);
+          },
         },
         cut() {
           life.over = true;
@@ -124,6 +130,18 @@ export function createFakeHost({ node, overlayAddress, directory, witness }: Fak
       disk.files[path] = text;
     },
     filesOf: (name: string, landing = LANDING): Files | undefined => state.disks.get(join(landing, name))?.files,
+    /** What a daemon long gone has left: nothing that runs. */
+    leave({ name, address, migration }: { name: string; address: string; migration: string }): void {
+      state.shownImages.add(name);
+      state.bundles.add(name);
+      state.closed.add(address);
+      mkdirSync(join(runDir, 'images', migration), { recursive: true });
+      state.images.set(migration, join(runDir, 'images', migration));
+    },
+    /** Processes that no daemon of this node has started. */
+    intrude(record: CnvmRecord): void {
+      state.processes.set(record.name, { record, status: 'running', memory: {}, endDump: undefined });
+    },
     /** Somebody else's directory lies where a cnvm's would. */
     occupy(name: string): void {
       state.disks.set(join(LANDING, name), { files: { mine: 'dear to me' }, mounted: false, writers: 0 });

@@ -49,6 +49,7 @@ const PURE = [
   'src/migration/negotiate.ts',
   'src/migration/outcome.ts',
   'src/migration/protocol.ts',
+  'src/migration/residue.ts',
   'src/overlay/hook.ts',
   'src/overlay/rules.ts',
   'src/overlay/wanted.ts',
