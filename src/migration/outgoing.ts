@@ -38,6 +38,7 @@ export function createOutgoing({ migration, to, disk, bulk, onBytes }: OutgoingO
   });
   complete.catch(() => undefined);
   const streams = new Set<Duplex>();
+  let closed = false;
   let diskFree = Promise.resolve();
   let freeDisk: () => void = () => undefined;
 
@@ -65,6 +66,8 @@ export function createOutgoing({ migration, to, disk, bulk, onBytes }: OutgoingO
     targetLeft: (): boolean => targetLeft,
     /** Serves one stream until it ends. */
     async tunnel(channel: Channel, stream: Duplex): Promise<void> {
+      // A target that was quick to ask may be heard only when all is over.
+      if (closed) throw refused('state', 'the migration has ended');
       streams.add(stream);
       try {
         if (channel === 'disk')
@@ -83,6 +86,7 @@ export function createOutgoing({ migration, to, disk, bulk, onBytes }: OutgoingO
       yield* readImages(imagesDir);
     },
     async close(): Promise<void> {
+      closed = true;
       failed(new Error('the migration has ended'));
       relay?.close();
       for (const stream of streams) stream.destroy();
