@@ -9,7 +9,7 @@ import {
   MigrationOutcome,
   type MigrationPlan,
 } from '../gen/cnvm/v1/migration.js';
-import { type Connection, call, messages } from './connect.js';
+import { type Connection, call, messages, Unreachable } from './connect.js';
 import { EXIT } from './exit-codes.js';
 import { progressLine } from './progress.js';
 import { bytesText, jsonText, msText } from './text.js';
@@ -31,11 +31,13 @@ export interface Order {
 export async function followMigration(connection: Connection, order: Order, options: FollowOptions): Promise<number> {
   const interrupt = onInterrupt(connection, order.name);
   const screen = createScreen(options);
+  let begun = false;
   try {
     const stream = connection.migrations.migrate(order);
     interrupt.detach = () => stream.cancel();
     for await (const { event } of messages(connection, stream)) {
       if (event === undefined) continue;
+      begun = true;
       interrupt.begun();
       screen.show(event);
       if (event.event?.$case === 'plan') return planCode(event.event.value);
@@ -43,6 +45,7 @@ export async function followMigration(connection: Connection, order: Order, opti
     }
     return EXIT.failed;
   } catch (error) {
+    if (begun && error instanceof Unreachable) throw lost(error, order.name);
     if (!interrupt.detached) throw error;
     process.stderr.write('[o] left alone; it goes on. Look: cnvm migrations\n');
     return EXIT.failed;
@@ -50,6 +53,12 @@ export async function followMigration(connection: Connection, order: Order, opti
     screen.clear();
     interrupt.stop();
   }
+}
+
+/** Not refused: a migration that has begun goes on without us, or the next daemon settles it. */
+function lost(error: Unreachable, name: string): CnvmError {
+  const remedy = `The daemon settles it when it is back. Look: cnvm migrations, cnvm ls --all`;
+  return new CnvmError('in-doubt', `${error.message}, and ${name} was on its way`, { remedy, cause: error });
 }
 
 function planCode(plan: MigrationPlan): number {

@@ -28,11 +28,12 @@ export const SLICE: readonly Case[] = [
 export const MATRIX: readonly Case[] = [
   ...row("source's daemon dies", 'source', 'negotiate', 'seed', 'frozen', 'dump', 'hold'),
   ...row("source's daemon dies", 'target', 'activating', 'restore', 'restored', 'running', 'release'),
-  // Durable and not sent: the target has given it up when it is asked, or takes it late.
+  // Durable and not sent: the next daemon sends it.
   ...row("source's daemon dies", 'target', 'handing over'),
   ...row("target's daemon dies", 'source', 'negotiate', 'seed', 'frozen', 'dump', 'hold', 'handing over'),
   ...row("target's daemon dies", 'source', 'activating'),
-  ...row("target's daemon dies", 'target', 'restored', 'running', 'release'),
+  // A restore that goes on by itself is waited for.
+  ...row("target's daemon dies", 'target', 'restore', 'restored', 'running', 'release'),
   ...row("source's criu dies", 'source', 'dump'),
   ...row("source's criu dies", 'target', 'hold', 'handing over'),
   ...row("target's criu dies", 'target', 'restore'),
@@ -51,12 +52,15 @@ export const MATRIX: readonly Case[] = [
   ...row("target's disk is full", 'source', 'seed', 'last of the disk'),
   ...row("target's journal is full", 'source', 'hold'),
   ...row("target's images do not fit", 'source', 'frozen'),
+  ...row('target is outdated', 'source', 'offer'),
   ...row('restore fails once', 'target', 'activating'),
   ...row('restore fails twice', 'source', 'activating'),
 ];
 
 /** Those that can follow one another on the same cnvm in any order: nothing about them lasts longer than the others. */
-export const RANDOM: readonly Case[] = MATRIX.filter(({ fault }) => !/^target's (disk|journal)|for 25 s$/.test(fault));
+export const RANDOM: readonly Case[] = MATRIX.filter(
+  ({ fault }) => !/^target's (disk|journal)|for 25 s$|outdated$/.test(fault),
+);
 
 export function titleOf({ fault, moment, owner }: Case): string {
   return `${fault} at "${moment}": the ${owner}'s`;

@@ -1,5 +1,4 @@
-/** Cases as tests: a cnvm and its witnesses for each, and the same migration once more at the end. */
-
+/** Cases as tests: each with the same migration once more at its end, before a cnvm and its witnesses. */
 import { type Case, titleOf } from './cases.js';
 import { answers } from './faults.js';
 import { gateDaemon, installInstruments } from './instruments.js';
@@ -21,29 +20,48 @@ export function withGates(): void {
   after(async function () {
     this.timeout(START_MS);
     await all((node) => gateDaemon(node, false));
+    await all(answers);
   });
 }
 
-/** Call it within `describe`. */
-export function describeCases(cases: readonly Case[]): void {
+/**
+ * Call it within `describe`. `each`: a cnvm of its own for each case. `all`: one for all of them, which goes on from where
+ * the case before has left it; only after a failure there is a new one.
+ */
+export function describeCases(cases: readonly Case[], share: 'each' | 'all', removed: () => Promise<void>): void {
   const results = collectResults();
   let stage: Stage | undefined;
-  withGates();
-  afterEach(async () => {
+  const close = async () => {
     await stage?.close();
     stage = undefined;
+  };
+  withGates();
+  afterEach(async function () {
+    this.timeout(START_MS);
+    if (share === 'all' && this.currentTest?.state !== 'failed') return;
+    await close();
+    await removed();
   });
-  after(() => console.log(results.table()));
+  after(async function () {
+    this.timeout(START_MS);
+    await close();
+    await removed();
+    console.log(results.table());
+  });
 
   for (const one of cases) {
     it(`${titleOf(one)}, and then it goes`, async () => {
-      const opened = await openStage('node1');
-      stage = opened;
-      await results.of(one, async () => {
-        const said = await play(opened, one);
-        await playOnce(opened);
-        return said.outcome;
-      });
+      stage ??= await openStage('node1');
+      await playOne(stage, one, results);
     });
   }
+}
+
+/** The case, and then the same migration. */
+export async function playOne(stage: Stage, one: Case, results: ReturnType<typeof collectResults>): Promise<void> {
+  await results.of(one, async () => {
+    const said = await play(stage, one);
+    await playOnce(stage);
+    return said.outcome.replace('MIGRATION_OUTCOME_', '').toLowerCase();
+  });
 }

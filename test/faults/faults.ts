@@ -3,6 +3,7 @@
  * by what it returns, or undoes itself: a daemon that dies is started anew by its supervisor.
  */
 import { readFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { eventually, lab } from '../host/support.js';
 import type { Ends } from './gates.js';
@@ -30,7 +31,7 @@ const JOURNAL = '/var/lib/cnvm/migrations';
 
 /** Ends a process of a node that wrote its id into a file there. */
 async function kill(node: string, file: string): Promise<void> {
-  const pid = readFileSync(join(await lab.rootOf(node), file), 'utf8').trim();
+  const pid = readFileSync(join(lab.rootOf(node), file), 'utf8').trim();
   await lab.must(node, ['sh', '-c', `kill -KILL ${pid}`]);
 }
 
@@ -100,8 +101,16 @@ async function restart(node: string): Promise<void> {
   await answers(node);
 }
 
+/** Afterwards the node's daemon serves. To ask it would take a program, and far longer. */
 export async function answers(node: string): Promise<void> {
-  await eventually(`cnvmd on ${node}`, async () => (await lab.run(node, ['cnvm', 'ls'])).code === 0, 20_000);
+  const socket = join(lab.rootOf(node), 'run/cnvm/cnvmd.sock');
+  const connects = () =>
+    new Promise<boolean>((resolve) => {
+      const client = connect(socket);
+      client.once('connect', () => resolve(true)).once('error', () => resolve(false));
+      client.once('connect', () => client.destroy());
+    });
+  await eventually(`cnvmd on ${node}`, connects, 30_000);
 }
 
 async function fillJournal({ target }: Ends): Promise<Heal> {

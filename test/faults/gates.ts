@@ -15,12 +15,14 @@ export interface Ends {
 
 interface Place {
   readonly at: 'source' | 'target';
-  readonly gate: string;
+  /** Undefined: nobody has to be stopped. */
+  readonly gate: string | undefined;
   /** Which visit of it stops; the first when not given. */
   readonly visit?: number;
 }
 
 export const MOMENTS = {
+  offer: { at: 'target', gate: undefined },
   negotiate: { at: 'target', gate: 'journal-receiving-after' },
   seed: { at: 'target', gate: 'rsync-pull' },
   'seed, served': { at: 'source', gate: 'rsync-serve' },
@@ -51,7 +53,8 @@ export interface Gate {
 /** Closes the gate of this moment for whoever comes first. */
 export async function closeGate(moment: Moment, ends: Ends): Promise<Gate> {
   const { at, gate, visit = 1 }: Place = MOMENTS[moment];
-  const path = join(await lab.rootOf(ends[at]), GATES_DIR, gate);
+  if (gate === undefined) return { reached: async () => undefined, open: () => undefined };
+  const path = join(lab.rootOf(ends[at]), GATES_DIR, gate);
   writeFileSync(path, `${visit - 1}\n`);
   return {
     reached: () => eventually(`the moment "${moment}"`, async () => existsSync(`${path}.reached`), REACHED_MS, 10),

@@ -79,7 +79,7 @@ exec /usr/bin/rsync "$@"`,
 
 /** Afterwards the node has them, and no gate. */
 export async function installInstruments(node: string): Promise<void> {
-  const root = await lab.rootOf(node);
+  const root = lab.rootOf(node);
   rmSync(join(root, GATES_DIR), { recursive: true, force: true });
   mkdirSync(join(root, GATES_DIR));
   for (const [program, script] of Object.entries(PROGRAMS)) {
@@ -91,7 +91,7 @@ export async function installInstruments(node: string): Promise<void> {
 
 /** Gives the node's daemon its gates, or takes them away again: it is started anew. */
 export async function gateDaemon(node: string, gated: boolean): Promise<void> {
-  const run = join(await lab.rootOf(node), 'etc/service/cnvmd/run');
+  const run = join(lab.rootOf(node), 'etc/service/cnvmd/run');
   const environment = gated ? `CNVM_FAULTS=${GATES_DIR} ` : '';
   const config = '--config /etc/cnvm/cnvmd.yaml';
   writeFileSync(run, `#!/bin/sh\n${environment}exec /usr/local/bin/cnvmd ${config} >>/var/log/cnvmd.log 2>&1\n`);

@@ -1,12 +1,14 @@
 /** One lab for all tests on real hosts, and no trace of a cnvm between them. */
 import { assertNoResidue, lab, mend, NODES, removeAll } from '../host/support.js';
 
-const UP_MS = 15 * 60_000;
+export const UP_MS = 15 * 60_000;
+/** For who tries one test again and again: what is up is used, and stays up. */
+export const KEEP_LAB = process.env['CNVM_TEST_KEEP'] !== undefined;
 
 export const mochaHooks = {
   async beforeAll(this: Mocha.Context) {
     this.timeout(UP_MS);
-    await lab.down();
+    if (!KEEP_LAB) await lab.down();
     await lab.up(NODES.length);
   },
   async afterEach(this: Mocha.Context) {
@@ -17,6 +19,6 @@ export const mochaHooks = {
   },
   async afterAll(this: Mocha.Context) {
     this.timeout(60_000);
-    await lab.down();
+    if (!KEEP_LAB) await lab.down();
   },
 };
