@@ -33,13 +33,15 @@ export async function endProcessesIn(cgroup: string, withinMs: number): Promise<
  * @throws when there is no such cgroup.
  */
 export function freezeProcessesIn(cgroup: string): void {
-  const frozen = HIERARCHIES.map((hierarchy) => join(hierarchy, cgroup)).filter((directory) => {
-    const [older, newer] = [join(directory, 'freezer.state'), join(directory, 'cgroup.freeze')];
-    if (existsSync(older)) writeFileSync(older, 'FROZEN');
-    else if (existsSync(newer)) writeFileSync(newer, '1');
-    return existsSync(older) || existsSync(newer);
-  });
-  if (frozen.length === 0) throw new Error(`there is no cgroup ${cgroup} to freeze`);
+  const directories = HIERARCHIES.map((hierarchy) => join(hierarchy, cgroup));
+  const freezers = directories.flatMap((directory) => [
+    { file: join(directory, 'freezer.state'), word: 'FROZEN' },
+    { file: join(directory, 'cgroup.freeze'), word: '1' },
+  ]);
+  // The first and no other: where both are there, who thaws it knows of the older one alone.
+  const freezer = freezers.find(({ file }) => existsSync(file));
+  if (freezer === undefined) throw new Error(`there is no cgroup ${cgroup} to freeze`);
+  writeFileSync(freezer.file, freezer.word);
 }
 
 function thaw(cgroup: string): void {
