@@ -215,7 +215,9 @@ async function rollBack(run: SourceRun, error: unknown): Promise<CnvmError> {
   if (!stuck && ports.journal.get(report.migration.id) !== undefined)
     await attempt(run, 'note', () => note(run, 'kept'));
   const begun = report.migration.phase !== 'negotiate';
-  return rolledBack(error, { source: ports.node, name: record.name, runs: running, stuck, begun });
+  const look = await ports.machine.look(record).catch(() => undefined);
+  const ended = running && look?.status === 'stopped';
+  return rolledBack(error, { source: ports.node, name: record.name, runs: running, stuck, ended, begun });
 }
 
 /** The target runs it: what is here is a dead copy. Nothing in it may fail the migration any more. */

@@ -10,13 +10,15 @@ export interface Aftermath {
   readonly runs: boolean;
   /** It could not be let run on. */
   readonly stuck: boolean;
+  /** It ran and has ended all the same: what a criu that was killed has left in its processes may do that. */
+  readonly ended: boolean;
   /** The target had said yes. */
   readonly begun: boolean;
 }
 
 /** A failure before the hand-over, or a hand-over that came back. A plain no to the offer stays what it is. */
 export function rolledBack(error: unknown, aftermath: Aftermath): CnvmError {
-  const { name, source, runs, stuck, begun } = aftermath;
+  const { name, source, runs, stuck, ended, begun } = aftermath;
   if (!begun && error instanceof CnvmError && error.code === 'refused' && error.kind !== 'cancelled') return error;
   const facts: ErrorFacts = {
     location: source,
@@ -28,6 +30,12 @@ export function rolledBack(error: unknown, aftermath: Aftermath): CnvmError {
     return new CnvmError('stranded', `${messageOf(error)}; ${name} is on ${source} and could not be let run on`, {
       ...facts,
       remedy,
+    });
+  }
+  if (ended) {
+    return new CnvmError('stranded', `${messageOf(error)}; ${name} is on ${source} and has ended: its memory is lost`, {
+      ...facts,
+      remedy: `Its disk is whole: cnvm start ${name}`,
     });
   }
   const where = runs ? `runs on ${source} as before` : `is on ${source}, stopped as before`;

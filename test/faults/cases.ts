@@ -34,7 +34,6 @@ export const MATRIX: readonly Case[] = [
   ...row("target's daemon dies", 'source', 'activating'),
   // A restore that goes on by itself is waited for.
   ...row("target's daemon dies", 'target', 'restore', 'restored', 'running', 'release'),
-  ...row("source's criu dies", 'source', 'dump'),
   ...row("source's criu dies", 'target', 'hold', 'handing over'),
   ...row("target's criu dies", 'target', 'restore'),
   ...row("target's page server dies", 'source', 'frozen', 'dump'),

@@ -59,7 +59,9 @@ async function stall({ target }: Ends): Promise<Heal> {
 async function cut({ source, target }: Ends): Promise<Heal> {
   const hosts = await lab.must(target, ['getent', 'ahostsv4', source]);
   const peer = hosts.split(/\s/)[0] ?? '';
-  const reject = (way: string) => `meta l4proto tcp ip ${way} ${peer} reject with tcp reset; ip ${way} ${peer} drop`;
+  // The resets themselves must get through.
+  const reject = (way: string) =>
+    `tcp flags & rst == rst accept; meta l4proto tcp ip ${way} ${peer} reject with tcp reset; ip ${way} ${peer} drop`;
   await lab.must(
     target,
     ['nft', '-f', '-'],

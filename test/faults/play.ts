@@ -78,7 +78,8 @@ export async function playOnce(stage: Stage): Promise<void> {
   await asPromised(stage, ends);
 }
 
-async function strike(ends: Ends, { fault, moment }: Case): Promise<MigrationJson> {
+/** Begins the migration, and breaks what the case says when its moment has come. @returns what the order said. */
+export async function strike(ends: Ends, { fault, moment }: Case): Promise<MigrationJson> {
   const { strike: hit, prepare, lastsMs = 0 } = faultOf(fault);
   const tidy = await prepare?.(ends);
   const gate = await closeGate(moment, ends);
