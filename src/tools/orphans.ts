@@ -20,6 +20,7 @@ const KILL_WAIT_MS = 5_000;
 
 export interface Orphan {
   readonly pid: number;
+  readonly parent: number;
   readonly command: string;
   readonly gentle: Gentle | undefined;
 }
@@ -44,7 +45,8 @@ export function signalMarked(mark: string, signal: NodeJS.Signals): void {
   for (const { pid } of findMarked(mark)) kill(pid, signal);
 }
 
-function findMarked(mark: string): Orphan[] {
+/** Every program with this mark but ourselves. */
+export function findMarked(mark: string): Orphan[] {
   return readdirSync('/proc')
     .map(Number)
     .filter((pid) => pid > 0 && pid !== process.pid)
@@ -53,7 +55,7 @@ function findMarked(mark: string): Orphan[] {
       if (!environment.includes(mark)) return [];
       const word = environment.find((entry) => entry.startsWith(`${GENTLE_VARIABLE}=`))?.split('=')[1];
       const gentle = word === 'dump' || word === 'restore' ? word : undefined;
-      return [{ pid, command: readOf(pid, 'cmdline').join(' ').trim(), gentle }];
+      return [{ pid, parent: parentOf(pid), command: readOf(pid, 'cmdline').join(' ').trim(), gentle }];
     });
 }
 
@@ -81,6 +83,13 @@ function kill(pid: number, signal: NodeJS.Signals = 'SIGKILL'): void {
   } catch {
     // It has just ended by itself.
   }
+}
+
+/** 0 when it has just gone. */
+function parentOf(pid: number): number {
+  const [stat = ''] = readOf(pid, 'stat');
+  // "PID (COMMAND) STATE PARENT ...", and a command may hold spaces and parentheses.
+  return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1] ?? 0);
 }
 
 /** The strings of a file of zero-terminated ones; none when the process has gone, or is a zombie. */

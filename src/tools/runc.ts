@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { CnvmError, hasErrno } from '../base/errors.js';
 import { firstCriuError } from './criu.js';
 import { unmountBelow } from './mount.js';
-import { endMarked, GENTLE_VARIABLE, signalMarked } from './orphans.js';
+import { endMarked, findMarked, GENTLE_VARIABLE, signalMarked } from './orphans.js';
 import { type RunningTool, run, spawnTool, toolError } from './run.js';
 
 export interface RuncState {
@@ -58,6 +58,9 @@ const CREATE_TIMEOUT_MS = 60_000;
 /** Mark the programs of one dump and of one restore. */
 const DUMP_VARIABLE = 'CNVM_DUMP';
 const RESTORE_VARIABLE = 'CNVM_RESTORE';
+/** Most restores have ended before the first look; between runc's two runs of criu there is a moment without one. */
+const CRIU_LOOK_MS = 1_000;
+const CRIU_MISSED_MAX = 2;
 /** criu rolls back in milliseconds, and on a loaded machine with thousands of processes in seconds. */
 const DUMP_ENDS_MS = 10_000;
 /** In the bundle; runc writes it as the last thing of a restore. */
@@ -182,7 +185,9 @@ export function createRunc(directory: string) {
         const args = ['restore', '--detach', ...CRIU_FLAGS, ...paths, id];
         // Let it end by itself when we die: broken off, it leaves something that is neither dead nor alive.
         const restoring = { ...env, [GENTLE_VARIABLE]: 'restore', [RESTORE_VARIABLE]: id };
-        await leaveBehind(runc, args, join(bundle, 'runc.log'), order.timeoutMs, restoring);
+        await whileCriuLives(id, (signal) =>
+          leaveBehind(runc, args, join(bundle, 'runc.log'), order.timeoutMs, restoring, signal),
+        );
       } catch (error) {
         // runc may have ended before its criu.
         await endMarked(`${RESTORE_VARIABLE}=${id}`);
@@ -209,6 +214,27 @@ export function createRunc(directory: string) {
   };
 }
 
+/**
+ * Breaks a restore off whose criu has died: the half-made processes hold criu's end of the line to runc, which would wait
+ * for as long as it may.
+ */
+async function whileCriuLives(id: string, restore: (signal: AbortSignal) => Promise<void>): Promise<void> {
+  const dead = new AbortController();
+  let missed = 0;
+  const timer = setInterval(() => {
+    const marked = findMarked(`${RESTORE_VARIABLE}=${id}`);
+    const runc = marked.find(({ command }) => command.startsWith('runc '));
+    const lives = marked.some(({ parent, command }) => parent === runc?.pid && command.startsWith('criu '));
+    missed = runc === undefined || lives ? 0 : missed + 1;
+    if (missed === CRIU_MISSED_MAX) dead.abort();
+  }, CRIU_LOOK_MS);
+  try {
+    await restore(dead.signal);
+  } finally {
+    clearInterval(timer);
+  }
+}
+
 /** Whether it comes about in time. */
 async function within(limitMs: number, wanted: Promise<boolean>): Promise<boolean> {
   const late = new AbortController();
@@ -225,10 +251,11 @@ async function leaveBehind(
   logFile: string,
   timeoutMs: number,
   env: Readonly<Record<string, string>> = {},
+  signal?: AbortSignal,
 ): Promise<void> {
   rmSync(logFile, { force: true });
   try {
-    await run(runc('--log', logFile, ...args), { timeoutMs, env, silent: true });
+    await run(runc('--log', logFile, ...args), { timeoutMs, env, signal, silent: true });
   } catch (error) {
     if (!(error instanceof CnvmError) || error.tool === undefined || !existsSync(logFile)) throw error;
     throw toolError({ ...error.tool, lastLines: readFileSync(logFile, 'utf8').trim() });
