@@ -138,7 +138,7 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
       try {
         await mountDisk(pathsOf(record), record, findImage(imagesDir, record.image.name));
         // One that has ended by itself is still known to runc.
-        await runc.delete(record.name, true);
+        if ((await look(record)).status === 'stopped') await runc.delete(record.name, true);
         await runc.start(record.name, await writeBundle(record, []));
         await network.open(record.address);
       } catch (error) {
