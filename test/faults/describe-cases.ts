@@ -44,9 +44,9 @@ export function describeCases(cases: readonly Case[], share: 'each' | 'all', rem
   });
   after(async function () {
     this.timeout(START_MS);
+    console.log(results.table());
     await close();
     await removed();
-    console.log(results.table());
   });
 
   for (const one of cases) {

@@ -73,21 +73,20 @@ async function cut({ source, target }: Ends): Promise<Heal> {
   return async () => void (await lab.must(target, ['nft', 'delete', 'table', 'inet', 'fault']));
 }
 
-const resize = (path: string, size: string) => ['mount', '-o', `remount,size=${size}`, path];
-
-const small =
+/** Nothing more can be written there: what has room is made small, and the rest of it filled. */
+const fill =
   (path: string): Fault['strike'] =>
   async ({ target }) => {
-    await lab.must(target, resize(path, '64k'));
-    return async () => void (await lab.must(target, resize(path, '1g')));
+    const script = `cd ${path} && mount -o remount,size=1m "$PWD" && cat /dev/zero >filler 2>/dev/null; pwd`;
+    const directory = (await lab.must(target, ['sh', '-c', script])).trim();
+    const mend = `mount -o remount,size=1g ${directory} && rm ${directory}/filler || ! mountpoint -q ${directory}`;
+    return async () => void (await lab.must(target, ['sh', '-c', mend]));
   };
 
 async function landInMemory({ target }: Ends): Promise<Heal> {
   await lab.must(target, ['mkdir', '-p', LANDING]);
   await lab.must(target, ['mount', '-t', 'tmpfs', '-o', 'size=1g,mode=755', 'tmpfs', LANDING]);
-  // A program that has just ended may still hold it.
-  const unmounted = async () => (await lab.run(target, ['umount', LANDING])).code === 0;
-  return () => eventually(`${LANDING} to be let go of`, unmounted, 5_000);
+  return async () => void (await lab.must(target, ['umount', LANDING]));
 }
 
 /** The journal on a file system of its own, which holds one entry when it is full; a new daemon finds it there. */
@@ -162,9 +161,9 @@ export const FAULTS = {
   'link is cut': { strike: cut, lastsMs: BRIEF_MS },
   'link stalls for 3 s': { strike: stall, lastsMs: BRIEF_MS },
   'link stalls for 25 s': { strike: stall, lastsMs: LONG_MS },
-  "target's disk is full": { strike: small(LANDING), prepare: landInMemory },
+  "target's disk is full": { strike: fill(LANDING), prepare: landInMemory, lastsMs: BRIEF_MS },
   "target's journal is full": { strike: fillJournal, prepare: journalInMemory, lastsMs: BRIEF_MS },
-  "target's images do not fit": { strike: small('/run/cnvm/migrations/*/images') },
+  "target's images do not fit": { strike: fill('/run/cnvm/migrations/*/images'), lastsMs: BRIEF_MS },
   'restore fails once': { strike: harmless, prepare: failRestores(1) },
   'restore fails twice': { strike: harmless, prepare: failRestores(2) },
   'target is outdated': { strike: harmless, prepare: outdate },
