@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { endOrphans, findOrphans, GENTLE_VARIABLE, OWNER_VARIABLE } from '../../../src/tools/orphans.js';
 
@@ -15,6 +16,9 @@ describe('programs of a dead daemon', () => {
     });
     started.push(child);
     await once(child.stdout, 'data');
+    // While it becomes another program it shows none.
+    const become = () => readFileSync(`/proc/${child.pid}/cmdline`, 'utf8').startsWith('sleep');
+    while (command.startsWith('exec ') && !become()) await sleep(5);
     return child;
   }
 
