@@ -10,7 +10,7 @@ import type { Locks } from '../cnvms/locks.js';
 import { parseRecord } from '../cnvms/store.js';
 import type { NodeFacts } from '../mesh/node-facts.js';
 import type { History } from './history.js';
-import { isMigrationId, type Migration } from './migration.js';
+import { beginMigration, isMigrationId, type Migration } from './migration.js';
 import { refusals, warnings } from './negotiate.js';
 import type { BulkLink, Offer, OfferAnswer, QueryAnswer, TargetPort } from './peer-port.js';
 import { mayCancel } from './protocol.js';
@@ -203,26 +203,8 @@ export function createArrivals(options: ArrivalsOptions) {
 }
 
 function arrivingMigration(offer: Offer, record: CnvmRecord, from: string, node: string): Migration {
-  return {
-    id: offer.migration,
-    name: record.name,
-    source: from,
-    target: node,
-    landing: record.landing,
-    mode: offer.mode,
-    outcome: 'running',
-    phase: 'negotiate',
-    startTime: new Date().toISOString(),
-    endTime: undefined,
-    phases: [],
-    freezeMs: 0,
-    freezeParts: [],
-    totalMs: 0,
-    memoryBytes: offer.memoryBytes,
-    diskBytes: offer.diskBytes,
-    error: '',
-    role: 'target',
-    location: from,
-    epoch: offer.epoch,
-  };
+  const { migration: id, mode, memoryBytes, diskBytes, epoch } = offer;
+  const { name, landing } = record;
+  const ends = { source: from, target: node };
+  return beginMigration({ id, name, ...ends, landing, mode, memoryBytes, diskBytes, role: 'target', epoch });
 }

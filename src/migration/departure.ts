@@ -6,7 +6,7 @@ import type { CnvmRecord } from '../cnvms/cnvm.js';
 import type { Bulk } from './bulk.js';
 import type { History } from './history.js';
 import type { SourcePorts, SourceRun } from './migrate.js';
-import type { Migration, Mode } from './migration.js';
+import { beginMigration, type Migration, type Mode } from './migration.js';
 import { createOutgoing } from './outgoing.js';
 import type { HandOverResult, TargetLink } from './peer-port.js';
 import { createReport } from './report.js';
@@ -42,28 +42,20 @@ export function newMigration(
   ends: { readonly source: string; readonly target: string },
   usage: { readonly memoryBytes: number; readonly diskBytes: number },
 ): Migration {
-  return {
+  const memoryBytes = mode === 'hot' ? usage.memoryBytes : 0;
+  const { name, epoch } = record;
+  const { diskBytes } = usage;
+  return beginMigration({
     id: randomUUID(),
-    name: record.name,
-    source: ends.source,
-    target: ends.target,
+    name,
+    ...ends,
     landing: '',
     mode,
-    outcome: 'running',
-    phase: 'negotiate',
-    startTime: new Date().toISOString(),
-    endTime: undefined,
-    phases: [],
-    freezeMs: 0,
-    freezeParts: [],
-    totalMs: 0,
-    memoryBytes: mode === 'hot' ? usage.memoryBytes : 0,
-    diskBytes: usage.diskBytes,
-    error: '',
+    memoryBytes,
+    diskBytes,
     role: 'source',
-    location: ends.source,
-    epoch: record.epoch,
-  };
+    epoch,
+  });
 }
 
 export function newDeparture(

@@ -100,3 +100,26 @@ const MIGRATION_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 export function isMigrationId(text: string): boolean {
   return MIGRATION_ID.test(text);
 }
+
+/** What one end knows of a migration when it begins. */
+export type MigrationStart = Pick<
+  Migration,
+  'id' | 'name' | 'source' | 'target' | 'landing' | 'mode' | 'memoryBytes' | 'diskBytes' | 'role' | 'epoch'
+>;
+
+/** A migration that begins now: it runs, nothing of it is done, and the cnvm is at the source. */
+export function beginMigration(start: MigrationStart): Migration {
+  return {
+    ...start,
+    outcome: 'running',
+    phase: 'negotiate',
+    startTime: new Date().toISOString(),
+    endTime: undefined,
+    phases: [],
+    freezeMs: 0,
+    freezeParts: [],
+    totalMs: 0,
+    error: '',
+    location: start.source,
+  };
+}
