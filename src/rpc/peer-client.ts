@@ -12,6 +12,7 @@ import {
   credentials,
   Metadata,
   type ServiceError,
+  status,
 } from '@grpc/grpc-js';
 import { cutText } from '../base/cut-text.js';
 import { refused } from '../base/errors.js';
@@ -51,6 +52,8 @@ const MESSAGE_BYTES_MAX = 8 * 1024 * 1024;
 /** A peer that is up again is to be found again soon. */
 const RECONNECT_MS_MIN = 200;
 const RECONNECT_MS_MAX = 1_000;
+/** The bulk of a link that was cut is connected again later than its control, by a few tries. */
+const BULK_CONNECT_MS = 10_000;
 
 export function createPeerClient(peer: PeerAddress, tls: TlsFiles): PeerClient {
   const who = `${peer.name} (${peer.endpoint})`;
@@ -93,6 +96,13 @@ export function createPeerClient(peer: PeerAddress, tls: TlsFiles): PeerClient {
     });
   }
 
+  /** Waits for the connection, but not for ever: a stream has no deadline of its own. */
+  function connectInTime({ call: running }: Pick<ClientUnaryCall, 'call'>): void {
+    bulk.waitForReady(Date.now() + BULK_CONNECT_MS, (error) => {
+      if (error !== undefined) running?.cancelWithStatus(status.UNAVAILABLE, `no connection in ${BULK_CONNECT_MS / 1000} s`);
+    });
+  }
+
   return {
     async describe(limits) {
       const { facts } = await call<wire.DescribeResponse>(limits, (o, done) =>
@@ -111,11 +121,14 @@ export function createPeerClient(peer: PeerAddress, tls: TlsFiles): PeerClient {
     bulk: {
       tunnel(migration, channel): Duplex {
         const open = { migration, channel: CHANNELS[channel] };
-        return clientTunnel(bulk.tunnel(), open, (error) => fromServiceError(error as ServiceError, who));
+        const call = bulk.tunnel(new Metadata({ waitForReady: true }));
+        connectInTime(call);
+        return clientTunnel(call, open, (error) => fromServiceError(error as ServiceError, who));
       },
       async *pullImages(migration, signal): AsyncGenerator<ImageChunk> {
         signal.throwIfAborted();
-        const stream = bulk.pullImages({ migration });
+        const stream = bulk.pullImages({ migration }, new Metadata({ waitForReady: true }));
+        connectInTime(stream);
         const cancel = () => stream.cancel();
         signal.addEventListener('abort', cancel, { once: true });
         try {
