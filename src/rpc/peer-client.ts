@@ -99,7 +99,8 @@ export function createPeerClient(peer: PeerAddress, tls: TlsFiles): PeerClient {
   /** Waits for the connection, but not for ever: a stream has no deadline of its own. */
   function connectInTime({ call: running }: Pick<ClientUnaryCall, 'call'>): void {
     bulk.waitForReady(Date.now() + BULK_CONNECT_MS, (error) => {
-      if (error !== undefined) running?.cancelWithStatus(status.UNAVAILABLE, `no connection in ${BULK_CONNECT_MS / 1000} s`);
+      if (error !== undefined)
+        running?.cancelWithStatus(status.UNAVAILABLE, `no connection in ${BULK_CONNECT_MS / 1000} s`);
     });
   }
 

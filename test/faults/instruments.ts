@@ -2,7 +2,7 @@
  * Programs of a node with a place to stop: what stands in /usr/local/sbin before the real criu, runc and rsync while
  * faults are tested. Invariant: without a gate each does exactly what the real one does, under the same process id.
  */
-import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { lab } from '../host/support.js';
 
@@ -89,16 +89,11 @@ export async function installInstruments(node: string): Promise<void> {
   }
 }
 
-/**
- * Gives the node's daemon its gates and a shorter patience, or takes them away again: it is started anew. What is left of a
- * criu that was killed in a restore keeps runc waiting up to the limit.
- */
+/** Gives the node's daemon its gates, or takes them away again: it is started anew. */
 export async function gateDaemon(node: string, gated: boolean): Promise<void> {
   const root = lab.rootOf(node);
-  const config = readFileSync(join(root, 'etc/cnvm/cnvmd.yaml'), 'utf8');
-  writeFileSync(join(root, 'etc/cnvm/faults.yaml'), `${config}limits: { restore: 20 }\n`);
   const command = gated
-    ? `CNVM_FAULTS=${GATES_DIR} exec /usr/local/bin/cnvmd --config /etc/cnvm/faults.yaml`
+    ? `CNVM_FAULTS=${GATES_DIR} exec /usr/local/bin/cnvmd --config /etc/cnvm/cnvmd.yaml`
     : 'exec /usr/local/bin/cnvmd --config /etc/cnvm/cnvmd.yaml';
   writeFileSync(join(root, 'etc/service/cnvmd/run'), `#!/bin/sh\n${command} >>/var/log/cnvmd.log 2>&1\n`);
   await lab.must(node, ['sv', '-w', '20', 'restart', 'cnvmd']);
