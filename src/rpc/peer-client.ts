@@ -155,13 +155,15 @@ function targetLink(client: wire.HandOverServiceClient, call: Call): TargetLink 
   return {
     offer: (offer, limits) =>
       call<wire.OfferResponse>(limits, (o, done) => client.offer(toOffer(offer), new Metadata(), o, done)),
-    async seed(migration, flushedMs, limits) {
-      const request = { migration, flushedTime: new Date(flushedMs) };
-      const answer = await call<wire.SeedResponse>(limits, (o, done) => client.seed(request, new Metadata(), o, done));
+    async seed(migration, limits) {
+      const answer = await call<wire.SeedResponse>(limits, (o, done) =>
+        client.seed({ migration }, new Metadata(), o, done),
+      );
       return { diskBytes: fromMeasure(answer.diskBytes) };
     },
-    async prepare(migration, limits) {
-      await call<wire.PrepareResponse>(limits, (o, done) => client.prepare({ migration }, new Metadata(), o, done));
+    async prepare(migration, flushedMs, limits) {
+      const request = { migration, flushedTime: new Date(flushedMs) };
+      await call<wire.PrepareResponse>(limits, (o, done) => client.prepare(request, new Metadata(), o, done));
     },
     async collect(migration, limits) {
       const answer = await call<wire.CollectResponse>(limits, (o, done) =>
