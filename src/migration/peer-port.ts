@@ -88,6 +88,8 @@ export interface ImageChunk {
 
 /** The source's bulk, as the target pulls it. */
 export interface BulkLink {
+  /** Afterwards it has answered, on the connection that bulk takes. @throws `refused` when it does not for long. */
+  reach(signal: AbortSignal): Promise<void>;
   tunnel(migration: string, channel: Channel): Duplex;
   /** Ends, as a failure, when the signal fires. */
   pullImages(migration: string, signal: AbortSignal): AsyncIterable<ImageChunk>;

@@ -117,6 +117,7 @@ async function seed(run: TargetRun): Promise<void> {
   const { steps, report } = run;
   await steps.until('seed', PATIENCE_MS);
   report.phase('seed');
+  await run.source.link.reach(run.signal);
   const diskBytes = await pullDisk(run, run.signal);
   steps.done('seed', { diskBytes });
 }

@@ -91,6 +91,7 @@ export function handOverCalls(handling: Handling, target: TargetPort): wire.Hand
 
 export function bulkCalls(handling: Handling, bulk: BulkPort): wire.BulkServiceServer {
   return {
+    probe: unary(handling, async () => ({})),
     tunnel: bidi(handling, (call, _, context) => tunnel(bulk, call, context)),
     pullImages: serverStream(handling, async (request, send, { caller }) => {
       for await (const chunk of bulk.pullImages(idOf(request), caller.name)) await send(chunk);
