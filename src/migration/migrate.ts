@@ -114,6 +114,8 @@ async function negotiate(run: SourceRun): Promise<void> {
     source: await ports.facts(),
     dryRun: false,
   };
+  // A daemon that comes after us must know of it, to call it off.
+  await note(run, 'begun');
   const cancel = () => target.link.cancel(id, 'the source has called it off', { timeoutMs: CALL_MS });
   undo.add('offer', async () => void (await tell(cancel)));
   const answer = await target.link.offer(offer, { signal: run.signal, timeoutMs: CALL_MS });
@@ -122,7 +124,6 @@ async function negotiate(run: SourceRun): Promise<void> {
     throw refused('state', answer.refusals.join('; '), { reasons: answer.refusals, location: ports.node });
   }
   undo.add('scratch', () => run.outgoing.close());
-  await note(run, 'begun');
   report.know({ landing: answer.landing });
   for (const warning of answer.warnings) report.step(`warning: ${warning}`);
   report.step(`${target.name} takes it in ${answer.landing}`);
