@@ -13,9 +13,10 @@ const CHUNK_BYTES = 256 * 1024;
 const FILE_NAME = /^[a-z0-9][a-zA-Z0-9._-]{0,127}$/;
 const PAGE_FILE = /^pages-/;
 
-/** Every image file of a complete dump, in chunks. */
+/** Every image file of a complete dump, in chunks; not the link to what it builds on, which each end has of its own. */
 export async function* readImages(directory: string): AsyncGenerator<ImageChunk> {
-  for (const file of readdirSync(directory).sort()) yield* chunksOf(file, join(directory, file));
+  const files = readdirSync(directory, { withFileTypes: true }).filter((entry) => entry.isFile());
+  for (const { name } of files.sort((a, b) => (a.name < b.name ? -1 : 1))) yield* chunksOf(name, join(directory, name));
 }
 
 function* chunksOf(file: string, path: string): Generator<ImageChunk> {

@@ -13,17 +13,20 @@ import type { Machine } from '../cnvms/machine.js';
 import type { Bulk, PageSink } from './bulk.js';
 import { writeImages } from './images.js';
 import type { Journal, TargetState } from './journal.js';
-import type { FreezePart, Mode } from './migration.js';
-import type { BulkLink, Channel, Collected, HandOverResult } from './peer-port.js';
+import type { FreezePart, MemoryMode, Mode } from './migration.js';
+import type { BulkLink, Channel, Collected, HandOverResult, RoundOrder } from './peer-port.js';
 import type { Report } from './report.js';
+import type { RoundOrders } from './round-orders.js';
 import type { Steps } from './steps.js';
+import { type Memory, openImages, PATIENCE_MS, takeRounds } from './take-rounds.js';
 
 /** The calls of the source, in the order in which they come. */
 export type TargetSteps = {
   offer: { ask: undefined; answer: undefined };
   /** Asked with the time that its files are known to be flushed up to; ms of the epoch, the source's clock. */
   seed: { ask: number; answer: { diskBytes: number } };
-  prepare: { ask: undefined; answer: undefined };
+  /** Asked with the place of the last dump among the rounds. */
+  prepare: { ask: RoundOrder; answer: undefined };
   collect: { ask: undefined; answer: Collected };
   handOver: { ask: number; answer: HandOverResult };
   release: { ask: undefined; answer: undefined };
@@ -36,7 +39,11 @@ export interface TargetRun {
   readonly mode: Mode;
   readonly source: { readonly name: string; readonly link: BulkLink };
   readonly memoryBytes: number;
+  /** As both ends have agreed; undefined in a cold migration, and when the source or this node knows of no rounds. */
+  readonly memoryMode: MemoryMode | undefined;
+  readonly memory: Memory;
   readonly steps: Steps<TargetSteps>;
+  readonly orders: RoundOrders;
   readonly report: Report;
   readonly undo: Undo;
   readonly signal: AbortSignal;
@@ -57,14 +64,10 @@ export interface TargetPorts {
   readonly log: Logger;
 }
 
-/** A source that lives asks for the next step at once; one that is silent for this long is given up. */
-const PATIENCE_MS = 30_000;
 /** After it runs here the images are only ballast, and the source's word to drop them may be lost. */
 const RELEASE_PATIENCE_MS = 60_000;
 /** A second try helps where the first failed for a reason that passes, such as memory that was short. */
 const RESTORE_TRIES = 2;
-/** Page images are as large as the pages; the rest is small but for deleted files that were still open. */
-const IMAGES_SPARE_BYTES = 1024 * 1024 * 1024;
 
 /** Afterwards it is ours and runs, or it is the source's and nothing of it is here. Never throws: the steps tell. */
 export async function receive(run: TargetRun): Promise<void> {
@@ -74,6 +77,7 @@ export async function receive(run: TargetRun): Promise<void> {
   try {
     await expect(run);
     await seed(run);
+    await takeRounds(run);
     incoming = await prepare(run);
     await collect(run, incoming);
     epoch = await steps.until('handOver', PATIENCE_MS);
@@ -136,8 +140,9 @@ interface Incoming {
 
 async function prepare(run: TargetRun): Promise<Incoming> {
   const { undo, steps, signal } = run;
-  await steps.until('prepare', PATIENCE_MS);
-  const images = run.mode === 'hot' ? await openImages(run) : { imagesDir: '', pages: undefined };
+  const order = await steps.until('prepare', PATIENCE_MS);
+  const images = run.mode === 'hot' ? await openImages(run, order) : { imagesDir: '', pages: undefined };
+  undo.add('pages', () => images.pages?.close());
   const over = new AbortController();
   const disk = pullDisk(run, AbortSignal.any([signal, over.signal]));
   undo.add('the last of the disk', () => ended(over, disk));
@@ -149,15 +154,6 @@ async function prepare(run: TargetRun): Promise<Incoming> {
 async function ended(over: AbortController, ...coming: readonly Promise<unknown>[]): Promise<void> {
   over.abort(refused('cancelled', 'the rest did not come'));
   await Promise.allSettled(coming);
-}
-
-async function openImages(run: TargetRun): Promise<Pick<Incoming, 'imagesDir' | 'pages'>> {
-  const { ports, undo, source, report, memoryBytes } = run;
-  const { id } = report.migration;
-  const imagesDir = await ports.bulk.openImages(id, memoryBytes * 2 + IMAGES_SPARE_BYTES);
-  const pages = ports.bulk.takePages(imagesDir, source.link.tunnel(id, 'pages'), report.bytes);
-  undo.add('pages', () => pages.close());
-  return { imagesDir, pages };
 }
 
 /** Afterwards all of it is here, and its disk is mounted. */
@@ -257,7 +253,7 @@ async function pullDisk(run: TargetRun, signal: AbortSignal): Promise<number> {
   const { id } = report.migration;
   let bytes = 0;
   const connect = () => {
-    const stream = source.link.tunnel(id, 'disk' satisfies Channel);
+    const stream = source.link.tunnel(id, 'disk' satisfies Channel, 0);
     stream.on('data', (chunk: Uint8Array) => {
       bytes += chunk.length;
       report.bytes(chunk.length);

@@ -7,7 +7,19 @@ import type { Holding } from '../mesh/directory.js';
 import type { NodeFacts } from '../mesh/node-facts.js';
 import type { BulkPort, Channel, HandOverResult, Offer, Standing, TargetPort } from '../migration/peer-port.js';
 import { bidi, type CallContext, type Handling, serverStream, unary } from './handle.js';
-import { fromBig, fromFacts, fromMeasure, fromMode, optional, required, toBig, toFacts, toPart } from './messages.js';
+import {
+  fromBig,
+  fromFacts,
+  fromMeasure,
+  fromMemoryMode,
+  fromMode,
+  optional,
+  required,
+  toBig,
+  toFacts,
+  toMemoryMode,
+  toPart,
+} from './messages.js';
 import { serverTunnel } from './tunnel.js';
 
 export interface MeshPort {
@@ -62,13 +74,22 @@ export function handOverCalls(handling: Handling, target: TargetPort): wire.Hand
     return {};
   };
   return {
-    offer: named(async (request: wire.OfferRequest, from) => await target.offer(fromOffer(request), from)),
+    offer: named(async (request: wire.OfferRequest, from) => {
+      const answer = await target.offer(fromOffer(request), from);
+      return { ...answer, memoryMode: toMemoryMode(answer.memoryMode) };
+    }),
     seed: named(async ({ migration, flushedTime }: wire.SeedRequest, from) => {
       // Without it, or with one that is no time, everything is suspect.
       const { diskBytes } = await target.seed(migration, flushedTime?.getTime() || 0, from);
       return { diskBytes: toBig(diskBytes) };
     }),
-    prepare: named(({ migration }, from) => done(target.prepare(migration, from))),
+    round: named(async ({ migration, round, parent }: wire.RoundRequest, from) => {
+      const { bytes } = await target.round(migration, { round, parent }, from);
+      return { bytes: toBig(bytes) };
+    }),
+    prepare: named(({ migration, round, parent }: wire.PrepareRequest, from) =>
+      done(target.prepare(migration, { round, parent }, from)),
+    ),
     collect: named(async ({ migration }, from) => {
       const { diskBytes, imageBytes, parts } = await target.collect(migration, from);
       return { diskBytes: toBig(diskBytes), imageBytes: toBig(imageBytes), parts: parts.map(toPart) };
@@ -110,11 +131,11 @@ async function tunnel(
     call.once('end', () => resolve(undefined));
   });
   if (first?.message?.$case !== 'open') throw refused('invalid', 'the first message must be "open"');
-  const { channel } = first.message.value;
+  const { channel, round } = first.message.value;
   const migration = idOf(first.message.value);
   const name = (Object.keys(CHANNELS) as Channel[]).find((candidate) => CHANNELS[candidate] === channel);
   if (name === undefined) throw refused('invalid', 'the field "channel" is missing');
-  await bulk.tunnel(migration, name, caller.name, serverTunnel(call));
+  await bulk.tunnel(migration, { channel: name, round }, caller.name, serverTunnel(call));
 }
 
 function fromOffer(request: wire.OfferRequest): Offer {
@@ -130,6 +151,7 @@ function fromOffer(request: wire.OfferRequest): Offer {
     diskBytes: fromMeasure(request.diskBytes),
     source: fromFacts(request.source),
     dryRun: request.dryRun,
+    memoryMode: fromMemoryMode(request.memoryMode),
   };
 }
 

@@ -19,7 +19,17 @@ import { refused } from '../base/errors.js';
 import * as wire from '../gen/cnvm/peer/v1/peer.js';
 import type { MeshLink } from '../mesh/mesh.js';
 import type { BulkLink, CallLimits, ImageChunk, Offer, Standing, TargetLink } from '../migration/peer-port.js';
-import { fromBig, fromFacts, fromMeasure, fromParts, toBig, toFacts, toMode } from './messages.js';
+import {
+  fromBig,
+  fromFacts,
+  fromMeasure,
+  fromMemoryMode,
+  fromParts,
+  toBig,
+  toFacts,
+  toMemoryMode,
+  toMode,
+} from './messages.js';
 import { CHANNELS, fromHolding, REASON_MAX, STANDINGS, toHolding } from './peer-calls.js';
 import { callerOf } from './roles.js';
 import { fromServiceError } from './status.js';
@@ -99,7 +109,8 @@ export function createPeerClient(peer: PeerAddress, tls: TlsFiles): PeerClient {
   /** Waits for the connection, but not for ever: a stream has no deadline of its own. */
   function connectInTime({ call: running }: Pick<ClientUnaryCall, 'call'>): void {
     bulk.waitForReady(Date.now() + BULK_CONNECT_MS, (error) => {
-      if (error !== undefined) running?.cancelWithStatus(status.UNAVAILABLE, `no connection in ${BULK_CONNECT_MS / 1000} s`);
+      if (error !== undefined)
+        running?.cancelWithStatus(status.UNAVAILABLE, `no connection in ${BULK_CONNECT_MS / 1000} s`);
     });
   }
 
@@ -119,8 +130,8 @@ export function createPeerClient(peer: PeerAddress, tls: TlsFiles): PeerClient {
     },
     target: targetLink(handOver, call),
     bulk: {
-      tunnel(migration, channel): Duplex {
-        const open = { migration, channel: CHANNELS[channel] };
+      tunnel(migration, channel, round): Duplex {
+        const open = { migration, channel: CHANNELS[channel], round };
         const call = bulk.tunnel(new Metadata({ waitForReady: true }));
         connectInTime(call);
         return clientTunnel(call, open, (error) => fromServiceError(error as ServiceError, who));
@@ -152,15 +163,28 @@ type Call = <A>(limits: CallLimits, begin: (options: CallOptions, done: Done<A>)
 
 function targetLink(client: wire.HandOverServiceClient, call: Call): TargetLink {
   return {
-    offer: (offer, limits) =>
-      call<wire.OfferResponse>(limits, (o, done) => client.offer(toOffer(offer), new Metadata(), o, done)),
+    async offer(offer, limits) {
+      const request = toOffer(offer);
+      const answer = await call<wire.OfferResponse>(limits, (o, done) =>
+        client.offer(request, new Metadata(), o, done),
+      );
+      return { ...answer, memoryMode: fromMemoryMode(answer.memoryMode) };
+    },
     async seed(migration, flushedMs, limits) {
       const request = { migration, flushedTime: new Date(flushedMs) };
       const answer = await call<wire.SeedResponse>(limits, (o, done) => client.seed(request, new Metadata(), o, done));
       return { diskBytes: fromMeasure(answer.diskBytes) };
     },
-    async prepare(migration, limits) {
-      await call<wire.PrepareResponse>(limits, (o, done) => client.prepare({ migration }, new Metadata(), o, done));
+    async round(migration, order, limits) {
+      const request = { migration, ...order };
+      const answer = await call<wire.RoundResponse>(limits, (o, done) =>
+        client.round(request, new Metadata(), o, done),
+      );
+      return { bytes: fromMeasure(answer.bytes) };
+    },
+    async prepare(migration, { round, parent }, limits) {
+      const request = { migration, round, parent };
+      await call<wire.PrepareResponse>(limits, (o, done) => client.prepare(request, new Metadata(), o, done));
     },
     async collect(migration, limits) {
       const answer = await call<wire.CollectResponse>(limits, (o, done) =>
@@ -211,6 +235,7 @@ function toOffer(offer: Offer): wire.OfferRequest {
     memoryBytes: toBig(offer.memoryBytes),
     diskBytes: toBig(offer.diskBytes),
     source: toFacts(offer.source),
+    memoryMode: toMemoryMode(offer.memoryMode),
   };
 }
 

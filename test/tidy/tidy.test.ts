@@ -45,6 +45,8 @@ const PURE = [
   'src/mesh/directory.ts',
   'src/mesh/find-peer.ts',
   'src/mesh/versions.ts',
+  'src/migration/convergence.ts',
+  'src/migration/freeze-cost.ts',
   'src/migration/leftover.ts',
   'src/migration/negotiate.ts',
   'src/migration/outcome.ts',

@@ -3,6 +3,8 @@ import { PassThrough } from 'node:stream';
 import type { Bulk } from '../../../src/migration/bulk.js';
 import { createOutgoing } from '../../../src/migration/outgoing.js';
 
+const disk = { channel: 'disk', round: 0 } as const;
+
 describe('what leaves', () => {
   /** Serves until the stream has gone. */
   function outgoing() {
@@ -24,10 +26,10 @@ describe('what leaves', () => {
 
   it('is nothing any more when it was closed: who asks then is refused, and nothing is started', async () => {
     const { tunnel, close, served } = outgoing();
-    const before = tunnel('disk', new PassThrough());
+    const before = tunnel(disk, new PassThrough());
     await close();
     await before;
-    await assert.rejects(tunnel('disk', new PassThrough()), /the migration has ended/);
+    await assert.rejects(tunnel(disk, new PassThrough()), /the migration has ended/);
     assert.deepEqual(
       served.filter((what) => what !== 'free'),
       ['asked for /disk'],
@@ -37,7 +39,7 @@ describe('what leaves', () => {
   it('waits with the disk while it is held', async () => {
     const { tunnel, close, holdDisk, releaseDisk, served } = outgoing();
     holdDisk();
-    const serving = tunnel('disk', new PassThrough());
+    const serving = tunnel(disk, new PassThrough());
     await new Promise((resolve) => setImmediate(resolve));
     assert.deepEqual(served, ['asked for /disk']);
     releaseDisk();

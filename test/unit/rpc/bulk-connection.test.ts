@@ -28,7 +28,7 @@ describe('the bulk of a link that has just healed', () => {
     first.server.forceShutdown();
     const endpoint = `127.0.0.1:${first.port}`;
     client = createPeerClient({ name: 'node2', endpoint }, tls);
-    const stream = client.bulk.tunnel('m', 'disk');
+    const stream = client.bulk.tunnel('m', 'disk', 0);
     const data = once(stream, 'data');
     await sleep(LATE_MS);
     ({ server } = await serve(tls, endpoint));
