@@ -202,7 +202,8 @@ export function createArrivals(options: ArrivalsOptions) {
       closing = true;
       for (const { run, abort } of arriving.values()) {
         if (!isOffered(run.report.migration.id)) continue;
-        giveUp(run, abort, refused('unavailable', `${ports.node} is shutting down`));
+        // No "unavailable": who hears that tries again.
+        giveUp(run, abort, new CnvmError('aborted', `${ports.node} is shutting down`, { location: run.source.name }));
       }
       const unsettled = [...arriving.values()].filter(
         ({ run }) => ports.journal.get(run.report.migration.id)?.state !== 'running',

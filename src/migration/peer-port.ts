@@ -44,6 +44,8 @@ export interface RoundOrder {
 export interface RoundTaken {
   /** Of pages, as they came. */
   readonly bytes: number;
+  /** Why not all of it is there; empty when all is well. */
+  readonly broken: string;
 }
 
 export interface Collected {
@@ -70,7 +72,7 @@ export interface TargetLink {
   offer(offer: Offer, call: CallLimits): Promise<OfferAnswer>;
   /** @param flushedMs what is newer, by the source's clock, may change without a trace in its time. */
   seed(migration: string, flushedMs: number, call: CallLimits): Promise<{ diskBytes: number }>;
-  /** @returns when all of it is there. @throws when it is not: then the next one must build on none. */
+  /** When not all of it is there, by its answer or for want of one, the next one must build on none. */
   round(migration: string, order: RoundOrder, call: CallLimits): Promise<RoundTaken>;
   /** @param order of the last dump. */
   prepare(migration: string, order: RoundOrder, call: CallLimits): Promise<void>;

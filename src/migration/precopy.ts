@@ -10,6 +10,7 @@ import { failureOf } from '../base/failure-of.js';
 import type { MemoryTaken, PreDump } from '../cnvms/machine.js';
 import { expectation, judge, type Verdict } from './convergence.js';
 import type { MemoryRound } from './migration.js';
+import type { RoundTaken } from './peer-port.js';
 import type { RoundBegins } from './report.js';
 import { stepText } from './round-text.js';
 import type { SourceRun } from './source-run.js';
@@ -26,11 +27,19 @@ interface Course {
   cpuPercent: number;
   /** What the processes used when they were throttled first; thousandths of a CPU. */
   usedMillis: number | undefined;
-  cpu: { readonly usedMs: number; readonly atMs: number };
+  cpu: CpuUse;
 }
 
-/** In a row; with the waits between them a link may be gone for a quarter of a minute. */
-const BROKEN_MAX = 5;
+interface CpuUse {
+  /** All that they have used, and when that was so, by this process's clock. */
+  readonly usedMs: number;
+  readonly atMs: number;
+  /** Of late; thousandths of a CPU. */
+  readonly millis: number;
+}
+
+/** In a row; with the waits between them a link may be gone for 7 s. */
+const BROKEN_MAX = 4;
 /** In a row: criu may have met a process that was just ending. */
 const FAILED_HERE_MAX = 2;
 /** Before a round that broke is tried again, doubled each time. */
@@ -41,7 +50,7 @@ export async function precopy(run: SourceRun): Promise<void> {
   const { report, ports, record } = run;
   if (run.memoryMode !== 'pre-copy') return;
   report.phase('precopy');
-  const cpu = { usedMs: await ports.machine.cpuMs(record), atMs: performance.now() };
+  const cpu = { usedMs: await ports.machine.cpuMs(record), atMs: performance.now(), millis: 0 };
   const course: Course = {
     ...{ rounds: [], tried: 0, broken: 0, takenAtMs: 0 },
     ...{ cpuPercent: 100, usedMillis: undefined, cpu },
@@ -79,7 +88,7 @@ function leftFor(run: SourceRun, course: Course, { expected }: Verdict) {
 
 /** @returns whether there are rounds at all. @throws when too many broke. */
 async function nextRound(run: SourceRun, course: Course, verdict: Verdict): Promise<boolean> {
-  const { report, signal, outgoing } = run;
+  const { report, signal } = run;
   const parent = course.rounds.at(-1);
   course.tried += 1;
   const number = course.tried;
@@ -93,10 +102,10 @@ async function nextRound(run: SourceRun, course: Course, verdict: Verdict): Prom
     signal.throwIfAborted();
     const here = error instanceof FailedHere ? error : undefined;
     if (here?.stuck) throw here.reason;
+    if (here === undefined && isFinal(error)) throw error;
     course.rounds.length = 0;
     course.broken += 1;
-    // One that breaks because the target has gone fails here, too.
-    if (here && !outgoing.targetLeft() && course.broken >= FAILED_HERE_MAX) return withoutRounds(run, course, error);
+    if (here && course.broken >= FAILED_HERE_MAX) return withoutRounds(run, course, error);
     if (course.broken > BROKEN_MAX) throw here?.reason ?? error;
     report.step(`round ${number} broke: ${messageOf(error)}; the next one begins anew, with all of the memory`);
     await sleep(AGAIN_MS * 2 ** (course.broken - 1), undefined, { signal });
@@ -118,6 +127,11 @@ function withoutRounds(run: SourceRun, course: Course, error: unknown): false {
   return false;
 }
 
+/** The target has given up, or we have no room for it: no other round would be better. */
+function isFinal(error: unknown): boolean {
+  return error instanceof CnvmError && !(error.code === 'refused' && error.kind === 'unavailable');
+}
+
 /** One that did not break because of the link or the target. */
 class FailedHere extends Error {
   /** @param stuck criu holds the processes and does not let go: there is nothing to be tried again. */
@@ -129,8 +143,11 @@ class FailedHere extends Error {
   }
 }
 
-function failedHere(reason: unknown): never {
-  throw new FailedHere(reason, false);
+/** A dump that breaks because the target has gone breaks here, too: it is no fault of ours. */
+function faultOf({ outgoing }: SourceRun): (reason: unknown) => never {
+  return (reason) => {
+    throw outgoing.targetLeft() ? new Error(messageOf(reason)) : new FailedHere(reason, false);
+  };
 }
 
 /** Afterwards both ends have it. */
@@ -138,14 +155,14 @@ async function makeRound(run: SourceRun, course: Course, parent: MemoryRound | u
   const { report, record, target, ports, outgoing, signal } = run;
   const order = { round: course.tried, parent: parent?.number ?? 0 };
   const way = await outgoing.open(order);
-  const taking = target.link.round(report.migration.id, order, { signal });
+  const taking = wholeOf(target.name, target.link.round(report.migration.id, order, { signal }));
   taking.catch(() => undefined);
   let dump: PreDump | undefined;
   try {
     // Before it begins: it asks the target what is there while the processes stand still.
     await Promise.race([outgoing.attached(), failureOf(taking)]);
-    dump = await ports.machine.preDump(record, way).catch(failedHere);
-    const taken = await Promise.race([dump.done.catch(failedHere), failureOf(taking)]);
+    dump = await ports.machine.preDump(record, way).catch(faultOf(run));
+    const taken = await Promise.race([dump.done.catch(faultOf(run)), failureOf(taking)]);
     await taking;
     await count(run, course, parent, taken);
   } catch (error) {
@@ -157,6 +174,11 @@ async function makeRound(run: SourceRun, course: Course, parent: MemoryRound | u
     });
     throw error;
   }
+}
+
+async function wholeOf(target: string, taking: Promise<RoundTaken>): Promise<void> {
+  const { broken } = await taking;
+  if (broken !== '') throw new Error(`${target} has not all of it: ${broken}`);
 }
 
 async function count(
@@ -176,12 +198,17 @@ async function count(
     ...{ expectedDowntimeMs: 0, cpuPercent: course.cpuPercent },
   };
   course.takenAtMs = fromMs;
-  course.cpu = { usedMs: await ports.machine.cpuMs(record), atMs: now };
+  course.cpu = useSince(course.cpu, await ports.machine.cpuMs(record));
   course.rounds.push(round);
   const verdict = judge({ ...course, floorMs: cost.floorMs }, run.aims);
   const whole = { ...round, expectedDowntimeMs: verdict.expected?.downtimeMs ?? 0 };
   report.memoryRound(whole);
   report.step(stepText(whole, taken.frozenMs));
+}
+
+function useSince(before: CpuUse, usedMs: number): CpuUse {
+  const atMs = performance.now();
+  return { usedMs, atMs, millis: ((usedMs - before.usedMs) / Math.max(1, atMs - before.atMs)) * 1000 };
 }
 
 /** Gives the processes less. When that is not possible, it goes on as without it. */
@@ -190,8 +217,7 @@ async function throttle(run: SourceRun, course: Course, percent: number): Promis
   course.cpuPercent = percent;
   try {
     if (course.usedMillis === undefined) {
-      const used = (await ports.machine.cpuMs(record)) - course.cpu.usedMs;
-      course.usedMillis = (used / Math.max(1, performance.now() - course.cpu.atMs)) * 1000;
+      course.usedMillis = course.cpu.millis;
       undo.add('throttle', () => ports.machine.unthrottle(record));
     }
     await ports.machine.throttle(record, (course.usedMillis * percent) / 100);

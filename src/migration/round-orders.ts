@@ -9,12 +9,11 @@ import type { RoundOrder, RoundTaken } from './peer-port.js';
 export interface TakenOrder extends RoundOrder {
   /** Fires when the source does not wait for it any more. */
   readonly over: AbortSignal;
-  done(taken: RoundTaken): void;
-  fail(error: unknown): void;
+  answer(taken: RoundTaken): void;
 }
 
 interface Slot extends TakenOrder {
-  readonly answer: Promise<RoundTaken>;
+  readonly answered: Promise<RoundTaken>;
   readonly ended: AbortController;
   taken: boolean;
 }
@@ -29,14 +28,11 @@ export function createRoundOrders(storyFails: Promise<never>) {
 
   function slotOf(order: RoundOrder): Slot {
     const ended = new AbortController();
-    let done: (taken: RoundTaken) => void = () => undefined;
-    let fail: (error: unknown) => void = () => undefined;
-    const answer = new Promise<RoundTaken>((yes, no) => {
-      done = yes;
-      fail = no;
+    let answer: (taken: RoundTaken) => void = () => undefined;
+    const answered = new Promise<RoundTaken>((resolve) => {
+      answer = resolve;
     });
-    answer.catch(() => undefined);
-    return { ...order, answer, ended, over: ended.signal, done, fail, taken: false };
+    return { ...order, answer, answered, ended, over: ended.signal, taken: false };
   }
 
   return {
@@ -44,9 +40,9 @@ export function createRoundOrders(storyFails: Promise<never>) {
     async ask(order: RoundOrder): Promise<RoundTaken> {
       if (last === undefined || order.round > last.round) {
         if (closed) throw refused('state', 'no more rounds are taken');
-        const why = refused('cancelled', `round ${order.round} was ordered`);
-        last?.fail(why);
-        last?.ended.abort(why);
+        const broken = `round ${order.round} was ordered`;
+        last?.answer({ bytes: 0, broken });
+        last?.ended.abort(refused('cancelled', broken));
         last = slotOf(order);
         wake();
       } else if (order.round !== last.round || order.parent !== last.parent) {
@@ -55,7 +51,7 @@ export function createRoundOrders(storyFails: Promise<never>) {
           `round ${order.round} on ${order.parent} was ordered after ${last.round} on ${last.parent}`,
         );
       }
-      return await Promise.race([last.answer, storyFails]);
+      return await Promise.race([last.answered, storyFails]);
     },
 
     /** The story's side: no new order is taken from now on. */

@@ -3,7 +3,7 @@
  * built on is whole; after a round that broke nothing is left to build on, for it may have taken pages from the one before.
  */
 import { abortable } from '../base/abortable.js';
-import { refused } from '../base/errors.js';
+import { messageOf, refused } from '../base/errors.js';
 import type { PageSink } from './bulk.js';
 import type { RoundOrder } from './peer-port.js';
 import type { TargetRun } from './receive.js';
@@ -73,7 +73,7 @@ async function takeRound(run: TargetRun, order: TakenOrder): Promise<void> {
     memory.round = order.round;
     memory.imagesDir = open.imagesDir;
     await dropAllBut(run, order.parent === 0 ? [order.round] : [...memory.left]);
-    order.done({ bytes });
+    order.answer({ bytes, broken: '' });
   } catch (error) {
     open?.pages.close();
     // What still writes must have ended before its directory goes.
@@ -81,7 +81,7 @@ async function takeRound(run: TargetRun, order: TakenOrder): Promise<void> {
     signal.throwIfAborted();
     memory.round = 0;
     await dropAllBut(run, []);
-    order.fail(error);
+    order.answer({ bytes, broken: messageOf(error) });
   }
 }
 

@@ -84,8 +84,8 @@ export function handOverCalls(handling: Handling, target: TargetPort): wire.Hand
       return { diskBytes: toBig(diskBytes) };
     }),
     round: named(async ({ migration, round, parent }: wire.RoundRequest, from) => {
-      const { bytes } = await target.round(migration, { round, parent }, from);
-      return { bytes: toBig(bytes) };
+      const { bytes, broken } = await target.round(migration, { round, parent }, from);
+      return { bytes: toBig(bytes), broken };
     }),
     prepare: named(({ migration, round, parent }: wire.PrepareRequest, from) =>
       done(target.prepare(migration, { round, parent }, from)),

@@ -180,7 +180,7 @@ function targetLink(client: wire.HandOverServiceClient, call: Call): TargetLink 
       const answer = await call<wire.RoundResponse>(limits, (o, done) =>
         client.round(request, new Metadata(), o, done),
       );
-      return { bytes: fromMeasure(answer.bytes) };
+      return { bytes: fromMeasure(answer.bytes), broken: cutText(answer.broken, REASON_MAX) };
     },
     async prepare(migration, { round, parent }, limits) {
       const request = { migration, round, parent };
