@@ -6,6 +6,7 @@
 import { existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import type { Duplex } from 'node:stream';
+import { CnvmError, messageOf } from '../../src/base/errors.js';
 import type { PreDump } from '../../src/cnvms/machine.js';
 import type { FakeState, Files, Processes } from './fake-state.js';
 import { toolFails } from './fake-tool.js';
@@ -65,7 +66,7 @@ export function beginPreDump(
   }
   const done = run().catch((error: unknown) => {
     end();
-    throw error;
+    throw error instanceof CnvmError ? error : toolFails(messageOf(error));
   });
   done.catch(() => undefined);
   return {
