@@ -48,4 +48,31 @@ describe('what leaves', () => {
     await close();
     await serving;
   });
+
+  it('are the pages of the latest round alone, and of earlier ones what it builds on', async () => {
+    const closed: number[] = [];
+    const bulk: Pick<Bulk, 'openImages' | 'openRound' | 'closeRound' | 'sweep'> = {
+      openImages: async () => '/images',
+      openRound: async (_, round) => `/images/${round}`,
+      closeRound: async (_, round) => void closed.push(round),
+      sweep: async () => undefined,
+    };
+    const made = createOutgoing({
+      ...{ migration: 'm', to: 'node2', disk: '/disk', onBytes: () => undefined },
+      bulk: bulk as Bulk,
+    });
+    const places = async (round: number, parent: number) => {
+      const { imagesDir, parentDir } = await made.open({ round, parent });
+      return [imagesDir, parentDir];
+    };
+    assert.deepEqual(await places(1, 0), ['/images/1', undefined]);
+    assert.deepEqual(await places(2, 1), ['/images/2', '/images/1']);
+    assert.deepEqual(await places(3, 2), ['/images/3', '/images/2']);
+    assert.deepEqual(closed, [1]);
+    await assert.rejects(made.tunnel({ channel: 'pages', round: 2 }, new PassThrough()), /round 2 are not to be had/);
+    // The one before it broke.
+    assert.deepEqual(await places(4, 0), ['/images/4', undefined]);
+    assert.deepEqual(closed, [1, 2, 3]);
+    await made.close();
+  });
 });
