@@ -161,7 +161,7 @@ export function createArrivals(options: ArrivalsOptions) {
       await runOf(offer.migration, from).steps.ask('offer', undefined);
       return answered;
     },
-    seed: async (migration, flushedMs, from) => await runOf(migration, from).steps.ask('seed', flushedMs),
+    seed: async (migration, from) => await runOf(migration, from).steps.ask('seed', undefined),
     round: async (migration, order, from) => await takeOrder(runOf(migration, from), order),
     prepare: async (migration, order, from) => await runOf(migration, from).steps.ask('prepare', order),
     collect: async (migration, from) => await runOf(migration, from).steps.ask('collect', undefined),

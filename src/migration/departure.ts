@@ -95,7 +95,14 @@ export function newDeparture(
   const { memoryBytes } = migration;
   const run: SourceRun = {
     ...{ record, mode: migration.mode, ...order, target, outgoing, report, undo },
-    ...{ signal: abort.signal, ports: { ...ports, log }, dump: undefined, forced, frozenAtMs: undefined },
+    ...{
+      signal: abort.signal,
+      ports: { ...ports, log },
+      dump: undefined,
+      forced,
+      flushedMs: () => 0,
+      frozenAtMs: undefined,
+    },
     cost: expectedCost(history, target.name, memoryBytes),
     memoryMode: undefined,
     lastRound: { round: 0, parent: 0, bytes: memoryBytes, dirtyBytesPerSecond: 0, cpuPercent: 100 },

@@ -7,8 +7,8 @@ import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { abortable } from '../base/abortable.js';
 import type { CnvmError } from '../base/errors.js';
-import { failureOf } from '../base/failure-of.js';
-import type { Dump } from '../cnvms/machine.js';
+import { watchWallClock } from '../base/wall-clock.js';
+import { heldOrWhyNot } from './held.js';
 import { isLeftover } from './leftover.js';
 import { negotiate } from './offer.js';
 import { rolledBack, stillInDoubt } from './outcome.js';
@@ -16,6 +16,7 @@ import type { HandOverResult } from './peer-port.js';
 import { lastBegins, lastRound, precopy } from './precopy.js';
 import { afterQuery } from './protocol.js';
 import { CALL_MS, note, type SourceRun } from './source-run.js';
+import { tell } from './tell.js';
 
 /** How long the target's word is waited for before people are told that it is not known. */
 const DOUBT_AFTER_MS = 30_000;
@@ -53,9 +54,12 @@ export async function handOver(run: SourceRun): Promise<void> {
 
 async function seed(run: SourceRun): Promise<void> {
   const { report, record, target, ports, signal } = run;
+  const wasSet = watchWallClock();
   const flushedMs = await ports.machine.flushDisk(record);
   report.phase('seed', report.migration.diskBytes);
-  const { diskBytes } = await target.link.seed(report.migration.id, flushedMs, { signal });
+  const { diskBytes } = await target.link.seed(report.migration.id, { signal });
+  // By a clock that was set meanwhile no file's time says when it was changed.
+  run.flushedMs = () => (wasSet() ? 0 : flushedMs);
   report.know({ diskBytes });
   report.step(`disk copied while it ran: ${diskBytes} bytes`);
 }
@@ -65,7 +69,7 @@ async function prepare(run: SourceRun): Promise<void> {
   const { report, record, target, signal, undo, outgoing, ports, lastRound: order } = run;
   outgoing.holdDisk();
   const way = run.mode === 'hot' ? await outgoing.open(order) : undefined;
-  await target.link.prepare(report.migration.id, order, { signal });
+  await target.link.prepare(report.migration.id, { ...order, flushedMs: run.flushedMs() }, { signal });
   // Taken back after the dump, which must have let go of it by then.
   undo.add('freeze', async () => {
     if (run.frozenAtMs !== undefined) await wake(run);
@@ -94,7 +98,7 @@ async function freeze(run: SourceRun): Promise<void> {
   const collecting = target.link.collect(report.migration.id, { signal });
   // It fails, too, when the dump does, and then nobody waits for it.
   collecting.catch(() => undefined);
-  if (dump !== undefined) await report.part('dump', () => heldOrWhyNot(run, dump, collecting));
+  if (dump !== undefined) await report.part('dump', () => heldOrWhyNot(dump, collecting, outgoing.targetLeft));
   outgoing.imagesComplete();
   const collected = await report.part('transfer', () => collecting);
   signal.throwIfAborted();
@@ -103,18 +107,6 @@ async function freeze(run: SourceRun): Promise<void> {
   report.know({ diskBytes: report.migration.diskBytes + collected.diskBytes });
   report.step('frozen, and all of it is at the target');
 }
-
-/** @throws what made it fail: of a target that gave up it is heard after the dump has broken. */
-async function heldOrWhyNot({ outgoing }: SourceRun, dump: Dump, collecting: Promise<unknown>): Promise<void> {
-  try {
-    await Promise.race([dump.held, failureOf(collecting)]);
-  } catch (error) {
-    if (outgoing.targetLeft()) await Promise.race([failureOf(collecting), sleep(REASON_MS)]);
-    throw error;
-  }
-}
-/** It is frozen meanwhile; the target only has to clear up what it has received. */
-const REASON_MS = 1_000;
 
 /** The target's word, however long it takes to hear it. @throws `in-doubt` when it is not heard for long. */
 async function settle(run: SourceRun): Promise<HandOverResult> {
@@ -182,7 +174,7 @@ async function letGo(run: SourceRun): Promise<void> {
     !leftover || (await attempt(run, 'disk', () => ports.machine.erase(record))),
     await attempt(run, 'scratch', () => run.outgoing.close()),
   ];
-  await attempt(run, 'news', () => target.link.release(report.migration.id, { timeoutMs: CALL_MS }));
+  await tell(() => target.link.release(report.migration.id, { timeoutMs: CALL_MS }));
   await attempt(run, 'note', () => note(run, 'released', cleared.every(Boolean)));
 }
 

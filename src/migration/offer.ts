@@ -11,6 +11,7 @@ import { agreedMode, leastExpected, modeWarnings, strictRefusals, wantedMode } f
 import type { MemoryMode, Mode } from './migration.js';
 import type { CallLimits, OfferAnswer, TargetLink } from './peer-port.js';
 import { CALL_MS, note, type SourceRun } from './source-run.js';
+import { tell } from './tell.js';
 
 export interface OfferOrder {
   readonly migration: string;
@@ -56,7 +57,8 @@ export async function offer(
 export async function negotiate(run: SourceRun): Promise<void> {
   const { report, record, target, ports, undo, mode, landing, aims, cost } = run;
   const { id, memoryBytes, diskBytes } = report.migration;
-  undo.add('offer', () => target.link.cancel(id, 'the source has called it off', { timeoutMs: CALL_MS }));
+  const cancel = () => target.link.cancel(id, 'the source has called it off', { timeoutMs: CALL_MS });
+  undo.add('offer', async () => void (await tell(cancel)));
   const order = { migration: id, record, mode, landing, memoryBytes, diskBytes, aims, cost, dryRun: false };
   const call = { signal: run.signal, timeoutMs: CALL_MS };
   const agreed = await offer(target, order, await ports.facts(), call);

@@ -41,6 +41,12 @@ export interface RoundOrder {
   readonly parent: number;
 }
 
+/** The last dump, and the last pass of the disk. */
+export interface PrepareOrder extends RoundOrder {
+  /** What is newer, by the source's clock (ms of the epoch), may have changed without a trace in its time. */
+  readonly flushedMs: number;
+}
+
 export interface RoundTaken {
   /** Of pages, as they came. */
   readonly bytes: number;
@@ -70,12 +76,10 @@ export interface QueryAnswer {
 /** The target, as the source sees it. `timeoutMs` and `signal` end the wait, not the work. */
 export interface TargetLink {
   offer(offer: Offer, call: CallLimits): Promise<OfferAnswer>;
-  /** @param flushedMs what is newer, by the source's clock, may change without a trace in its time. */
-  seed(migration: string, flushedMs: number, call: CallLimits): Promise<{ diskBytes: number }>;
+  seed(migration: string, call: CallLimits): Promise<{ diskBytes: number }>;
   /** When not all of it is there, by its answer or for want of one, the next one must build on none. */
   round(migration: string, order: RoundOrder, call: CallLimits): Promise<RoundTaken>;
-  /** @param order of the last dump. */
-  prepare(migration: string, order: RoundOrder, call: CallLimits): Promise<void>;
+  prepare(migration: string, order: PrepareOrder, call: CallLimits): Promise<void>;
   collect(migration: string, call: CallLimits): Promise<Collected>;
   handOver(migration: string, epoch: number, call: CallLimits): Promise<HandOverResult>;
   release(migration: string, call: CallLimits): Promise<void>;
@@ -91,9 +95,9 @@ export interface CallLimits {
 /** The target, as it serves its peers; `from` is the name in the caller's certificate. */
 export interface TargetPort {
   offer(offer: Offer, from: string): Promise<OfferAnswer>;
-  seed(migration: string, flushedMs: number, from: string): Promise<{ diskBytes: number }>;
+  seed(migration: string, from: string): Promise<{ diskBytes: number }>;
   round(migration: string, order: RoundOrder, from: string): Promise<RoundTaken>;
-  prepare(migration: string, order: RoundOrder, from: string): Promise<void>;
+  prepare(migration: string, order: PrepareOrder, from: string): Promise<void>;
   collect(migration: string, from: string): Promise<Collected>;
   handOver(migration: string, epoch: number, from: string): Promise<HandOverResult>;
   release(migration: string, from: string): Promise<void>;
@@ -117,6 +121,8 @@ export interface ImageChunk {
 
 /** The source's bulk, as the target pulls it. */
 export interface BulkLink {
+  /** Afterwards it has answered, on the connection that bulk takes. @throws `refused` when it does not for long. */
+  reach(signal: AbortSignal): Promise<void>;
   /** @param round whose pages are wanted; 0 for the disk, and when there are no rounds. */
   tunnel(migration: string, channel: Channel, round: number): Duplex;
   /** Ends, as a failure, when the signal fires. */

@@ -14,7 +14,7 @@ import type { Bulk, PageSink } from './bulk.js';
 import { writeImages } from './images.js';
 import type { Journal, TargetState } from './journal.js';
 import type { FreezePart, MemoryMode, Mode } from './migration.js';
-import type { BulkLink, Channel, Collected, HandOverResult, RoundOrder } from './peer-port.js';
+import type { BulkLink, Channel, Collected, HandOverResult, PrepareOrder } from './peer-port.js';
 import type { Report } from './report.js';
 import type { RoundOrders } from './round-orders.js';
 import type { Steps } from './steps.js';
@@ -23,10 +23,9 @@ import { type Memory, openImages, PATIENCE_MS, takeRounds } from './take-rounds.
 /** The calls of the source, in the order in which they come. */
 export type TargetSteps = {
   offer: { ask: undefined; answer: undefined };
-  /** Asked with the time that its files are known to be flushed up to; ms of the epoch, the source's clock. */
-  seed: { ask: number; answer: { diskBytes: number } };
-  /** Asked with the place of the last dump among the rounds. */
-  prepare: { ask: RoundOrder; answer: undefined };
+  seed: { ask: undefined; answer: { diskBytes: number } };
+  /** Asked with the last dump's place among the rounds, and what is known of the files' times. */
+  prepare: { ask: PrepareOrder; answer: undefined };
   collect: { ask: undefined; answer: Collected };
   handOver: { ask: number; answer: HandOverResult };
   release: { ask: undefined; answer: undefined };
@@ -118,11 +117,11 @@ async function expect(run: TargetRun): Promise<void> {
 }
 
 async function seed(run: TargetRun): Promise<void> {
-  const { steps, report, record, ports } = run;
-  const flushedMs = await steps.until('seed', PATIENCE_MS);
+  const { steps, report } = run;
+  await steps.until('seed', PATIENCE_MS);
   report.phase('seed');
+  await run.source.link.reach(run.signal);
   const diskBytes = await pullDisk(run, run.signal);
-  await ports.bulk.distrust(ports.machine.diskDirectory(record), flushedMs);
   steps.done('seed', { diskBytes });
 }
 
@@ -139,8 +138,9 @@ interface Incoming {
 }
 
 async function prepare(run: TargetRun): Promise<Incoming> {
-  const { undo, steps, signal } = run;
+  const { undo, steps, signal, ports, record } = run;
   const order = await steps.until('prepare', PATIENCE_MS);
+  await ports.bulk.distrust(ports.machine.diskDirectory(record), order.flushedMs);
   const images = run.mode === 'hot' ? await openImages(run, order) : { imagesDir: '', pages: undefined };
   undo.add('pages', () => images.pages?.close());
   const over = new AbortController();

@@ -66,10 +66,13 @@ async function takeRound(run: TargetRun, order: TakenOrder): Promise<void> {
   let open: OpenImages | undefined;
   let bytes = 0;
   try {
+    const over = AbortSignal.any([signal, order.over]);
+    // The link may have been cut, and is whole again for the calls of the source alone.
+    await run.source.link.reach(over);
     open = await openImages(run, order, (count) => {
       bytes += count;
     });
-    await abortable(open.pages.complete, AbortSignal.any([signal, order.over]));
+    await abortable(open.pages.complete, over);
     memory.round = order.round;
     memory.imagesDir = open.imagesDir;
     await dropAllBut(run, order.parent === 0 ? [order.round] : [...memory.left]);

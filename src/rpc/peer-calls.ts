@@ -78,17 +78,17 @@ export function handOverCalls(handling: Handling, target: TargetPort): wire.Hand
       const answer = await target.offer(fromOffer(request), from);
       return { ...answer, memoryMode: toMemoryMode(answer.memoryMode) };
     }),
-    seed: named(async ({ migration, flushedTime }: wire.SeedRequest, from) => {
-      // Without it, or with one that is no time, everything is suspect.
-      const { diskBytes } = await target.seed(migration, flushedTime?.getTime() || 0, from);
+    seed: named(async ({ migration }, from) => {
+      const { diskBytes } = await target.seed(migration, from);
       return { diskBytes: toBig(diskBytes) };
     }),
     round: named(async ({ migration, round, parent }: wire.RoundRequest, from) => {
       const { bytes, broken } = await target.round(migration, { round, parent }, from);
       return { bytes: toBig(bytes), broken };
     }),
-    prepare: named(({ migration, round, parent }: wire.PrepareRequest, from) =>
-      done(target.prepare(migration, { round, parent }, from)),
+    prepare: named(({ migration, round, parent, flushedTime }: wire.PrepareRequest, from) =>
+      // Without a time, or with one that is none, everything is suspect.
+      done(target.prepare(migration, { round, parent, flushedMs: flushedTime?.getTime() || 0 }, from)),
     ),
     collect: named(async ({ migration }, from) => {
       const { diskBytes, imageBytes, parts } = await target.collect(migration, from);
@@ -110,6 +110,7 @@ export function handOverCalls(handling: Handling, target: TargetPort): wire.Hand
 
 export function bulkCalls(handling: Handling, bulk: BulkPort): wire.BulkServiceServer {
   return {
+    probe: unary(handling, async () => ({})),
     tunnel: bidi(handling, (call, _, context) => tunnel(bulk, call, context)),
     pullImages: serverStream(handling, async (request, send, { caller }) => {
       for await (const chunk of bulk.pullImages(idOf(request), caller.name)) await send(chunk);

@@ -23,10 +23,10 @@ export function collectResults() {
     /** A line a case: the fault, the moment, the promised owner, what the order said, how long it took. */
     table(): string {
       const lines = results.map(({ one, said, ms }) => {
-        const cells = [one.fault.padEnd(28), one.moment.padEnd(26), one.owner.padEnd(8), said.padEnd(12)];
+        const cells = [one.fault.padEnd(34), one.moment.padEnd(26), one.owner.padEnd(8), said.padEnd(12)];
         return `    ${cells.join('')}${Math.round(ms).toString().padStart(7)} ms`;
       });
-      return ['    fault                       moment                    owner   said', ...lines].join('\n');
+      return ['    fault                             moment                    owner   said', ...lines].join('\n');
     },
     failed: (): string[] => results.filter(({ said }) => said === 'FAILED').map(({ one }) => titleOf(one)),
   };
