@@ -99,6 +99,9 @@ export interface Machine {
   expect(record: CnvmRecord): Promise<void>;
   /** Mounts the disk that has come and keeps packets from its address, so that `restore` need not. */
   assemble(record: CnvmRecord): Promise<void>;
-  /** Runs what was dumped elsewhere. Afterwards it runs here; when this throws, nothing of it does. */
-  restore(record: CnvmRecord, imagesDir: string): Promise<void>;
+  /**
+   * Runs what was dumped elsewhere. Afterwards it runs here, and packets reach it; when this throws, nothing of it does.
+   * @returns how long it took to let the packets in.
+   */
+  restore(record: CnvmRecord, imagesDir: string): Promise<{ networkMs: number }>;
 }

@@ -5,6 +5,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { hasErrno, refused } from '../base/errors.js';
 import { cpuTimeMs, endProcessesIn } from '../tools/cgroup.js';
@@ -235,7 +236,9 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
         shareImages(imagesDirOfDump, uidBase(record.address));
         const paths = { bundle: bundleOf(record), imagesDir: imagesDirOfDump, workDir: workOf(record) };
         await runc.restore(record.name, { ...paths, timeoutMs: restoreMs });
+        const restoredAtMs = performance.now();
         await network.open(record.address);
+        return { networkMs: performance.now() - restoredAtMs };
       } catch (error) {
         await kill(record);
         await network.unwire(record.address);

@@ -100,7 +100,7 @@ export function newDeparture(
       ports: { ...ports, log },
       dump: undefined,
       forced,
-      flushedMs: () => 0,
+      flushedMs: 0,
       frozenAtMs: undefined,
     },
     cost: expectedCost(history, target.name, memoryBytes),

@@ -59,7 +59,7 @@ async function seed(run: SourceRun): Promise<void> {
   report.phase('seed', report.migration.diskBytes);
   const { diskBytes } = await target.link.seed(report.migration.id, { signal });
   // By a clock that was set meanwhile no file's time says when it was changed.
-  run.flushedMs = () => (wasSet() ? 0 : flushedMs);
+  run.flushedMs = wasSet() ? 0 : flushedMs;
   report.know({ diskBytes });
   report.step(`disk copied while it ran: ${diskBytes} bytes`);
 }
@@ -69,7 +69,7 @@ async function prepare(run: SourceRun): Promise<void> {
   const { report, record, target, signal, undo, outgoing, ports, lastRound: order } = run;
   outgoing.holdDisk();
   const way = run.mode === 'hot' ? await outgoing.open(order) : undefined;
-  await target.link.prepare(report.migration.id, { ...order, flushedMs: run.flushedMs() }, { signal });
+  await target.link.prepare(report.migration.id, { ...order, flushedMs: run.flushedMs }, { signal });
   // Taken back after the dump, which must have let go of it by then.
   undo.add('freeze', async () => {
     if (run.frozenAtMs !== undefined) await wake(run);

@@ -188,7 +188,9 @@ async function activate(run: TargetRun, imagesDir: string, epoch: number): Promi
   const parts: FreezePart[] = [];
   report.phase('activate');
   try {
-    await timed('restore', parts, () => bring(run, owned, imagesDir));
+    const from = performance.now();
+    const networkMs = await bring(run, owned, imagesDir);
+    parts.push({ name: 'restore', ms: performance.now() - from - networkMs }, { name: 'network', ms: networkMs });
     run.undo.add('record', () => ports.forget(owned));
     // In this order: once "running" is noted the source may hear it, and then nothing can be given back.
     await ports.keep(owned);
@@ -205,17 +207,16 @@ async function activate(run: TargetRun, imagesDir: string, epoch: number): Promi
   await clear(run);
 }
 
-/** Runs it, in two tries. A cold one that was stopped stays so. */
-async function bring(run: TargetRun, record: CnvmRecord, imagesDir: string): Promise<void> {
+/** Runs it, in two tries. A cold one that was stopped stays so. @returns how long it took to let its packets in. */
+async function bring(run: TargetRun, record: CnvmRecord, imagesDir: string): Promise<number> {
   const { machine, log } = run.ports;
   if (run.mode === 'cold') {
     if (record.wanted === 'running') await machine.boot(record);
-    return;
+    return 0;
   }
   for (let attempt = 1; ; attempt += 1) {
     try {
-      await machine.restore(record, imagesDir);
-      return;
+      return (await machine.restore(record, imagesDir)).networkMs;
     } catch (error) {
       log.warn({ attempt, error }, 'it could not be restored');
       if (attempt === RESTORE_TRIES) throw error;

@@ -37,8 +37,8 @@ export interface SourceRun {
   dump: Dump | undefined;
   /** A person's word, in the place of a target's that never comes; after the hand-over alone. */
   readonly forced: Promise<HandOverResult>;
-  /** Files whose time is older are known not to have changed since the first pass; ms of the epoch. */
-  flushedMs: () => number;
+  /** Files whose time is older are known not to have changed since; ms of the epoch. */
+  flushedMs: number;
   /** When the freeze began, by this process's clock; undefined before. */
   frozenAtMs: number | undefined;
 }

@@ -183,6 +183,7 @@ export function createFakeMachine(state: FakeState, plan: Plan): Machine {
         begin(record, memory);
         await plan.reach('restore.unheard', 'before');
         state.closed.delete(record.address);
+        return { networkMs: 0 };
       } catch (error) {
         kill(record);
         state.closed.delete(record.address);
