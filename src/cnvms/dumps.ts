@@ -6,6 +6,7 @@ import { chmodSync, chownSync, existsSync, lstatSync, readdirSync } from 'node:f
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { freezeProcessesIn } from '../tools/cgroup.js';
+import { PARENT_LINK } from '../tools/criu.js';
 import { readDumpStats } from '../tools/criu-stats.js';
 import { PAGES_OPTIONS, type Runc } from '../tools/runc.js';
 import { holdScript, openHold } from './hold.js';
@@ -24,8 +25,6 @@ export interface DumpPlaces {
 
 /** A deleted file that a process still holds travels in the images, up to this size. */
 const GHOST_LIMIT_BYTES = 256 * 1024 * 1024;
-/** How criu calls the link from a dump's images to those that it builds on. */
-const PARENT_LINK = 'parent';
 
 /** Makes a dump ready, which waits in criu's script before it touches anything. */
 export async function readyDump(runc: Runc, places: DumpPlaces, target: DumpTarget): Promise<Dump> {

@@ -1,6 +1,10 @@
 /** criu: its version, its page server, its log. Dumps and restores go through runc. */
-import { relative } from 'node:path';
+import { symlinkSync } from 'node:fs';
+import { join, relative } from 'node:path';
 import { type RunningTool, run, spawnTool } from './run.js';
+
+/** How criu calls the link from images to those that they build on. */
+export const PARENT_LINK = 'parent';
 
 /** Its version, for example "4.2.1". @throws `tool` when it is missing. */
 export async function criuVersion(): Promise<string> {
@@ -28,9 +32,9 @@ export async function tracksMemory(): Promise<boolean> {
  */
 export function startPageServer(imagesDir: string, parentDir?: string): RunningTool {
   const paths = ['--images-dir', imagesDir, '--work-dir', imagesDir, '--log-file', '.page-server.log'];
-  const parent =
-    parentDir === undefined ? [] : ['--prev-images-dir', relative(imagesDir, parentDir), '--track-mem', '--auto-dedup'];
-  return spawnTool(['criu', 'page-server', ...paths, ...parent, '--ps-socket', '3'], { socketAt: 3 });
+  if (parentDir !== undefined) symlinkSync(relative(imagesDir, parentDir), join(imagesDir, PARENT_LINK));
+  const dedup = parentDir === undefined ? [] : ['--auto-dedup'];
+  return spawnTool(['criu', 'page-server', ...paths, ...dedup, '--ps-socket', '3'], { socketAt: 3 });
 }
 
 /** The first line that criu itself calls an error: the later ones are its consequences. */
