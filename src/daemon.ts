@@ -116,13 +116,14 @@ function build(config: Config, host: Host, log: Logger) {
   const common = { node, machine, bulk, journal, log, ...ownership(store, host, mesh) };
   const findPeer = (target: string) => linkOf(mesh.find(target));
   const limits = limitsOf(config);
+  const roundsMax = config.limits.rounds;
   const departures = createDepartures({
-    ...{ ports: { ...common, facts }, bulk, cnvms, locks, history, limits, findPeer },
+    ...{ ports: { ...common, facts }, bulk, cnvms, locks, history, limits, roundsMax, findPeer },
     audit: (entry) => audit(join(config.stateDir, 'audit.log'), entry),
   });
   const bulkOf = (peer: string) => mesh.peer(peer)?.link.bulk;
   const arrivals = createArrivals({
-    ...{ ports: common, cnvms, locks, directory, history, limits, overlayNetwork, facts, bulkOf },
+    ...{ ports: common, cnvms, locks, directory, history, limits, roundsMax, overlayNetwork, facts, bulkOf },
   });
   const sweeping = createSweeping(() =>
     host.sweep(sweepPorts({ store, journal, locks, history, marks: cnvms.marks, log })),

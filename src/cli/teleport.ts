@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 /** `teleport`: moves a running cnvm to another node. Parses, calls the local daemon, shows what streams back. */
-import { Command } from 'commander';
-import { MigrationMode } from '../gen/cnvm/v1/migration.js';
-import { parseDestination } from './arguments.js';
+import { Command, Option } from 'commander';
+import { MigrationMode, OnSlow } from '../gen/cnvm/v1/migration.js';
+import { parseDestination, parseDuration } from './arguments.js';
 import { type CommonOptions, connected, runProgram, withCommonOptions } from './common-options.js';
 import { completionScript } from './completion.js';
 import { followMigration } from './follow-migration.js';
@@ -11,7 +11,12 @@ interface TeleportOptions extends CommonOptions {
   readonly dryRun?: boolean;
   readonly cold?: boolean;
   readonly quiet?: boolean;
+  readonly maxDowntime: number;
+  readonly onSlow: keyof typeof ON_SLOW;
+  readonly strict?: boolean;
 }
+
+const ON_SLOW = { 'stop-copy': OnSlow.STOP_COPY, throttle: OnSlow.THROTTLE, cancel: OnSlow.CANCEL } as const;
 
 const EXAMPLES = `
 Examples:
@@ -20,6 +25,11 @@ Examples:
 
 HOST is a peer's name, address or overlay address. LANDING is one of the target's landing zones or a directory below
 one; its first zone when it is left out. "user@" is accepted for habit and has no meaning.
+Where the source's kernel tells which pages change, memory moves in rounds while the cnvm runs, until what is left fits
+into --max-downtime, or another round would not help. --on-slow says what is done when its processes write faster than
+the link carries: "stop-copy" freezes it all the same, "throttle" gives it less of the CPU, step by step and only until it
+moves, "cancel" leaves it where it is. Elsewhere all of the memory moves while it is frozen; --dry-run says which it is.
+--max-downtime is what is aimed for, no promise; with --strict a move that is expected to take longer is not made.
 Ctrl-C calls the migration off and rolls it back, until the hand-over; after that it is followed to its end.`;
 
 const program = withCommonOptions(new Command('teleport'))
@@ -28,6 +38,15 @@ const program = withCommonOptions(new Command('teleport'))
   .argument('<destination>', '[user@]HOST[:LANDING]')
   .option('--dry-run', 'say what would happen, with every reason why not, and change nothing')
   .option('--cold', 'stop it, move it, start it')
+  .addOption(
+    new Option('--max-downtime <time>', 'the downtime to aim for').argParser(parseDuration).default(300, '300ms'),
+  )
+  .addOption(
+    new Option('--on-slow <what>', 'when it writes faster than the link carries')
+      .choices(Object.keys(ON_SLOW))
+      .default('stop-copy'),
+  )
+  .option('--strict', 'refuse it, or call it off before the freeze, when the downtime is expected to be longer')
   .option('--quiet', 'print only how it ended')
   .addHelpText('after', EXAMPLES)
   .action(async (name: string, destination: string, options: TeleportOptions) => {
@@ -38,6 +57,9 @@ const program = withCommonOptions(new Command('teleport'))
       landing: landing ?? '',
       mode: options.cold ? MigrationMode.COLD : MigrationMode.UNSPECIFIED,
       dryRun: options.dryRun ?? false,
+      maxDowntimeMs: options.maxDowntime,
+      onSlow: ON_SLOW[options.onSlow],
+      strict: options.strict ?? false,
     };
     const show = { json: options.json ?? false, quiet: options.quiet ?? false };
     process.exitCode = await connected(options, (connection) => followMigration(connection, order, show));

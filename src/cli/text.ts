@@ -1,5 +1,7 @@
 /** Values as people read them, and tables. Pure. */
 
+import { MemoryMode } from '../gen/cnvm/v1/migration.js';
+
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
 
 /** 1536 is "1.5 KiB". */
@@ -19,6 +21,13 @@ export function msText(ms: number): string {
   if (ms < 1000) return `${Math.round(ms)} ms`;
   if (ms < 60_000) return `${(ms / 1000).toFixed(1)} s`;
   return `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1000)} s`;
+}
+
+/** How memory moves, and in how many rounds while it runs. */
+export function memoryText(mode: MemoryMode, rounds: number): string {
+  if (mode === MemoryMode.UNSPECIFIED) return '-';
+  const word = mode.replace('MEMORY_MODE_', '').toLowerCase().replace('_', '-');
+  return rounds === 0 ? word : `${word} in ${rounds} round${rounds === 1 ? '' : 's'}`;
 }
 
 /** Columns as wide as their widest cell; the last one is not padded. */

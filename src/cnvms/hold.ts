@@ -10,7 +10,10 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { run } from '../tools/run.js';
 
-/** criu runs it at every stage, with the stage's name in the environment. */
+/**
+ * criu runs it at every stage, with the stage's name in the environment; up to 4.1 it does so twice, since it reads the
+ * config that names it twice. The second run gives the answer that the first one had.
+ */
 const SCRIPT = `#!/bin/sh
 case $CRTOOLS_SCRIPT_ACTION in
   pre-dump) yes=begin ;;
@@ -18,8 +21,14 @@ case $CRTOOLS_SCRIPT_ACTION in
   *) exit 0 ;;
 esac
 cd "\${0%/*}" || exit 1
-echo "$CRTOOLS_SCRIPT_ACTION" > stage || exit 1
-read -r verdict < verdict
+answer=answer-$CRTOOLS_SCRIPT_ACTION
+if [ ! -e "$answer" ]; then
+  echo "$CRTOOLS_SCRIPT_ACTION" > stage || exit 1
+  verdict=roll-back
+  read -r verdict < verdict
+  echo "$verdict" > "$answer"
+fi
+read -r verdict < "$answer"
 [ "$verdict" = "$yes" ]
 `;
 

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { mkdir, statfs } from 'node:fs/promises';
 import { release } from 'node:os';
 import { listImages } from '../cnvms/image.js';
-import { criuVersion } from '../tools/criu.js';
+import { criuVersion, tracksMemory } from '../tools/criu.js';
 import { runcVersion } from '../tools/runc.js';
 import { type LandingZone, type NodeFacts, PROTOCOL_VERSION } from './node-facts.js';
 
@@ -19,6 +19,8 @@ export interface FactsOptions {
 /** @returns what gathers the facts anew each time it is called. */
 export function factsOf(options: FactsOptions): () => Promise<NodeFacts> {
   const programs = Promise.all([criuVersion(), runcVersion()].map((version) => version.catch(() => '')));
+  // criu tries it out, which takes a moment, and is not asked where the kernel says no.
+  const tracking = marksDirtyPages() ? tracksMemory().catch(() => false) : Promise.resolve(false);
   const cpuFlags = readCpuFlags();
   return async () => {
     const [criu = '', runc = ''] = await programs;
@@ -34,7 +36,7 @@ export function factsOf(options: FactsOptions): () => Promise<NodeFacts> {
       cpuFlags,
       ...memory,
       landingZones: await Promise.all(options.landingZones.map(zoneOf)),
-      softDirty: tracksDirtyPages(),
+      softDirty: await tracking,
       images: listImages(options.imagesDir).map(({ name, digest }) => ({ name, digest })),
       overlayAddress: options.overlayAddress,
       cnvmCount: options.cnvmCount(),
@@ -61,6 +63,6 @@ function readMemory(): { memoryTotalBytes: number; memoryAvailableBytes: number 
 }
 
 /** The kernel says so in every smaps, where it can (proc_pid_smaps(5)). */
-function tracksDirtyPages(): boolean {
+function marksDirtyPages(): boolean {
   return /^VmFlags:.*\bsd\b/m.test(readFileSync('/proc/self/smaps', 'utf8'));
 }

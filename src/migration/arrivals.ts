@@ -10,12 +10,14 @@ import type { Locks } from '../cnvms/locks.js';
 import { parseRecord } from '../cnvms/store.js';
 import type { NodeFacts } from '../mesh/node-facts.js';
 import type { History } from './history.js';
+import { takenMode } from './memory-mode.js';
 import { beginMigration, isMigrationId, type Migration } from './migration.js';
 import { refusals, warnings } from './negotiate.js';
-import type { BulkLink, Offer, OfferAnswer, QueryAnswer, TargetPort } from './peer-port.js';
+import type { BulkLink, Offer, OfferAnswer, QueryAnswer, RoundOrder, RoundTaken, TargetPort } from './peer-port.js';
 import { mayCancel } from './protocol.js';
 import { receive, type TargetPorts, type TargetRun, type TargetSteps } from './receive.js';
 import { createReport } from './report.js';
+import { createRoundOrders } from './round-orders.js';
 import { createSteps } from './steps.js';
 import { type Limits, watch } from './watchdog.js';
 
@@ -27,6 +29,8 @@ export interface ArrivalsOptions {
   readonly history: History;
   readonly overlayNetwork: string;
   readonly limits: Limits;
+  /** Rounds of memory that are made; 0: none are made, and none are taken. */
+  readonly roundsMax: number;
   readonly facts: () => Promise<NodeFacts>;
   /** The bulk of a peer, or undefined when we know no such peer. */
   readonly bulkOf: (peer: string) => BulkLink | undefined;
@@ -48,7 +52,8 @@ export function createArrivals(options: ArrivalsOptions) {
     const own = { taken: directory.taken(), busy: locks.doing(record.name), overlayNetwork };
     const question = { record, mode, landing, memoryBytes, diskBytes, source, target, ...own };
     const stolen = record.owner === source.name ? [] : [`${source.name} does not own ${record.name}`];
-    return { refusals: [...stolen, ...refusals(question)], warnings: warnings(question), landing };
+    const memoryMode = takenMode(offer.memoryMode, options.roundsMax);
+    return { refusals: [...stolen, ...refusals(question)], warnings: warnings(question), landing, memoryMode };
   }
 
   function accept(offer: Offer, record: CnvmRecord, from: string, bulk: BulkLink): void {
@@ -57,13 +62,17 @@ export function createArrivals(options: ArrivalsOptions) {
     const report = createReport(arrivingMigration(offer, record, from, ports.node), history.open(offer.migration));
     history.follow(offer.migration, report);
     const abort = new AbortController();
+    const steps = createSteps<TargetSteps>();
     const log = ports.log.child({ migration: offer.migration, cnvm: record.name, peer: from });
     const run: TargetRun = {
       record,
       mode: offer.mode,
       source: { name: from, link: bulk },
       memoryBytes: offer.memoryBytes,
-      steps: createSteps<TargetSteps>(),
+      memoryMode: takenMode(offer.memoryMode, options.roundsMax),
+      memory: { rootDir: undefined, round: 0, imagesDir: '', left: new Set() },
+      steps,
+      orders: createRoundOrders(steps.failed),
       report,
       undo: createUndo((what, error) => log.error({ what, error: messageOf(error) }, 'could not undo')),
       signal: abort.signal,
@@ -133,7 +142,7 @@ export function createArrivals(options: ArrivalsOptions) {
       if (repeated !== undefined) {
         const { run } = repeated;
         await runOf(offer.migration, from).steps.ask('offer', undefined);
-        return { refusals: [], warnings: [], landing: run.record.landing };
+        return { refusals: [], warnings: [], landing: run.record.landing, memoryMode: run.memoryMode };
       }
       demandNew(offer.migration);
       const sent = parseRecord(offer.record);
@@ -153,7 +162,8 @@ export function createArrivals(options: ArrivalsOptions) {
       return answered;
     },
     seed: async (migration, from) => await runOf(migration, from).steps.ask('seed', undefined),
-    prepare: async (migration, flushedMs, from) => await runOf(migration, from).steps.ask('prepare', flushedMs),
+    round: async (migration, order, from) => await takeOrder(runOf(migration, from), order),
+    prepare: async (migration, order, from) => await runOf(migration, from).steps.ask('prepare', order),
     collect: async (migration, from) => await runOf(migration, from).steps.ask('collect', undefined),
     async handOver(migration, epoch, from) {
       const run = runOf(migration, from);
@@ -192,7 +202,8 @@ export function createArrivals(options: ArrivalsOptions) {
       closing = true;
       for (const { run, abort } of arriving.values()) {
         if (!isOffered(run.report.migration.id)) continue;
-        giveUp(run, abort, refused('unavailable', `${ports.node} is shutting down`));
+        // No "unavailable": who hears that tries again.
+        giveUp(run, abort, new CnvmError('aborted', `${ports.node} is shutting down`, { location: run.source.name }));
       }
       const unsettled = [...arriving.values()].filter(
         ({ run }) => ports.journal.get(run.report.migration.id)?.state !== 'running',
@@ -200,6 +211,16 @@ export function createArrivals(options: ArrivalsOptions) {
       await Promise.allSettled(unsettled.map(({ done }) => done));
     },
   };
+}
+
+/** @throws `refused` when there are to be no rounds, or none any more. */
+async function takeOrder({ orders, report, memoryMode }: TargetRun, order: RoundOrder): Promise<RoundTaken> {
+  const { phase } = report.migration;
+  if (memoryMode !== 'pre-copy' || !['negotiate', 'seed', 'precopy'].includes(phase))
+    throw refused('state', `no round of memory is taken in the phase "${phase}"`);
+  if (order.round === 0 || order.parent >= order.round)
+    throw refused('invalid', `there is no round ${order.round} on ${order.parent}`);
+  return await orders.ask(order);
 }
 
 function arrivingMigration(offer: Offer, record: CnvmRecord, from: string, node: string): Migration {

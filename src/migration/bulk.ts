@@ -41,8 +41,16 @@ export interface Bulk {
   /** A directory in memory for a dump's images, of at most `bytes`. */
   openImages(migration: string, bytes: number): Promise<string>;
   closeImages(migration: string): Promise<void>;
-  /** Target: files the pages that come on the stream. */
-  takePages(imagesDir: string, stream: Duplex, onBytes: (count: number) => void): PageSink;
+  /** A directory within that of `openImages` for one round. @throws when there is one. */
+  openRound(migration: string, round: number): Promise<string>;
+  /** Removes it. Harmless when there is none. */
+  closeRound(migration: string, round: number): Promise<void>;
+  /**
+   * Target: files the pages that come on the stream.
+   * @param parentDir of the round that they build on. What is older than what comes is removed from it, so it is of no use
+   * any more when not all has come.
+   */
+  takePages(imagesDir: string, stream: Duplex, onBytes: (count: number) => void, parentDir?: string): PageSink;
   /** Removes what is left of a migration's scratch files. Harmless when nothing is. */
   sweep(migration: string): Promise<void>;
 }
@@ -51,6 +59,8 @@ export interface Bulk {
 export function createBulk(runDir: string): Bulk {
   const scratchOf = (migration: string) => join(runDir, 'migrations', migration);
   const imagesOf = (migration: string) => join(scratchOf(migration), 'images');
+
+  const roundOf = (migration: string, round: number) => join(imagesOf(migration), String(round));
 
   async function makeScratch(migration: string): Promise<string> {
     await mkdir(scratchOf(migration), { recursive: true, mode: 0o700 });
@@ -106,8 +116,18 @@ export function createBulk(runDir: string): Bulk {
       await unmount(imagesOf(migration));
     },
 
-    takePages(imagesDir, stream, onBytes) {
-      const server = startPageServer(imagesDir);
+    async openRound(migration, round) {
+      const directory = roundOf(migration, round);
+      await mkdir(directory, { mode: 0o700 });
+      return directory;
+    },
+
+    async closeRound(migration, round) {
+      await rm(roundOf(migration, round), { recursive: true, force: true });
+    },
+
+    takePages(imagesDir, stream, onBytes, parentDir) {
+      const server = startPageServer(imagesDir, parentDir);
       stream.on('data', (chunk: Uint8Array) => onBytes(chunk.length));
       const moved = Promise.all([pipeline(stream, server.socket), pipeline(server.socket, stream)]);
       const complete = server.ended.then(() => undefined);

@@ -9,13 +9,14 @@ import type { ImageChunk } from './peer-port.js';
 
 /** Large enough to cost little a message, small enough to keep little in memory. */
 const CHUNK_BYTES = 256 * 1024;
-/** What criu and runc call their files; page files come through the page server alone. */
+/** What criu and runc call their files; page files, and the link to earlier ones, come through the page server alone. */
 const FILE_NAME = /^[a-z0-9][a-zA-Z0-9._-]{0,127}$/;
-const PAGE_FILE = /^pages-/;
+const NOT_SENT = /^(pages-|parent$)/;
 
-/** Every image file of a complete dump, in chunks. */
+/** Every image file of a complete dump, in chunks; not the link to what it builds on, which each end has of its own. */
 export async function* readImages(directory: string): AsyncGenerator<ImageChunk> {
-  for (const file of readdirSync(directory).sort()) yield* chunksOf(file, join(directory, file));
+  const files = readdirSync(directory, { withFileTypes: true }).filter((entry) => entry.isFile());
+  for (const { name } of files.sort((a, b) => (a.name < b.name ? -1 : 1))) yield* chunksOf(name, join(directory, name));
 }
 
 function* chunksOf(file: string, path: string): Generator<ImageChunk> {
@@ -45,7 +46,7 @@ export async function writeImages(chunks: AsyncIterable<ImageChunk>, directory: 
   try {
     for await (const { file, data } of chunks) {
       if (current?.file !== file) {
-        if (!FILE_NAME.test(file) || PAGE_FILE.test(file) || seen.has(file)) {
+        if (!FILE_NAME.test(file) || NOT_SENT.test(file) || seen.has(file)) {
           throw refused('invalid', `the source sent an image file "${file}"`);
         }
         if (current !== undefined) closeSync(current.descriptor);

@@ -11,7 +11,7 @@ import { COUNT_MAX } from '../base/count.js';
 import { messageOf } from '../base/errors.js';
 import type { CnvmRecord } from '../cnvms/cnvm.js';
 import { parseRecord } from '../cnvms/store.js';
-import { type Migration, PHASES } from './migration.js';
+import { type MemoryRound, type Migration, PHASES } from './migration.js';
 
 /**
  * The source's side: `begun` (nothing frozen), `frozen` (ours, may be thawed), `handing-over` (only the target's word
@@ -40,6 +40,17 @@ const HISTORY_MAX = 200;
 
 const number = z.number().nonnegative();
 const epoch = z.number().int().nonnegative().max(COUNT_MAX);
+const round = z.strictObject({
+  number,
+  frozen: z.boolean(),
+  bytes: number,
+  pages: number,
+  ms: number,
+  bytesPerSecond: number,
+  dirtyBytesPerSecond: number,
+  expectedDowntimeMs: number,
+  cpuPercent: number,
+} satisfies Record<keyof MemoryRound, z.ZodType>);
 const migration = z.strictObject({
   id: z.string().min(1),
   name: z.string(),
@@ -61,6 +72,11 @@ const migration = z.strictObject({
   role: z.enum(['source', 'target']),
   location: z.string(),
   epoch,
+  // What was written before there were rounds has none.
+  memoryMode: z.enum(['pre-copy', 'stop-copy']).optional(),
+  memoryRounds: z.array(round).default([]),
+  maxDowntimeMs: number.default(0),
+  expectedDowntimeMs: number.default(0),
 } satisfies Record<keyof Migration, z.ZodType>);
 const facts = {
   version: z.literal(1),
@@ -145,12 +161,12 @@ export function entryText(entry: JournalEntry): string {
 export function parseEntry(text: string, file: string): JournalEntry {
   try {
     const { sum, ...json } = JSON.parse(text) as JournalEntry & { readonly sum: unknown };
-    frame.parse(json);
+    const read = frame.parse(json);
     if (sum !== sumOf(JSON.stringify(json))) throw new Error('it is not as it was written');
     const record = parseRecord(JSON.stringify(json.record));
     if (json.migration.name !== record.name || json.migration.role !== json.role)
       throw new Error('it contradicts itself');
-    return { ...json, record };
+    return { ...json, migration: read.migration as Migration, record };
   } catch (error) {
     throw new Error(`the journal entry ${file} cannot be read: ${messageOf(error)}`, { cause: error });
   }

@@ -5,77 +5,29 @@
  */
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Logger } from 'pino';
 import { abortable } from '../base/abortable.js';
-import { type CnvmError, refused } from '../base/errors.js';
-import type { Undo } from '../base/undo.js';
+import type { CnvmError } from '../base/errors.js';
 import { watchWallClock } from '../base/wall-clock.js';
-import type { CnvmRecord } from '../cnvms/cnvm.js';
-import type { Dump, Machine } from '../cnvms/machine.js';
-import type { NodeFacts } from '../mesh/node-facts.js';
 import { heldOrWhyNot } from './held.js';
-import type { Journal, SourceState } from './journal.js';
 import { isLeftover } from './leftover.js';
-import type { Mode } from './migration.js';
+import { negotiate } from './offer.js';
 import { rolledBack, stillInDoubt } from './outcome.js';
-import type { Outgoing } from './outgoing.js';
-import type { HandOverResult, Offer, TargetLink } from './peer-port.js';
+import type { HandOverResult } from './peer-port.js';
+import { lastBegins, lastRound, precopy } from './precopy.js';
 import { afterQuery } from './protocol.js';
-import type { Report } from './report.js';
+import { CALL_MS, note, type SourceRun } from './source-run.js';
 import { tell } from './tell.js';
-
-/** One migration from here, from its first line to its last. */
-export interface SourceRun {
-  readonly record: CnvmRecord;
-  readonly mode: Mode;
-  /** Whether it ran when the migration began. */
-  readonly running: boolean;
-  /** Undefined: the target's first landing zone. */
-  readonly landing: string | undefined;
-  readonly target: { readonly name: string; readonly link: TargetLink };
-  readonly outgoing: Outgoing;
-  readonly report: Report;
-  readonly undo: Undo;
-  readonly signal: AbortSignal;
-  readonly ports: SourcePorts;
-  /** Undefined before it is made ready, in a cold migration, and when it was made by a daemon that has died since. */
-  dump: Dump | undefined;
-  /** A person's word, in the place of a target's that never comes; after the hand-over alone. */
-  readonly forced: Promise<HandOverResult>;
-  /** Files whose time is older are known not to have changed since; ms of the epoch. */
-  flushedMs: number;
-  /** When the freeze began, by this process's clock; undefined before. */
-  frozenAtMs: number | undefined;
-}
-
-export interface SourcePorts {
-  readonly node: string;
-  readonly facts: () => Promise<NodeFacts>;
-  readonly machine: Machine;
-  readonly journal: Journal;
-  /** From now on traffic for it goes to `owner`. */
-  readonly moved: (record: CnvmRecord, owner: string, epoch: number) => Promise<void>;
-  /** The record is ours, as it is here. */
-  readonly keep: (record: CnvmRecord) => Promise<void>;
-  /** The record is a peer's. */
-  readonly forget: (record: CnvmRecord) => Promise<void>;
-  /** The record of that name here, if there is one. */
-  readonly current: (name: string) => CnvmRecord | undefined;
-  /** Tells every peer what is ours now. */
-  readonly announce: () => void;
-  readonly log: Logger;
-}
 
 /** How long the target's word is waited for before people are told that it is not known. */
 const DOUBT_AFTER_MS = 30_000;
 const ASK_AGAIN_MS = 500;
-const CALL_MS = 10_000;
 
 /** Afterwards the target owns it. @throws `refused`, `aborted` or `in-doubt`, and that is true then. */
 export async function migrate(run: SourceRun): Promise<void> {
   try {
     await negotiate(run);
     await seed(run);
+    await precopy(run);
     await prepare(run);
     await freeze(run);
     await note(run, 'handing-over');
@@ -100,35 +52,6 @@ export async function handOver(run: SourceRun): Promise<void> {
   await release(run, result);
 }
 
-async function negotiate(run: SourceRun): Promise<void> {
-  const { report, record, target, ports, undo } = run;
-  const { id, memoryBytes, diskBytes } = report.migration;
-  const offer: Offer = {
-    migration: id,
-    record: JSON.stringify(record),
-    epoch: record.epoch,
-    mode: run.mode,
-    landing: run.landing,
-    memoryBytes,
-    diskBytes,
-    source: await ports.facts(),
-    dryRun: false,
-  };
-  // A daemon that comes after us must know of it, to call it off.
-  await note(run, 'begun');
-  const cancel = () => target.link.cancel(id, 'the source has called it off', { timeoutMs: CALL_MS });
-  undo.add('offer', async () => void (await tell(cancel)));
-  const answer = await target.link.offer(offer, { signal: run.signal, timeoutMs: CALL_MS });
-  if (answer.refusals.length > 0) {
-    undo.clear();
-    throw refused('state', answer.refusals.join('; '), { reasons: answer.refusals, location: ports.node });
-  }
-  undo.add('scratch', () => run.outgoing.close());
-  report.know({ landing: answer.landing });
-  for (const warning of answer.warnings) report.step(`warning: ${warning}`);
-  report.step(`${target.name} takes it in ${answer.landing}`);
-}
-
 async function seed(run: SourceRun): Promise<void> {
   const { report, record, target, ports, signal } = run;
   const wasSet = watchWallClock();
@@ -143,10 +66,10 @@ async function seed(run: SourceRun): Promise<void> {
 
 /** Afterwards a page server at the target waits for our dump, and the dump for the freeze. */
 async function prepare(run: SourceRun): Promise<void> {
-  const { report, record, target, signal, undo, outgoing, ports } = run;
+  const { report, record, target, signal, undo, outgoing, ports, lastRound: order } = run;
   outgoing.holdDisk();
-  const way = run.mode === 'hot' ? await outgoing.open() : undefined;
-  await target.link.prepare(report.migration.id, run.flushedMs, { signal });
+  const way = run.mode === 'hot' ? await outgoing.open(order) : undefined;
+  await target.link.prepare(report.migration.id, { ...order, flushedMs: run.flushedMs }, { signal });
   // Taken back after the dump, which must have let go of it by then.
   undo.add('freeze', async () => {
     if (run.frozenAtMs !== undefined) await wake(run);
@@ -164,9 +87,12 @@ async function freeze(run: SourceRun): Promise<void> {
   const { report, record, target, signal, ports, outgoing, dump } = run;
   signal.throwIfAborted();
   await note(run, 'frozen');
-  report.phase('freeze', report.migration.memoryBytes);
+  report.phase('freeze');
+  if (dump !== undefined) report.round(lastBegins(run));
   run.frozenAtMs = performance.now();
   await report.part('fence', () => (dump === undefined ? stop(run) : ports.machine.freeze(record)));
+  // What is throttled would be dumped as slowly.
+  if (run.lastRound.cpuPercent < 100) await ports.machine.unthrottle(record);
   dump?.begin();
   outgoing.releaseDisk();
   const collecting = target.link.collect(report.migration.id, { signal });
@@ -176,6 +102,7 @@ async function freeze(run: SourceRun): Promise<void> {
   outgoing.imagesComplete();
   const collected = await report.part('transfer', () => collecting);
   signal.throwIfAborted();
+  if (dump !== undefined) report.memoryRound(lastRound(run));
   report.parts(collected.parts);
   report.know({ diskBytes: report.migration.diskBytes + collected.diskBytes });
   report.step('frozen, and all of it is at the target');
@@ -260,20 +187,6 @@ async function attempt(run: SourceRun, what: string, act: () => Promise<void>): 
     run.ports.log.error({ what, error }, 'could not be done after all');
     return false;
   }
-}
-
-/** Durable before the act that it announces. */
-async function note(run: SourceRun, state: SourceState, settled = state === 'kept'): Promise<void> {
-  const { report, record, target, ports } = run;
-  await ports.journal.write({
-    version: 1,
-    role: 'source',
-    state,
-    migration: report.migration,
-    record,
-    peer: target.name,
-    settled,
-  });
 }
 
 async function stop(run: SourceRun): Promise<void> {

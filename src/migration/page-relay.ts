@@ -7,6 +7,8 @@ import { pipeline } from 'node:stream/promises';
 import { refused } from '../base/errors.js';
 
 export interface PageRelay {
+  /** Resolves when the target's stream is there: what is dumped from then on need not wait for it. */
+  readonly attached: Promise<void>;
   /** Gives it the dump's stream. One that comes when it is closed is broken. @throws `refused` when it has one. */
   takePages(stream: Duplex): void;
   /** Gives it the target's stream; resolves when every page has gone to it. @throws `refused` when it has one. */
@@ -24,10 +26,15 @@ export function createPageRelay(onBytes: (count: number) => void): PageRelay {
     failDump = reject;
   });
   dump.catch(() => undefined);
+  let tellAttached: () => void = () => undefined;
+  const attached = new Promise<void>((resolve) => {
+    tellAttached = resolve;
+  });
   let ours: Duplex | undefined;
   let theirs: Duplex | undefined;
   let closed = false;
   return {
+    attached,
     takePages(stream) {
       if (ours !== undefined) throw refused('state', 'pages of a dump are being taken already');
       ours = stream;
@@ -39,6 +46,7 @@ export function createPageRelay(onBytes: (count: number) => void): PageRelay {
       // A second one would get the same pages, and its acknowledgements would be taken for the first one's.
       if (theirs !== undefined) throw refused('state', 'the pages of the dump go to another stream already');
       theirs = stream;
+      tellAttached();
       const source = await dump;
       source.on('data', (chunk: Uint8Array) => onBytes(chunk.length));
       // criu hangs up when its last acknowledgement has come, and so breaks this way; how all went, the other way says.

@@ -4,7 +4,7 @@
  */
 import type { Duplex } from 'node:stream';
 import type { NodeFacts } from '../mesh/node-facts.js';
-import type { FreezePart, Mode } from './migration.js';
+import type { FreezePart, MemoryMode, Mode } from './migration.js';
 
 export interface Offer {
   readonly migration: string;
@@ -19,6 +19,8 @@ export interface Offer {
   readonly diskBytes: number;
   readonly source: NodeFacts;
   readonly dryRun: boolean;
+  /** How the source can move the memory, and wants to; undefined in a cold one, and from a source that knows but one way. */
+  readonly memoryMode: MemoryMode | undefined;
 }
 
 export interface OfferAnswer {
@@ -27,6 +29,29 @@ export interface OfferAnswer {
   readonly warnings: readonly string[];
   /** Absolute, on the target. */
   readonly landing: string;
+  /** How it is to move; undefined in a cold one, and from a target that knows no rounds. */
+  readonly memoryMode: MemoryMode | undefined;
+}
+
+/** A round of memory, or the last dump in the place of one. */
+export interface RoundOrder {
+  /** From 1 on, and greater than that of any before; 0 when there are no rounds. */
+  readonly round: number;
+  /** What it builds on; 0: nothing, all of the memory comes. */
+  readonly parent: number;
+}
+
+/** The last dump, and the last pass of the disk. */
+export interface PrepareOrder extends RoundOrder {
+  /** What is newer, by the source's clock (ms of the epoch), may have changed without a trace in its time. */
+  readonly flushedMs: number;
+}
+
+export interface RoundTaken {
+  /** Of pages, as they came. */
+  readonly bytes: number;
+  /** Why not all of it is there; empty when all is well. */
+  readonly broken: string;
 }
 
 export interface Collected {
@@ -52,8 +77,9 @@ export interface QueryAnswer {
 export interface TargetLink {
   offer(offer: Offer, call: CallLimits): Promise<OfferAnswer>;
   seed(migration: string, call: CallLimits): Promise<{ diskBytes: number }>;
-  /** @param flushedMs what is newer, by the source's clock, may have changed without a trace in its time. */
-  prepare(migration: string, flushedMs: number, call: CallLimits): Promise<void>;
+  /** When not all of it is there, by its answer or for want of one, the next one must build on none. */
+  round(migration: string, order: RoundOrder, call: CallLimits): Promise<RoundTaken>;
+  prepare(migration: string, order: PrepareOrder, call: CallLimits): Promise<void>;
   collect(migration: string, call: CallLimits): Promise<Collected>;
   handOver(migration: string, epoch: number, call: CallLimits): Promise<HandOverResult>;
   release(migration: string, call: CallLimits): Promise<void>;
@@ -70,7 +96,8 @@ export interface CallLimits {
 export interface TargetPort {
   offer(offer: Offer, from: string): Promise<OfferAnswer>;
   seed(migration: string, from: string): Promise<{ diskBytes: number }>;
-  prepare(migration: string, flushedMs: number, from: string): Promise<void>;
+  round(migration: string, order: RoundOrder, from: string): Promise<RoundTaken>;
+  prepare(migration: string, order: PrepareOrder, from: string): Promise<void>;
   collect(migration: string, from: string): Promise<Collected>;
   handOver(migration: string, epoch: number, from: string): Promise<HandOverResult>;
   release(migration: string, from: string): Promise<void>;
@@ -79,6 +106,12 @@ export interface TargetPort {
 }
 
 export type Channel = 'pages' | 'disk';
+
+/** What a tunnel is to carry. */
+export interface Wanted {
+  readonly channel: Channel;
+  readonly round: number;
+}
 
 export interface ImageChunk {
   /** A file's name, without a slash. */
@@ -90,7 +123,8 @@ export interface ImageChunk {
 export interface BulkLink {
   /** Afterwards it has answered, on the connection that bulk takes. @throws `refused` when it does not for long. */
   reach(signal: AbortSignal): Promise<void>;
-  tunnel(migration: string, channel: Channel): Duplex;
+  /** @param round whose pages are wanted; 0 for the disk, and when there are no rounds. */
+  tunnel(migration: string, channel: Channel, round: number): Duplex;
   /** Ends, as a failure, when the signal fires. */
   pullImages(migration: string, signal: AbortSignal): AsyncIterable<ImageChunk>;
 }
@@ -98,6 +132,6 @@ export interface BulkLink {
 /** The source's bulk, as it serves the one peer that it offered the cnvm to. */
 export interface BulkPort {
   /** Resolves when the stream has ended. */
-  tunnel(migration: string, channel: Channel, from: string, stream: Duplex): Promise<void>;
+  tunnel(migration: string, wanted: Wanted, from: string, stream: Duplex): Promise<void>;
   pullImages(migration: string, from: string): AsyncIterable<ImageChunk>;
 }

@@ -17,6 +17,7 @@ export type Steps<T extends StepTable> = ReturnType<typeof createSteps<T>>;
 export function createSteps<T extends StepTable>() {
   const slots = new Map<keyof T, Slot>();
   let failure: { error: unknown } | undefined;
+  const story = withResolvers<never>();
 
   function slot(step: keyof T): Slot {
     const known = slots.get(step);
@@ -51,6 +52,14 @@ export function createSteps<T extends StepTable>() {
       }
     },
 
+    /** Resolves when the step is asked for, however long that takes: for who waits for something else, too. */
+    async asked<K extends keyof T>(step: K): Promise<void> {
+      await slot(step).asked.promise;
+    },
+
+    /** Rejects when the story fails. */
+    failed: story.promise,
+
     /** The story's side: answers every call for the step, those to come too. */
     done<K extends keyof T>(step: K, answer: T[K]['answer']): void {
       slot(step).answered.resolve(answer);
@@ -59,6 +68,7 @@ export function createSteps<T extends StepTable>() {
     /** The story has failed: every call not yet answered, and every wait, fails with this. */
     fail(error: unknown): void {
       failure ??= { error };
+      story.reject(error);
       for (const { asked, answered } of slots.values()) {
         asked.reject(error);
         answered.reject(error);

@@ -7,7 +7,19 @@ import type { Holding } from '../mesh/directory.js';
 import type { NodeFacts } from '../mesh/node-facts.js';
 import type { BulkPort, Channel, HandOverResult, Offer, Standing, TargetPort } from '../migration/peer-port.js';
 import { bidi, type CallContext, type Handling, serverStream, unary } from './handle.js';
-import { fromBig, fromFacts, fromMeasure, fromMode, optional, required, toBig, toFacts, toPart } from './messages.js';
+import {
+  fromBig,
+  fromFacts,
+  fromMeasure,
+  fromMemoryMode,
+  fromMode,
+  optional,
+  required,
+  toBig,
+  toFacts,
+  toMemoryMode,
+  toPart,
+} from './messages.js';
 import { serverTunnel } from './tunnel.js';
 
 export interface MeshPort {
@@ -62,14 +74,21 @@ export function handOverCalls(handling: Handling, target: TargetPort): wire.Hand
     return {};
   };
   return {
-    offer: named(async (request: wire.OfferRequest, from) => await target.offer(fromOffer(request), from)),
+    offer: named(async (request: wire.OfferRequest, from) => {
+      const answer = await target.offer(fromOffer(request), from);
+      return { ...answer, memoryMode: toMemoryMode(answer.memoryMode) };
+    }),
     seed: named(async ({ migration }, from) => {
       const { diskBytes } = await target.seed(migration, from);
       return { diskBytes: toBig(diskBytes) };
     }),
-    // Without it, or with one that is no time, everything is suspect.
-    prepare: named(({ migration, flushedTime }: wire.PrepareRequest, from) =>
-      done(target.prepare(migration, flushedTime?.getTime() || 0, from)),
+    round: named(async ({ migration, round, parent }: wire.RoundRequest, from) => {
+      const { bytes, broken } = await target.round(migration, { round, parent }, from);
+      return { bytes: toBig(bytes), broken };
+    }),
+    prepare: named(({ migration, round, parent, flushedTime }: wire.PrepareRequest, from) =>
+      // Without a time, or with one that is none, everything is suspect.
+      done(target.prepare(migration, { round, parent, flushedMs: flushedTime?.getTime() || 0 }, from)),
     ),
     collect: named(async ({ migration }, from) => {
       const { diskBytes, imageBytes, parts } = await target.collect(migration, from);
@@ -113,11 +132,11 @@ async function tunnel(
     call.once('end', () => resolve(undefined));
   });
   if (first?.message?.$case !== 'open') throw refused('invalid', 'the first message must be "open"');
-  const { channel } = first.message.value;
+  const { channel, round } = first.message.value;
   const migration = idOf(first.message.value);
   const name = (Object.keys(CHANNELS) as Channel[]).find((candidate) => CHANNELS[candidate] === channel);
   if (name === undefined) throw refused('invalid', 'the field "channel" is missing');
-  await bulk.tunnel(migration, name, caller.name, serverTunnel(call));
+  await bulk.tunnel(migration, { channel: name, round }, caller.name, serverTunnel(call));
 }
 
 function fromOffer(request: wire.OfferRequest): Offer {
@@ -133,6 +152,7 @@ function fromOffer(request: wire.OfferRequest): Offer {
     diskBytes: fromMeasure(request.diskBytes),
     source: fromFacts(request.source),
     dryRun: request.dryRun,
+    memoryMode: fromMemoryMode(request.memoryMode),
   };
 }
 

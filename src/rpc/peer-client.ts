@@ -19,7 +19,17 @@ import { refused } from '../base/errors.js';
 import * as wire from '../gen/cnvm/peer/v1/peer.js';
 import type { MeshLink } from '../mesh/mesh.js';
 import type { BulkLink, CallLimits, ImageChunk, Offer, Standing, TargetLink } from '../migration/peer-port.js';
-import { fromBig, fromFacts, fromMeasure, fromParts, toBig, toFacts, toMode } from './messages.js';
+import {
+  fromBig,
+  fromFacts,
+  fromMeasure,
+  fromMemoryMode,
+  fromParts,
+  toBig,
+  toFacts,
+  toMemoryMode,
+  toMode,
+} from './messages.js';
 import { CHANNELS, fromHolding, REASON_MAX, STANDINGS, toHolding } from './peer-calls.js';
 import { callerOf } from './roles.js';
 import { fromServiceError } from './status.js';
@@ -129,8 +139,8 @@ export function createPeerClient(peer: PeerAddress, tls: TlsFiles): PeerClient {
     target: targetLink(handOver, call),
     bulk: {
       reach,
-      tunnel(migration, channel): Duplex {
-        const open = { migration, channel: CHANNELS[channel] };
+      tunnel(migration, channel, round): Duplex {
+        const open = { migration, channel: CHANNELS[channel], round };
         return clientTunnel(bulk.tunnel(), open, (error) => fromServiceError(error as ServiceError, who));
       },
       async *pullImages(migration, signal): AsyncGenerator<ImageChunk> {
@@ -159,16 +169,28 @@ type Call = <A>(limits: CallLimits, begin: (options: CallOptions, done: Done<A>)
 
 function targetLink(client: wire.HandOverServiceClient, call: Call): TargetLink {
   return {
-    offer: (offer, limits) =>
-      call<wire.OfferResponse>(limits, (o, done) => client.offer(toOffer(offer), new Metadata(), o, done)),
+    async offer(offer, limits) {
+      const request = toOffer(offer);
+      const answer = await call<wire.OfferResponse>(limits, (o, done) =>
+        client.offer(request, new Metadata(), o, done),
+      );
+      return { ...answer, memoryMode: fromMemoryMode(answer.memoryMode) };
+    },
     async seed(migration, limits) {
       const answer = await call<wire.SeedResponse>(limits, (o, done) =>
         client.seed({ migration }, new Metadata(), o, done),
       );
       return { diskBytes: fromMeasure(answer.diskBytes) };
     },
-    async prepare(migration, flushedMs, limits) {
-      const request = { migration, flushedTime: new Date(flushedMs) };
+    async round(migration, order, limits) {
+      const request = { migration, ...order };
+      const answer = await call<wire.RoundResponse>(limits, (o, done) =>
+        client.round(request, new Metadata(), o, done),
+      );
+      return { bytes: fromMeasure(answer.bytes), broken: cutText(answer.broken, REASON_MAX) };
+    },
+    async prepare(migration, { round, parent, flushedMs }, limits) {
+      const request = { migration, round, parent, flushedTime: new Date(flushedMs) };
       await call<wire.PrepareResponse>(limits, (o, done) => client.prepare(request, new Metadata(), o, done));
     },
     async collect(migration, limits) {
@@ -220,6 +242,7 @@ function toOffer(offer: Offer): wire.OfferRequest {
     memoryBytes: toBig(offer.memoryBytes),
     diskBytes: toBig(offer.diskBytes),
     source: toFacts(offer.source),
+    memoryMode: toMemoryMode(offer.memoryMode),
   };
 }
 

@@ -1,5 +1,10 @@
 /** criu: its version, its page server, its log. Dumps and restores go through runc. */
+import { symlinkSync } from 'node:fs';
+import { join, relative } from 'node:path';
 import { type RunningTool, run, spawnTool } from './run.js';
+
+/** How criu calls the link from images to those that they build on. */
+export const PARENT_LINK = 'parent';
 
 /** Its version, for example "4.2.1". @throws `tool` when it is missing. */
 export async function criuVersion(): Promise<string> {
@@ -14,13 +19,22 @@ export async function criuCheck(): Promise<string | undefined> {
   return firstCriuError(result.stderr) ?? (result.stderr.trim() || 'criu check failed');
 }
 
+/** Whether criu and this kernel can tell which pages have changed. */
+export async function tracksMemory(): Promise<boolean> {
+  const result = await run(['criu', 'check', '--feature', 'mem_dirty_track'], { accept: [1] });
+  return result.exitCode === 0;
+}
+
 /**
  * Begins to take pages into `imagesDir` from the socket that it returns, until the dump at the other end closes it.
  * `ended` resolves when every page is in its file.
+ * @param parentDir holds the pages that these build on; from it each page is removed of which there is a newer one.
  */
-export function startPageServer(imagesDir: string): RunningTool {
+export function startPageServer(imagesDir: string, parentDir?: string): RunningTool {
   const paths = ['--images-dir', imagesDir, '--work-dir', imagesDir, '--log-file', '.page-server.log'];
-  return spawnTool(['criu', 'page-server', ...paths, '--ps-socket', '3'], { socketAt: 3 });
+  if (parentDir !== undefined) symlinkSync(relative(imagesDir, parentDir), join(imagesDir, PARENT_LINK));
+  const dedup = parentDir === undefined ? [] : ['--auto-dedup'];
+  return spawnTool(['criu', 'page-server', ...paths, ...dedup, '--ps-socket', '3'], { socketAt: 3 });
 }
 
 /** The first line that criu itself calls an error: the later ones are its consequences. */

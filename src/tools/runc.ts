@@ -3,7 +3,7 @@
  * Invariant: every call names one container in our own state root; runc's words stay in this file.
  */
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CnvmError, hasErrno } from '../base/errors.js';
 import { firstCriuError } from './criu.js';
@@ -21,6 +21,8 @@ export interface DumpOrder {
   readonly imagesDir: string;
   /** Where criu's logs go. */
   readonly workDir: string;
+  /** The images of the dump that this one builds on: only what has changed since is dumped. */
+  readonly parentDir?: string | undefined;
 }
 
 export interface RestoreOrder {
@@ -77,6 +79,22 @@ export function createRunc(directory: string) {
   mkdirSync(directory, { recursive: true, mode: 0o755 });
   writeFileSync(criuConfig, CRIU_ENVIRONMENT);
   const env = { CRIU_CONFIG_FILE: criuConfig };
+
+  function beginDump(id: string, { imagesDir, workDir, parentDir }: DumpOrder, more: readonly string[]): RunningTool {
+    const paths = ['--image-path', imagesDir, '--work-path', workDir];
+    // runc takes it from the images' directory on, and nothing else.
+    const parent = parentDir === undefined ? [] : ['--parent-path', relative(imagesDir, parentDir)];
+    const tool = spawnTool(runc('checkpoint', ...more, ...CRIU_FLAGS, ...paths, ...parent, id), {
+      socketAt: PAGES_DESCRIPTOR,
+      // It rolls back when its pipes break with us; killed, it would leave its parasite in the cnvm.
+      env: { ...env, [GENTLE_VARIABLE]: 'dump', [DUMP_VARIABLE]: id },
+    });
+    const ended = tool.ended.catch((error: unknown) => {
+      throw withCriuLog(error, join(workDir, 'dump.log'));
+    });
+    ended.catch(() => undefined);
+    return { ...tool, ended };
+  }
 
   return {
     /** Makes it, with its namespaces and network, and starts its init. */
@@ -146,20 +164,14 @@ export function createRunc(directory: string) {
      * when the dump has ended well, left as it was otherwise: which of the two is the action script's to say. Never kill
      * what this returns while it dumps: break its page connection instead.
      */
-    dump(id: string, order: DumpOrder): RunningTool {
-      const { imagesDir, workDir } = order;
-      const paths = ['--image-path', imagesDir, '--work-path', workDir];
-      const tool = spawnTool(runc('checkpoint', ...CRIU_FLAGS, ...paths, id), {
-        socketAt: PAGES_DESCRIPTOR,
-        // It rolls back when its pipes break with us; killed, it would leave its parasite in the cnvm.
-        env: { ...env, [GENTLE_VARIABLE]: 'dump', [DUMP_VARIABLE]: id },
-      });
-      const ended = tool.ended.catch((error: unknown) => {
-        throw withCriuLog(error, join(workDir, 'dump.log'));
-      });
-      ended.catch(() => undefined);
-      return { ...tool, ended };
-    },
+    dump: (id: string, order: DumpOrder): RunningTool => beginDump(id, order, []),
+
+    /**
+     * Begins to dump the memory alone, as it is at one moment, of one that runs on; as `dump` in all else. What is dumped
+     * after it can build on it when it has ended well. One that has failed may have made the kernel forget what had changed:
+     * then the next one must build on nothing.
+     */
+    preDump: (id: string, order: DumpOrder): RunningTool => beginDump(id, order, ['--pre-dump']),
 
     /**
      * Waits for a dump that was told to roll back and whose pipes are broken. One that hangs is woken, and never killed: it

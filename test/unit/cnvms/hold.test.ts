@@ -47,6 +47,32 @@ describe('the hold', () => {
     await other.close();
   });
 
+  it('gives the same answer at once when criu runs it twice for one stage, as 4.1 does', async () => {
+    for (const [verdict, code] of [
+      ['commit', 0],
+      ['roll-back', 1],
+    ] as const) {
+      const hold = await openHold(place());
+      let isHeld = false;
+      hold.held.then(
+        () => (isHeld = true),
+        () => undefined,
+      );
+      const twice = async (action: string) => [
+        (await script(place(), action)).exitCode,
+        (await script(place(), action)).exitCode,
+      ];
+      hold.begin();
+      assert.deepEqual(await twice('pre-dump'), [0, 0]);
+      assert.equal(isHeld, false);
+      const running = twice('post-dump');
+      await hold.held;
+      hold.decide(verdict);
+      assert.deepEqual(await running, [code, code], verdict);
+      await hold.close();
+    }
+  });
+
   it('lets every other stage pass', async () => {
     const hold = await openHold(place());
     assert.equal((await script(place(), 'network-lock')).exitCode, 0);
