@@ -3,6 +3,7 @@
  * node's mark in its environment, which only its daemon gives; nothing else is ever touched.
  */
 import { readdirSync, readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** The daemon puts its run directory here at its start, and every program that it starts inherits it. */
@@ -22,7 +23,11 @@ export interface Orphan {
   readonly pid: number;
   readonly parent: number;
   readonly command: string;
+  /** The name of what runs, without its directory. */
+  readonly program: string;
   readonly gentle: Gentle | undefined;
+  /** In a process namespace below ours: what criu has forked of a cnvm, which looks like criu until it is restored. */
+  readonly nested: boolean;
 }
 
 /** Every program of `owner` but ourselves. */
@@ -55,7 +60,9 @@ export function findMarked(mark: string): Orphan[] {
       if (!environment.includes(mark)) return [];
       const word = environment.find((entry) => entry.startsWith(`${GENTLE_VARIABLE}=`))?.split('=')[1];
       const gentle = word === 'dump' || word === 'restore' ? word : undefined;
-      return [{ pid, parent: parentOf(pid), command: readOf(pid, 'cmdline').join(' ').trim(), gentle }];
+      const argv = readOf(pid, 'cmdline');
+      const [command, program] = [argv.join(' ').trim(), basename(argv[0] ?? '')];
+      return [{ pid, parent: parentOf(pid), command, program, gentle, nested: isNested(pid) }];
     });
 }
 
@@ -90,6 +97,11 @@ function parentOf(pid: number): number {
   const [stat = ''] = readOf(pid, 'stat');
   // "PID (COMMAND) STATE PARENT ...", and a command may hold spaces and parentheses.
   return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1] ?? 0);
+}
+
+/** It has an id in each of its namespaces, the innermost last. */
+function isNested(pid: number): boolean {
+  return readOf(pid, 'status').some((text) => /^NSpid:\t\d+\t/m.test(text));
 }
 
 /** The strings of a file of zero-terminated ones; none when the process has gone, or is a zombie. */

@@ -223,8 +223,8 @@ async function whileCriuLives(id: string, restore: (signal: AbortSignal) => Prom
   let missed = 0;
   const timer = setInterval(() => {
     const marked = findMarked(`${RESTORE_VARIABLE}=${id}`);
-    const runc = marked.find(({ command }) => command.startsWith('runc '));
-    const lives = marked.some(({ parent, command }) => parent === runc?.pid && command.startsWith('criu '));
+    const runc = marked.find(({ program }) => program === 'runc');
+    const lives = marked.some((one) => one.parent === runc?.pid && one.program === 'criu' && !one.nested);
     missed = runc === undefined || lives ? 0 : missed + 1;
     if (missed === CRIU_MISSED_MAX) dead.abort();
   }, CRIU_LOOK_MS);
