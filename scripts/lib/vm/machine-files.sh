@@ -6,6 +6,7 @@
 VM_FILES=$PROJECT/scripts/lib/vm
 # Emulated time is 10 to 20 times slower than a machine's own: what calls a migration off must wait as much longer.
 VM_LIMITS='limits:
+  patience: 20
   stall: 300
   restore: 900
 '
