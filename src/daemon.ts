@@ -160,7 +160,7 @@ function makeMesh(
     endpoint: config.listen,
     overlayNetwork: config.overlay.network,
     overlayAddress: config.overlay.address,
-    peers: config.peers.map((peer) => ({ ...peer, link: createPeerClient(peer, config.tls) })),
+    peers: config.peers.map((peer) => ({ ...peer, link: createPeerClient(peer, config.tls, config.limits.patience) })),
     setBehind: (behind) => host.overlay.setBehind(behind),
     holdings: () => store.all().map(holdingOf),
     facts,

@@ -4,10 +4,18 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 
+/** What a node of a lab is: namespaces of this machine, or an emulated machine of its own. */
+export type LabKind = 'namespaces' | 'machines';
+
+const KINDS = {
+  namespaces: { script: '../lab', slowness: 1 },
+  /** Emulated processors are 10 to 20 times slower, and there are more of them than real ones. */
+  machines: { script: '../vmlab', slowness: 15 },
+} as const;
+
 /** What the lab keeps on the machine's disk: a directory a lab, in it the id of each node's first process. */
 const STATE = '/var/lib/cnvm-lab';
-const LAB = fileURLToPath(new URL('../lab', import.meta.url));
-/** The first time, two roots are built. */
+/** The first time, roots and disks are built. */
 const UP_TIMEOUT_MS = 15 * 60_000;
 const COMMAND_TIMEOUT_MS = 120_000;
 
@@ -20,27 +28,32 @@ export interface Output {
 export type Lab = ReturnType<typeof openLab>;
 
 /** @param show whether what the lab says of its progress goes to our standard error. */
-export function openLab(name: string, show: boolean) {
+export function openLab(name: string, show: boolean, kind: LabKind = 'namespaces') {
+  const { script, slowness } = KINDS[kind];
+  const program = fileURLToPath(new URL(script, import.meta.url));
+  const timeout = COMMAND_TIMEOUT_MS * slowness;
   const lab = async (args: readonly string[], detached = false): Promise<void> => {
     const stderr = show ? 'inherit' : 'pipe';
     const options = { stdin: 'ignore', stdout: 'ignore', stderr, timeout: UP_TIMEOUT_MS, detached } as const;
-    await execa(LAB, ['--name', name, ...args], options);
+    await execa(program, ['--name', name, ...args], options);
   };
   const argv = (node: string, command: readonly string[]) => ['--name', name, 'exec', node, '--', ...command];
 
   return {
     name,
+    /** By which every time limit of who uses this lab is to be multiplied. */
+    slowness,
     up: (nodes: number, ...more: string[]) => lab(['up', '--nodes', String(nodes), ...more]),
     /** Detached, so that another Ctrl-C of somebody in a hurry does not leave half of the lab behind. */
     down: () => lab(['down'], true),
 
-    /** Where the files of a node that is up are found from here. */
+    /** Where the files of a node that is up are found from here; of namespaces alone. */
     rootOf: (node: string): string =>
       `/proc/${readFileSync(`${STATE}/${name}/${node}.pid`, 'utf8').split(' ')[0]}/root`,
 
     /** Runs a command in a node, whatever its exit code. */
     async run(node: string, command: readonly string[], input: string | Uint8Array = ''): Promise<Output> {
-      const result = await execa(LAB, argv(node, command), { reject: false, input, timeout: COMMAND_TIMEOUT_MS });
+      const result = await execa(program, argv(node, command), { reject: false, input, timeout });
       return { stdout: result.stdout, stderr: result.stderr, code: result.exitCode ?? -1 };
     },
 
@@ -58,7 +71,7 @@ export function openLab(name: string, show: boolean) {
 
     /** A command that goes on; its input and output are pipes. */
     start(node: string, command: readonly string[]) {
-      return spawn(LAB, argv(node, command), { stdio: ['pipe', 'pipe', 'pipe'] });
+      return spawn(program, argv(node, command), { stdio: ['pipe', 'pipe', 'pipe'] });
     },
   };
 }

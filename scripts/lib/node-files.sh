@@ -7,7 +7,7 @@ node_name() { printf 'node%d\n' "$1"; }
 node_address() { printf '172.30.%d.%d\n' "$(cat "$LAB_DIR/subnet")" $((10 + $1)); }
 node_overlay() { printf '10.100.0.%d\n' "$1"; }
 
-# write_node_files NUMBER COUNT
+# write_node_files NUMBER COUNT: with MORE_CONFIG at the end of its config, if that is set.
 write_node_files() {
   local number=$1 count=$2 name upper other
   name=$(node_name "$number")
@@ -43,6 +43,7 @@ cgroupParent: $CGROUP_PREFIX/$(node_name "$number")
 overlay:
   network: 10.100.0.0/16
   address: $(node_overlay "$number")
+${MORE_CONFIG:-}
 YAML
   [ "$count" -gt 1 ] || return 0
   echo 'peers:'

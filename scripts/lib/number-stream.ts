@@ -73,7 +73,7 @@ export async function openNumberStream(lab: Lab, node: string, address: string) 
     const timer = setTimeout(() => {
       late = true;
       wake();
-    }, MORE_MS);
+    }, MORE_MS * lab.slowness);
     while (last < goal && faults.length === 0 && !late)
       await new Promise<void>((resolve) => {
         wake = resolve;

@@ -7,7 +7,12 @@ const ANSWER_MS = 20_000;
 
 /** Logs in as user/password. @throws when that does not work. */
 export async function openShell(lab: Lab, node: string, address: string) {
-  const options = ['StrictHostKeyChecking=no', 'UserKnownHostsFile=/dev/null', 'LogLevel=ERROR', 'ConnectTimeout=10'];
+  const options = [
+    'StrictHostKeyChecking=no',
+    'UserKnownHostsFile=/dev/null',
+    'LogLevel=ERROR',
+    `ConnectTimeout=${10 * lab.slowness}`,
+  ];
   const ssh = ['ssh', '-tt', ...options.flatMap((option) => ['-o', option]), `user@${address}`];
   const child = lab.start(node, ['sshpass', '-p', 'password', ...ssh]);
   let text = '';
@@ -30,7 +35,7 @@ export async function openShell(lab: Lab, node: string, address: string) {
   let count = 0;
 
   async function until(marker: RegExp): Promise<RegExpExecArray> {
-    const deadline = Date.now() + ANSWER_MS;
+    const deadline = Date.now() + ANSWER_MS * lab.slowness;
     for (;;) {
       const match = marker.exec(text);
       if (match !== null) return match;
@@ -71,7 +76,7 @@ export async function openShell(lab: Lab, node: string, address: string) {
       if (ended) return;
       const exited = once(child, 'close');
       child.stdin.end('exit\n');
-      const timer = setTimeout(() => child.kill('SIGKILL'), 3_000);
+      const timer = setTimeout(() => child.kill('SIGKILL'), 3_000 * lab.slowness);
       await exited;
       clearTimeout(timer);
     },

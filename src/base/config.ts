@@ -20,6 +20,9 @@ const endpoint = z
   .regex(/^(\[[0-9a-fA-F:.]+\]|[^\s:/]+):[0-9]{1,5}$/, 'must be HOST:PORT')
   .refine((text) => Number(text.slice(text.lastIndexOf(':') + 1)) <= PORT_MAX, `has a port above ${PORT_MAX}`);
 
+/** An emulated node on a busy machine; beyond that a link that is cut would be noticed after an hour. */
+const PATIENCE_MAX = 100;
+
 const seconds = z
   .number()
   .positive()
@@ -84,6 +87,8 @@ const schema = z.strictObject({
       freeze: seconds.default(10 * 60),
       /** For a restore at the target, after the hand-over: beyond that it is tried once more, and then given back. */
       restore: seconds.default(2 * 60),
+      /** A factor, not seconds: how much longer than usual a peer may take for its short answers, where nodes are slow. */
+      patience: z.number().min(1).max(PATIENCE_MAX).default(1),
     })
     .prefault({}),
   logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'),

@@ -67,7 +67,8 @@ const BULK_CONNECT_MS = 10_000;
 /** For each try; an answer takes a round trip. */
 const PROBE_MS = 5_000;
 
-export function createPeerClient(peer: PeerAddress, tls: TlsFiles): PeerClient {
+/** @param patience multiplies every time limit here, and those of the callers. */
+export function createPeerClient(peer: PeerAddress, tls: TlsFiles, patience = 1): PeerClient {
   const who = `${peer.name} (${peer.endpoint})`;
   const secure = credentials.createSsl(readFileSync(tls.ca), readFileSync(tls.key), readFileSync(tls.cert), {
     checkServerIdentity: (_, certificate) => wrongNode(peer.name, certificate),
@@ -75,7 +76,7 @@ export function createPeerClient(peer: PeerAddress, tls: TlsFiles): PeerClient {
   const options: ChannelOptions = {
     'grpc.ssl_target_name_override': peer.name,
     'grpc.keepalive_time_ms': KEEPALIVE_EVERY_MS,
-    'grpc.keepalive_timeout_ms': KEEPALIVE_WAIT_MS,
+    'grpc.keepalive_timeout_ms': KEEPALIVE_WAIT_MS * patience,
     'grpc.max_receive_message_length': MESSAGE_BYTES_MAX,
     'grpc.initial_reconnect_backoff_ms': RECONNECT_MS_MIN,
     'grpc.max_reconnect_backoff_ms': RECONNECT_MS_MAX,
@@ -97,7 +98,7 @@ export function createPeerClient(peer: PeerAddress, tls: TlsFiles): PeerClient {
     const { timeoutMs, signal } = limits;
     signal?.throwIfAborted();
     return await new Promise<A>((resolve, reject) => {
-      const deadline = timeoutMs === undefined ? {} : { deadline: Date.now() + timeoutMs };
+      const deadline = timeoutMs === undefined ? {} : { deadline: Date.now() + timeoutMs * patience };
       const running = begin(deadline, (error, answer) => {
         signal?.removeEventListener('abort', cancel);
         if (error === null) resolve(answer);
@@ -110,7 +111,7 @@ export function createPeerClient(peer: PeerAddress, tls: TlsFiles): PeerClient {
 
   async function reach(signal: AbortSignal): Promise<void> {
     const ready = new Metadata({ waitForReady: true });
-    const until = performance.now() + BULK_CONNECT_MS;
+    const until = performance.now() + BULK_CONNECT_MS * patience;
     for (;;) {
       try {
         await call<wire.ProbeResponse>({ timeoutMs: PROBE_MS, signal }, (o, done) => bulk.probe({}, ready, o, done));

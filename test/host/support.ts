@@ -1,12 +1,11 @@
 /** What the tests on real hosts share: one lab for all of them, and what must be left behind: nothing. */
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { openLab } from '../../scripts/lib/lab.js';
+import { openTestLab } from '../support/test-lab.js';
 
 export const NAME = 'sneaker01.gonkulator.io';
 export const ADDRESS = '10.100.101.111';
-export const NODES = ['node1', 'node2', 'node3'] as const;
-export const lab = openLab(process.env['CNVM_LAB'] ?? 'test', process.env['CNVM_TEST_SHOW'] !== undefined);
+export const { lab, nodes: NODES } = openTestLab();
 
 export interface CnvmJson {
   readonly name: string;
@@ -35,7 +34,7 @@ const SSH = [
   '-o',
   'LogLevel=ERROR',
   '-o',
-  'ConnectTimeout=5',
+  `ConnectTimeout=${5 * lab.slowness}`,
 ];
 
 /** Runs a command in a cnvm as its user, by ssh with a password. */
@@ -47,7 +46,7 @@ export async function ssh(from: string, command: string, input = '', address = A
 export async function waitForSsh(from: string, address = ADDRESS): Promise<void> {
   await eventually(
     `sshd at ${address}`,
-    async () => (await lab.run(from, ['nc', '-z', '-w', '1', address, '22'])).code === 0,
+    async () => (await lab.run(from, ['nc', '-z', '-w', String(lab.slowness), address, '22'])).code === 0,
   );
 }
 
@@ -57,7 +56,7 @@ export async function eventually(
   withinMs = 15_000,
   everyMs = 100,
 ): Promise<void> {
-  const deadline = Date.now() + withinMs;
+  const deadline = Date.now() + withinMs * lab.slowness;
   while (!(await holds())) {
     if (Date.now() > deadline) throw new Error(`${what} did not come about in ${withinMs} ms`);
     await sleep(everyMs);
@@ -99,7 +98,7 @@ export async function mustTeleport(from: string, to: string, ...options: string[
 
 /** Where the cnvm is by everybody's word; they must agree, soon: news takes a moment to be told. */
 export async function whereIs(name = NAME): Promise<string> {
-  const deadline = Date.now() + 2_000;
+  const deadline = Date.now() + 2_000 * lab.slowness;
   for (;;) {
     const owners = new Set(await Promise.all(NODES.map((node) => ownerBy(node, name))));
     if (owners.size === 1 || Date.now() > deadline) return [...owners].join(' and ');
@@ -150,7 +149,7 @@ export async function residueOf(node: string): Promise<string> {
 export async function assertNoResidue(): Promise<void> {
   await Promise.all(
     NODES.map(async (node) => {
-      const deadline = Date.now() + 5_000;
+      const deadline = Date.now() + 5_000 * lab.slowness;
       let left = await residueOf(node);
       while (left !== '' && Date.now() < deadline) {
         await sleep(200);

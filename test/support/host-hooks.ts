@@ -1,5 +1,6 @@
 /** One lab for all tests on real hosts, and no trace of a cnvm between them. */
 import { assertNoResidue, lab, mend, NODES, removeAll } from '../host/support.js';
+import { UP_OPTIONS } from './test-lab.js';
 
 export const UP_MS = 15 * 60_000;
 /** For who tries one test again and again: what is up is used, and stays up. */
@@ -9,16 +10,16 @@ export const mochaHooks = {
   async beforeAll(this: Mocha.Context) {
     this.timeout(UP_MS);
     if (!KEEP_LAB) await lab.down();
-    await lab.up(NODES.length);
+    await lab.up(NODES.length, ...UP_OPTIONS);
   },
   async afterEach(this: Mocha.Context) {
-    this.timeout(60_000);
+    this.timeout(60_000 * lab.slowness);
     await Promise.all(NODES.map((node) => mend(node, 'criu', 'rsync', 'runc', 'nft')));
     await removeAll();
     await assertNoResidue();
   },
   async afterAll(this: Mocha.Context) {
-    this.timeout(60_000);
+    this.timeout(60_000 * lab.slowness);
     if (!KEEP_LAB) await lab.down();
   },
 };

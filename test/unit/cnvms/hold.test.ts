@@ -62,14 +62,17 @@ describe('the hold', () => {
         (await script(place(), action)).exitCode,
         (await script(place(), action)).exitCode,
       ];
-      hold.begin();
-      assert.deepEqual(await twice('pre-dump'), [0, 0]);
-      assert.equal(isHeld, false);
-      const running = twice('post-dump');
-      await hold.held;
-      hold.decide(verdict);
-      assert.deepEqual(await running, [code, code], verdict);
-      await hold.close();
+      try {
+        hold.begin();
+        assert.deepEqual(await twice('pre-dump'), [0, 0]);
+        assert.equal(isHeld, false);
+        const running = twice('post-dump');
+        await hold.held;
+        hold.decide(verdict);
+        assert.deepEqual(await running, [code, code], verdict);
+      } finally {
+        await hold.close();
+      }
     }
   });
 
