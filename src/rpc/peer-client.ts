@@ -178,9 +178,8 @@ function targetLink(client: wire.HandOverServiceClient, call: Call): TargetLink 
       return { ...answer, memoryMode: fromMemoryMode(answer.memoryMode) };
     },
     async seed(migration, limits) {
-      const answer = await call<wire.SeedResponse>(limits, (o, done) =>
-        client.seed({ migration }, new Metadata(), o, done),
-      );
+      const request = { migration };
+      const answer = await call<wire.SeedResponse>(limits, (o, done) => client.seed(request, new Metadata(), o, done));
       return { diskBytes: fromMeasure(answer.diskBytes) };
     },
     async round(migration, order, limits) {
