@@ -20,7 +20,7 @@ export interface FactsOptions {
 export function factsOf(options: FactsOptions): () => Promise<NodeFacts> {
   const programs = Promise.all([criuVersion(), runcVersion()].map((version) => version.catch(() => '')));
   // criu tries it out, which takes a moment, and is not asked where the kernel says no.
-  const tracking = marksDirtyPages() ? tracksMemory().catch(() => false) : Promise.resolve(false);
+  const tracking = answerOf(async () => marksDirtyPages() && (await tracksMemory()));
   const cpuFlags = readCpuFlags();
   return async () => {
     const [criu = '', runc = ''] = await programs;
@@ -36,11 +36,25 @@ export function factsOf(options: FactsOptions): () => Promise<NodeFacts> {
       cpuFlags,
       ...memory,
       landingZones: await Promise.all(options.landingZones.map(zoneOf)),
-      softDirty: await tracking,
+      softDirty: await tracking().catch(() => false),
       images: listImages(options.imagesDir).map(({ name, digest }) => ({ name, digest })),
       overlayAddress: options.overlayAddress,
       cnvmCount: options.cnvmCount(),
     };
+  };
+}
+
+/** The one answer to a question, which is asked again only when it was not answered. */
+function answerOf(question: () => Promise<boolean>): () => Promise<boolean> {
+  let answer: Promise<boolean> | undefined;
+  return async () => {
+    answer ??= question();
+    try {
+      return await answer;
+    } catch (error) {
+      answer = undefined;
+      throw error;
+    }
   };
 }
 

@@ -18,7 +18,15 @@ import { cutText } from '../base/cut-text.js';
 import { refused } from '../base/errors.js';
 import * as wire from '../gen/cnvm/peer/v1/peer.js';
 import type { MeshLink } from '../mesh/mesh.js';
-import type { BulkLink, CallLimits, ImageChunk, Offer, Standing, TargetLink } from '../migration/peer-port.js';
+import type {
+  BulkLink,
+  CallLimits,
+  HandOverResult,
+  ImageChunk,
+  Offer,
+  Standing,
+  TargetLink,
+} from '../migration/peer-port.js';
 import {
   fromBig,
   fromFacts,
@@ -202,12 +210,10 @@ function targetLink(client: wire.HandOverServiceClient, call: Call): TargetLink 
     },
     async handOver(migration, epoch, limits) {
       const request = { migration, epoch: toBig(epoch) };
-      const { result } = await call<wire.HandOverResponse>(limits, (o, done) =>
+      const answer = await call<wire.HandOverResponse>(limits, (o, done) =>
         client.handOver(request, new Metadata(), o, done),
       );
-      if (result?.$case === 'running') return { kind: 'running', parts: fromParts(result.value.parts) };
-      if (result?.$case === 'returned') return { kind: 'returned', ...wordOf(result.value) };
-      throw refused('unavailable', 'the target answered the hand-over with nothing');
+      return fromHandOver(answer);
     },
     async release(migration, limits) {
       await call<wire.ReleaseResponse>(limits, (o, done) => client.release({ migration }, new Metadata(), o, done));
@@ -227,6 +233,12 @@ function targetLink(client: wire.HandOverServiceClient, call: Call): TargetLink 
       return { standing, ...wordOf(answer) };
     },
   };
+}
+
+function fromHandOver({ result }: wire.HandOverResponse): HandOverResult {
+  if (result?.$case === 'running') return { kind: 'running', parts: fromParts(result.value.parts) };
+  if (result?.$case === 'returned') return { kind: 'returned', ...wordOf(result.value) };
+  throw refused('unavailable', 'the target answered the hand-over with nothing');
 }
 
 function wordOf({ reason, epoch }: { readonly reason: string; readonly epoch: bigint }) {

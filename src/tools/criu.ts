@@ -19,9 +19,13 @@ export async function criuCheck(): Promise<string | undefined> {
   return firstCriuError(result.stderr) ?? (result.stderr.trim() || 'criu check failed');
 }
 
-/** Whether criu and this kernel can tell which pages have changed. */
+/** The first time after the machine has started criu tries out all that the kernel has. */
+const FIRST_LOOK_MS = 120_000;
+
+/** Whether criu and this kernel can tell which pages have changed. @throws `tool` when criu does not say. */
 export async function tracksMemory(): Promise<boolean> {
-  const result = await run(['criu', 'check', '--feature', 'mem_dirty_track'], { accept: [1] });
+  const argv = ['criu', 'check', '--feature', 'mem_dirty_track'];
+  const result = await run(argv, { accept: [1], timeoutMs: FIRST_LOOK_MS });
   return result.exitCode === 0;
 }
 
