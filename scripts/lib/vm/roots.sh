@@ -22,7 +22,7 @@ make_emulator() {
 
 emulator_root() {
   local path
-  path=$CACHE/vm-emulator-$(vm_hash)
+  path=$CACHE/vm-emulator-$({ echo "$EMULATOR_PACKAGES"; debian_mirror; } | sha256sum | cut -c1-12)
   build_once "$path" "build the emulator's root (Debian 13)" make_emulator
   printf '%s\n' "$path"
 }
