@@ -3,6 +3,7 @@
 import { CnvmError } from '../base/errors.js';
 import type { AbortMigrationResponse } from '../gen/cnvm/v1/migration.js';
 import {
+  type Compression,
   type Migration,
   type MigrationEvent,
   MigrationMode,
@@ -25,6 +26,9 @@ export interface Order {
   readonly landing: string;
   readonly mode: MigrationMode;
   readonly dryRun: boolean;
+  /** Bytes a second; 0 without a limit. */
+  readonly bandwidth: bigint;
+  readonly compress: Compression;
 }
 
 /** @returns the exit code. @throws the daemon's error when it refused. */

@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 /** `teleport`: moves a running cnvm to another node. Parses, calls the local daemon, shows what streams back. */
-import { Command } from 'commander';
-import { MigrationMode } from '../gen/cnvm/v1/migration.js';
-import { parseDestination } from './arguments.js';
+import { Command, Option } from 'commander';
+import { Compression, MigrationMode } from '../gen/cnvm/v1/migration.js';
+import { parseDestination, parseRate } from './arguments.js';
 import { type CommonOptions, connected, runProgram, withCommonOptions } from './common-options.js';
 import { completionScript } from './completion.js';
 import { followMigration } from './follow-migration.js';
@@ -11,7 +11,12 @@ interface TeleportOptions extends CommonOptions {
   readonly dryRun?: boolean;
   readonly cold?: boolean;
   readonly quiet?: boolean;
+  readonly bandwidth?: number;
+  readonly compress: Compress;
 }
+
+const COMPRESSIONS = { auto: Compression.AUTO, none: Compression.NONE, zstd: Compression.ZSTD } as const;
+type Compress = keyof typeof COMPRESSIONS;
 
 const EXAMPLES = `
 Examples:
@@ -20,6 +25,8 @@ Examples:
 
 HOST is a peer's name, address or overlay address. LANDING is one of the target's landing zones or a directory below
 one; its first zone when it is left out. "user@" is accepted for habit and has no meaning.
+RATE limits disk, memory and images together, also while the cnvm is frozen. Its units are those of networks: KB, MB and
+GB are powers of 1000, KiB, MiB and GiB of 1024, K, M and G the same as KB, MB and GB.
 Ctrl-C calls the migration off and rolls it back, until the hand-over; after that it is followed to its end.`;
 
 const program = withCommonOptions(new Command('teleport'))
@@ -29,6 +36,12 @@ const program = withCommonOptions(new Command('teleport'))
   .option('--dry-run', 'say what would happen, with every reason why not, and change nothing')
   .option('--cold', 'stop it, move it, start it')
   .option('--quiet', 'print only how it ended')
+  .option('--bandwidth <rate>', 'send at most this many bytes a second, for example 20MB or 512K', parseRate)
+  .addOption(
+    new Option('--compress <how>', 'auto: where the link is slow enough for it to pay')
+      .choices(Object.keys(COMPRESSIONS))
+      .default('auto'),
+  )
   .addHelpText('after', EXAMPLES)
   .action(async (name: string, destination: string, options: TeleportOptions) => {
     const { host, landing } = parseDestination(destination);
@@ -38,6 +51,8 @@ const program = withCommonOptions(new Command('teleport'))
       landing: landing ?? '',
       mode: options.cold ? MigrationMode.COLD : MigrationMode.UNSPECIFIED,
       dryRun: options.dryRun ?? false,
+      bandwidth: BigInt(options.bandwidth ?? 0),
+      compress: COMPRESSIONS[options.compress],
     };
     const show = { json: options.json ?? false, quiet: options.quiet ?? false };
     process.exitCode = await connected(options, (connection) => followMigration(connection, order, show));

@@ -48,7 +48,8 @@ export function createArrivals(options: ArrivalsOptions) {
     const own = { taken: directory.taken(), busy: locks.doing(record.name), overlayNetwork };
     const question = { record, mode, landing, memoryBytes, diskBytes, source, target, ...own };
     const stolen = record.owner === source.name ? [] : [`${source.name} does not own ${record.name}`];
-    return { refusals: [...stolen, ...refusals(question)], warnings: warnings(question), landing };
+    const { compression } = offer;
+    return { refusals: [...stolen, ...refusals(question)], warnings: warnings(question), landing, compression };
   }
 
   function accept(offer: Offer, record: CnvmRecord, from: string, bulk: BulkLink): void {
@@ -61,7 +62,7 @@ export function createArrivals(options: ArrivalsOptions) {
     const run: TargetRun = {
       record,
       mode: offer.mode,
-      source: { name: from, link: bulk },
+      source: { name: from, link: bulk.asking(offer.compression) },
       memoryBytes: offer.memoryBytes,
       steps: createSteps<TargetSteps>(),
       report,
@@ -133,7 +134,7 @@ export function createArrivals(options: ArrivalsOptions) {
       if (repeated !== undefined) {
         const { run } = repeated;
         await runOf(offer.migration, from).steps.ask('offer', undefined);
-        return { refusals: [], warnings: [], landing: run.record.landing };
+        return { refusals: [], warnings: [], landing: run.record.landing, compression: offer.compression };
       }
       demandNew(offer.migration);
       const sent = parseRecord(offer.record);

@@ -6,10 +6,11 @@ import type { CnvmRecord } from '../cnvms/cnvm.js';
 import type { Bulk } from './bulk.js';
 import type { History } from './history.js';
 import type { SourcePorts, SourceRun } from './migrate.js';
-import { beginMigration, type Migration, type Mode } from './migration.js';
+import { beginMigration, type Compress, type Migration, type Mode } from './migration.js';
 import { createOutgoing } from './outgoing.js';
 import type { HandOverResult, TargetLink } from './peer-port.js';
 import { createReport } from './report.js';
+import { createThrottle } from './throttle.js';
 
 export interface Target {
   readonly name: string;
@@ -34,6 +35,9 @@ export interface DepartureOrder {
   readonly landing: string | undefined;
   /** Whether it ran when the migration began. */
   readonly running: boolean;
+  /** Bytes a second; 0 without a limit. */
+  readonly bandwidth: number;
+  readonly compress: Compress;
 }
 
 export function newMigration(
@@ -79,10 +83,12 @@ export function newDeparture(
     disk: ports.machine.diskDirectory(record),
     bulk,
     onBytes: (_, count) => report.bytes(count),
+    throttle: order.bandwidth === 0 ? undefined : createThrottle(order.bandwidth),
   });
   const undo = createUndo((what, error) => log.error({ what, error: messageOf(error) }, 'could not undo'));
   const run: SourceRun = {
     ...{ record, mode: migration.mode, running: order.running, landing: order.landing, target, outgoing, report, undo },
+    compress: order.compress,
     ...{ signal: abort.signal, ports: { ...ports, log }, dump: undefined, forced, frozenAtMs: undefined },
   };
   return { run, abort, force };

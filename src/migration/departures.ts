@@ -124,6 +124,7 @@ export function createDepartures(options: DeparturesOptions) {
         diskBytes: usage.diskBytes,
         source: await ports.facts(),
         dryRun: true,
+        compression: order.compress,
       },
       { timeoutMs: OFFER_MS },
     );
@@ -147,7 +148,8 @@ export function createDepartures(options: DeparturesOptions) {
         throw refused('state', obstacles.join('; '), { reasons: obstacles, location: ports.node });
       const ends = { source: ports.node, target: target.name };
       const migration = newMigration(record, mode, ends, await ports.machine.usage(record));
-      const run = newRun(migration, record, target, { landing: order.landing, running: state === 'running' });
+      const { landing, bandwidth, compress } = order;
+      const run = newRun(migration, record, target, { landing, bandwidth, compress, running: state === 'running' });
       const events = history.watch(migration.id);
       const entry = running.get(migration.id);
       const done = follow(run, migrate, unlock);
@@ -223,7 +225,8 @@ export function createDepartures(options: DeparturesOptions) {
     resume(record: CnvmRecord, migration: Migration, target: Target): void {
       const unlock = locks.take(record.name, `in a hand-over to ${target.name}`);
       cnvms.marks.set(record.name, 'in-doubt');
-      const order = { landing: undefined, running: record.wanted === 'running' };
+      const nothing = { landing: undefined, bandwidth: 0, compress: 'none' } as const;
+      const order = { ...nothing, running: record.wanted === 'running' };
       const run = newRun({ ...migration, outcome: 'running' }, record, target, order);
       run.undo.add('scratch', () => run.outgoing.close());
       run.undo.add('freeze', () => wake(run));

@@ -14,7 +14,7 @@ import type { Dump, Machine } from '../cnvms/machine.js';
 import type { NodeFacts } from '../mesh/node-facts.js';
 import type { Journal, SourceState } from './journal.js';
 import { isLeftover } from './leftover.js';
-import type { Mode } from './migration.js';
+import type { Compress, Mode } from './migration.js';
 import { rolledBack, stillInDoubt } from './outcome.js';
 import type { Outgoing } from './outgoing.js';
 import type { HandOverResult, Offer, TargetLink } from './peer-port.js';
@@ -29,6 +29,7 @@ export interface SourceRun {
   readonly running: boolean;
   /** Undefined: the target's first landing zone. */
   readonly landing: string | undefined;
+  readonly compress: Compress;
   readonly target: { readonly name: string; readonly link: TargetLink };
   readonly outgoing: Outgoing;
   readonly report: Report;
@@ -102,10 +103,7 @@ async function negotiate(run: SourceRun): Promise<void> {
     migration: id,
     record: JSON.stringify(record),
     epoch: record.epoch,
-    mode: run.mode,
-    landing: run.landing,
-    memoryBytes,
-    diskBytes,
+    ...{ mode: run.mode, landing: run.landing, compression: run.compress, memoryBytes, diskBytes },
     source: await ports.facts(),
     dryRun: false,
   };

@@ -18,6 +18,9 @@ export type Mode = 'hot' | 'cold';
  */
 export type Outcome = 'running' | 'succeeded' | 'refused' | 'aborted' | 'stranded' | 'in-doubt';
 
+/** How what goes out is made smaller; `auto` looks at the link, again and again. */
+export type Compress = 'auto' | 'none' | 'zstd';
+
 /** A span within the freeze. */
 export interface FreezePart {
   readonly name: string;
@@ -92,6 +95,9 @@ export interface MigrateOrder {
   /** Undefined: hot when it runs, cold when it is stopped. */
   readonly mode: Mode | undefined;
   readonly dryRun: boolean;
+  /** Bytes a second, of all that goes out; 0: as fast as it goes. */
+  readonly bandwidth: number;
+  readonly compress: Compress;
 }
 
 /** Also the name of files and directories, so nothing else may be in it. */

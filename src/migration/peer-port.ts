@@ -4,7 +4,7 @@
  */
 import type { Duplex } from 'node:stream';
 import type { NodeFacts } from '../mesh/node-facts.js';
-import type { FreezePart, Mode } from './migration.js';
+import type { Compress, FreezePart, Mode } from './migration.js';
 
 export interface Offer {
   readonly migration: string;
@@ -19,6 +19,8 @@ export interface Offer {
   readonly diskBytes: number;
   readonly source: NodeFacts;
   readonly dryRun: boolean;
+  /** What the source may compress with. */
+  readonly compression: Compress;
 }
 
 export interface OfferAnswer {
@@ -27,6 +29,8 @@ export interface OfferAnswer {
   readonly warnings: readonly string[];
   /** Absolute, on the target. */
   readonly landing: string;
+  /** What the target can undo, of what was offered. */
+  readonly compression: Compress;
 }
 
 export interface Collected {
@@ -88,6 +92,8 @@ export interface ImageChunk {
 
 /** The source's bulk, as the target pulls it. */
 export interface BulkLink {
+  /** The same link, which asks for its tunnels to be compressed so. */
+  asking(compression: Compress): BulkLink;
   tunnel(migration: string, channel: Channel): Duplex;
   /** Ends, as a failure, when the signal fires. */
   pullImages(migration: string, signal: AbortSignal): AsyncIterable<ImageChunk>;

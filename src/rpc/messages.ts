@@ -8,7 +8,16 @@ import * as wire from '../gen/cnvm/v1/cnvm.js';
 import * as wireMigration from '../gen/cnvm/v1/migration.js';
 import * as wireNode from '../gen/cnvm/v1/node.js';
 import type { Finding, NodeFacts, NodeStatus } from '../mesh/node-facts.js';
-import type { FreezePart, Migration, MigrationEvent, Mode, Outcome, Phase, Plan } from '../migration/migration.js';
+import type {
+  Compress,
+  FreezePart,
+  Migration,
+  MigrationEvent,
+  Mode,
+  Outcome,
+  Phase,
+  Plan,
+} from '../migration/migration.js';
 
 const STATES: Readonly<Record<CnvmState, wire.CnvmState>> = {
   stopped: wire.CnvmState.STOPPED,
@@ -41,6 +50,12 @@ const OUTCOMES: Readonly<Record<Outcome, wireMigration.MigrationOutcome>> = {
 const MODES: Readonly<Record<Mode, wireMigration.MigrationMode>> = {
   hot: wireMigration.MigrationMode.HOT,
   cold: wireMigration.MigrationMode.COLD,
+};
+
+const COMPRESSIONS: Readonly<Record<Compress, wireMigration.Compression>> = {
+  auto: wireMigration.Compression.AUTO,
+  none: wireMigration.Compression.NONE,
+  zstd: wireMigration.Compression.ZSTD,
 };
 
 const REACHES: Readonly<Record<NodeStatus['reach'], wireNode.NodeReach>> = {
@@ -118,6 +133,12 @@ export function fromMode(mode: wireMigration.MigrationMode): Mode | undefined {
   return (Object.keys(MODES) as Mode[]).find((candidate) => MODES[candidate] === mode);
 }
 export const toMode = (mode: Mode): wireMigration.MigrationMode => MODES[mode];
+
+/** Undefined for one that is not said, or not known here. */
+export function fromCompression(compression: wireMigration.Compression): Compress | undefined {
+  return (Object.keys(COMPRESSIONS) as Compress[]).find((candidate) => COMPRESSIONS[candidate] === compression);
+}
+export const toCompression = (compress: Compress): wireMigration.Compression => COMPRESSIONS[compress];
 
 export function toFacts(facts: NodeFacts): wireNode.NodeFacts {
   return {

@@ -3,7 +3,7 @@ import type { MigrationServiceServer } from '../gen/cnvm/v1/migration.js';
 import type { Doubt } from '../migration/doubt.js';
 import type { MigrateOrder, Migration, MigrationEvent } from '../migration/migration.js';
 import { type Handling, serverStream, unary } from './handle.js';
-import { fromMode, optional, required, toBig, toEvent, toMigration } from './messages.js';
+import { fromBig, fromCompression, fromMode, optional, required, toBig, toEvent, toMigration } from './messages.js';
 
 export interface MigrationsPort {
   /** Whoever leaves the events early does not end the migration. */
@@ -27,6 +27,8 @@ export function migrationCalls(handling: Handling, migrations: MigrationsPort): 
         landing: optional(request.landing),
         mode: fromMode(request.mode),
         dryRun: request.dryRun,
+        bandwidth: fromBig(request.bandwidth, 'bandwidth'),
+        compress: fromCompression(request.compress) ?? 'auto',
       };
       for await (const event of migrations.migrate(order)) await send({ event: toEvent(event) });
     }),

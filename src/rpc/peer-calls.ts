@@ -7,7 +7,21 @@ import type { Holding } from '../mesh/directory.js';
 import type { NodeFacts } from '../mesh/node-facts.js';
 import type { BulkPort, Channel, HandOverResult, Offer, Standing, TargetPort } from '../migration/peer-port.js';
 import { bidi, type CallContext, type Handling, serverStream, unary } from './handle.js';
-import { fromBig, fromFacts, fromMeasure, fromMode, optional, required, toBig, toFacts, toPart } from './messages.js';
+import {
+  fromBig,
+  fromCompression,
+  fromFacts,
+  fromMeasure,
+  fromMode,
+  optional,
+  required,
+  toBig,
+  toCompression,
+  toFacts,
+  toPart,
+} from './messages.js';
+import { openPacking } from './packing.js';
+import { createImageSum } from './sum.js';
 import { serverTunnel } from './tunnel.js';
 
 export interface MeshPort {
@@ -62,7 +76,10 @@ export function handOverCalls(handling: Handling, target: TargetPort): wire.Hand
     return {};
   };
   return {
-    offer: named(async (request: wire.OfferRequest, from) => await target.offer(fromOffer(request), from)),
+    offer: named(async (request: wire.OfferRequest, from) => {
+      const answer = await target.offer(fromOffer(request), from);
+      return { ...answer, compression: toCompression(answer.compression) };
+    }),
     seed: named(async ({ migration, flushedTime }: wire.SeedRequest, from) => {
       // Without it, or with one that is no time, everything is suspect.
       const { diskBytes } = await target.seed(migration, flushedTime?.getTime() || 0, from);
@@ -91,7 +108,12 @@ export function bulkCalls(handling: Handling, bulk: BulkPort): wire.BulkServiceS
   return {
     tunnel: bidi(handling, (call, _, context) => tunnel(bulk, call, context)),
     pullImages: serverStream(handling, async (request, send, { caller }) => {
-      for await (const chunk of bulk.pullImages(idOf(request), caller.name)) await send(chunk);
+      const sum = createImageSum(request.sumKey);
+      for await (const chunk of bulk.pullImages(idOf(request), caller.name)) {
+        sum.addChunk(chunk);
+        await send({ ...chunk, end: undefined });
+      }
+      await send({ file: '', data: new Uint8Array(), end: sum.end() });
     }),
   };
 }
@@ -114,7 +136,8 @@ async function tunnel(
   const migration = idOf(first.message.value);
   const name = (Object.keys(CHANNELS) as Channel[]).find((candidate) => CHANNELS[candidate] === channel);
   if (name === undefined) throw refused('invalid', 'the field "channel" is missing');
-  await bulk.tunnel(migration, name, caller.name, serverTunnel(call));
+  const pack = await openPacking(fromCompression(first.message.value.compression) ?? 'none');
+  await bulk.tunnel(migration, name, caller.name, serverTunnel(call, first.message.value, pack));
 }
 
 function fromOffer(request: wire.OfferRequest): Offer {
@@ -130,6 +153,7 @@ function fromOffer(request: wire.OfferRequest): Offer {
     diskBytes: fromMeasure(request.diskBytes),
     source: fromFacts(request.source),
     dryRun: request.dryRun,
+    compression: fromCompression(request.compression) ?? 'none',
   };
 }
 

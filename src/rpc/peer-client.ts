@@ -3,7 +3,6 @@
  * connection of its own, so that it never delays control.
  */
 import { readFileSync } from 'node:fs';
-import type { Duplex } from 'node:stream';
 import type { PeerCertificate } from 'node:tls';
 import {
   type CallOptions,
@@ -12,18 +11,27 @@ import {
   credentials,
   Metadata,
   type ServiceError,
-  status,
 } from '@grpc/grpc-js';
 import { cutText } from '../base/cut-text.js';
 import { refused } from '../base/errors.js';
 import * as wire from '../gen/cnvm/peer/v1/peer.js';
 import type { MeshLink } from '../mesh/mesh.js';
-import type { BulkLink, CallLimits, ImageChunk, Offer, Standing, TargetLink } from '../migration/peer-port.js';
-import { fromBig, fromFacts, fromMeasure, fromParts, toBig, toFacts, toMode } from './messages.js';
-import { CHANNELS, fromHolding, REASON_MAX, STANDINGS, toHolding } from './peer-calls.js';
+import type { BulkLink, CallLimits, Offer, Standing, TargetLink } from '../migration/peer-port.js';
+import { bulkLink, createBulkClient } from './bulk-link.js';
+import {
+  fromBig,
+  fromCompression,
+  fromFacts,
+  fromMeasure,
+  fromParts,
+  toBig,
+  toCompression,
+  toFacts,
+  toMode,
+} from './messages.js';
+import { fromHolding, REASON_MAX, STANDINGS, toHolding } from './peer-calls.js';
 import { callerOf } from './roles.js';
 import { fromServiceError } from './status.js';
-import { clientTunnel } from './tunnel.js';
 
 export interface TlsFiles {
   readonly ca: string;
@@ -52,8 +60,6 @@ const MESSAGE_BYTES_MAX = 8 * 1024 * 1024;
 /** A peer that is up again is to be found again soon. */
 const RECONNECT_MS_MIN = 200;
 const RECONNECT_MS_MAX = 1_000;
-/** The bulk of a link that was cut is connected again later than its control, by a few tries. */
-const BULK_CONNECT_MS = 10_000;
 
 export function createPeerClient(peer: PeerAddress, tls: TlsFiles): PeerClient {
   const who = `${peer.name} (${peer.endpoint})`;
@@ -76,7 +82,7 @@ export function createPeerClient(peer: PeerAddress, tls: TlsFiles): PeerClient {
   };
   const mesh = new wire.MeshServiceClient(peer.endpoint, secure, options);
   const handOver = new wire.HandOverServiceClient(peer.endpoint, secure, options);
-  const bulk = new wire.BulkServiceClient(peer.endpoint, secure, bulkOptions);
+  const bulk = createBulkClient(peer.endpoint, secure, bulkOptions);
 
   async function call<A>(
     limits: CallLimits,
@@ -96,14 +102,6 @@ export function createPeerClient(peer: PeerAddress, tls: TlsFiles): PeerClient {
     });
   }
 
-  /** Waits for the connection, but not for ever: a stream has no deadline of its own. */
-  function connectInTime({ call: running }: Pick<ClientUnaryCall, 'call'>): void {
-    bulk.waitForReady(Date.now() + BULK_CONNECT_MS, (error) => {
-      if (error !== undefined)
-        running?.cancelWithStatus(status.UNAVAILABLE, `no connection in ${BULK_CONNECT_MS / 1000} s`);
-    });
-  }
-
   return {
     async describe(limits) {
       const { facts } = await call<wire.DescribeResponse>(limits, (o, done) =>
@@ -119,29 +117,7 @@ export function createPeerClient(peer: PeerAddress, tls: TlsFiles): PeerClient {
       return answer.holdings.map(fromHolding);
     },
     target: targetLink(handOver, call),
-    bulk: {
-      tunnel(migration, channel): Duplex {
-        const open = { migration, channel: CHANNELS[channel] };
-        const call = bulk.tunnel(new Metadata({ waitForReady: true }));
-        connectInTime(call);
-        return clientTunnel(call, open, (error) => fromServiceError(error as ServiceError, who));
-      },
-      async *pullImages(migration, signal): AsyncGenerator<ImageChunk> {
-        signal.throwIfAborted();
-        const stream = bulk.pullImages({ migration }, new Metadata({ waitForReady: true }));
-        connectInTime(stream);
-        const cancel = () => stream.cancel();
-        signal.addEventListener('abort', cancel, { once: true });
-        try {
-          for await (const chunk of stream) yield chunk as wire.PullImagesResponse;
-        } catch (error) {
-          throw fromServiceError(error as ServiceError, who);
-        } finally {
-          signal.removeEventListener('abort', cancel);
-          stream.cancel();
-        }
-      },
-    },
+    bulk: bulkLink(bulk, who, 'none'),
     close() {
       for (const client of [mesh, handOver, bulk]) client.close();
     },
@@ -153,8 +129,13 @@ type Call = <A>(limits: CallLimits, begin: (options: CallOptions, done: Done<A>)
 
 function targetLink(client: wire.HandOverServiceClient, call: Call): TargetLink {
   return {
-    offer: (offer, limits) =>
-      call<wire.OfferResponse>(limits, (o, done) => client.offer(toOffer(offer), new Metadata(), o, done)),
+    async offer(offer, limits) {
+      const request = toOffer(offer);
+      const answer = await call<wire.OfferResponse>(limits, (o, done) =>
+        client.offer(request, new Metadata(), o, done),
+      );
+      return { ...answer, compression: fromCompression(answer.compression) ?? 'none' };
+    },
     async seed(migration, flushedMs, limits) {
       const request = { migration, flushedTime: new Date(flushedMs) };
       const answer = await call<wire.SeedResponse>(limits, (o, done) => client.seed(request, new Metadata(), o, done));
@@ -212,6 +193,7 @@ function toOffer(offer: Offer): wire.OfferRequest {
     memoryBytes: toBig(offer.memoryBytes),
     diskBytes: toBig(offer.diskBytes),
     source: toFacts(offer.source),
+    compression: toCompression(offer.compression),
   };
 }
 

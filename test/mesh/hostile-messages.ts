@@ -1,7 +1,7 @@
 /** Messages of a peer, sound and unsound, for the tests that send anything. */
 import fc from 'fast-check';
 import * as wire from '../../src/gen/cnvm/peer/v1/peer.js';
-import { MigrationMode } from '../../src/gen/cnvm/v1/migration.js';
+import { Compression, MigrationMode } from '../../src/gen/cnvm/v1/migration.js';
 import { toFacts } from '../../src/rpc/messages.js';
 import { odd, pathsIn, replaceAt } from '../support/fuzz.js';
 import { facts, record } from '../support/samples.js';
@@ -20,6 +20,7 @@ export const METHODS = [
 export const WAITING = ['Seed', 'Prepare', 'Collect', 'HandOver', 'Release'].map((one) => `${HAND_OVER}/${one}`);
 export const IDS = ['a', 'b', 'c'].map((letter) => `00000000-0000-4000-8000-00000000000${letter}`);
 
+const compression = fc.constantFrom(Compression.AUTO, Compression.NONE, Compression.ZSTD, Compression.UNSPECIFIED);
 const text = fc.oneof(
   fc.constantFrom('', '..', '../../x', 'a/b', 'a\nb', '\0', 'node1', 'ü'.repeat(20_000), 'x'.repeat(80_000)),
   fc.string({ unit: 'binary', maxLength: 40 }),
@@ -66,6 +67,7 @@ const offer = fc
     diskBytes: fc.oneof(fc.constant(0n), count),
     source,
     dryRun: fc.boolean(),
+    compression,
   })
   .map((message) => wire.OfferRequest.encode(message).finish());
 const holding = fc.record({
@@ -116,7 +118,12 @@ export const message: fc.Arbitrary<Message> = fc.oneof(
 
 const tunnelMessage = fc.oneof(
   fc
-    .record({ migration, channel: fc.constantFrom(wire.Channel.PAGES, wire.Channel.DISK, wire.Channel.UNSPECIFIED) })
+    .record({
+      migration,
+      channel: fc.constantFrom(wire.Channel.PAGES, wire.Channel.DISK, wire.Channel.UNSPECIFIED),
+      sumKey: fc.oneof(fc.constant(new Uint8Array(16)), fc.uint8Array({ maxLength: 40 })),
+      compression,
+    })
     .map((value) => wire.TunnelRequest.encode({ message: { $case: 'open', value } }).finish()),
   fc
     .uint8Array({ maxLength: 5_000 })

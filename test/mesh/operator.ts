@@ -4,6 +4,7 @@ import type { ServiceError } from '@grpc/grpc-js';
 import { type Connection, call, connect, messages } from '../../src/cli/connect.js';
 import type { Cnvm } from '../../src/gen/cnvm/v1/cnvm.js';
 import {
+  Compression,
   type Doubt,
   type ForceRecoveryResponse,
   type ListDoubtsResponse,
@@ -24,6 +25,12 @@ export interface Ended {
 export interface CreateOptions {
   readonly address?: string;
   readonly start?: boolean;
+}
+
+export interface TeleportOptions {
+  /** Bytes a second. */
+  readonly bandwidth?: number;
+  readonly compress?: Compression;
 }
 
 /** @param socket that of the daemon that serves now. */
@@ -82,9 +89,23 @@ export function openOperator(socket: () => string) {
       }));
     },
     /** @returns the last word on it. @throws when it never began. */
-    async teleport(name: string, target: string, mode: 'hot' | 'cold' | '' = '', landing = ''): Promise<Ended> {
+    async teleport(
+      name: string,
+      target: string,
+      mode: 'hot' | 'cold' | '' = '',
+      landing = '',
+      { bandwidth = 0, compress = Compression.UNSPECIFIED }: TeleportOptions = {},
+    ): Promise<Ended> {
       const modes = { hot: MigrationMode.HOT, cold: MigrationMode.COLD, '': MigrationMode.UNSPECIFIED };
-      const request = { name, target, landing, mode: modes[mode], dryRun: false };
+      const request = {
+        name,
+        target,
+        landing,
+        mode: modes[mode],
+        dryRun: false,
+        bandwidth: BigInt(bandwidth),
+        compress,
+      };
       return await ask(async (at) => {
         let last: Migration | undefined;
         for await (const { event } of messages(at, at.migrations.migrate(request))) {

@@ -48,7 +48,7 @@ async function issue(directory: string): Promise<TlsFiles> {
 async function serve(tls: TlsFiles, endpoint: string): Promise<{ server: Server; port: number }> {
   const server = new Server();
   const tunnel = (call: ServerDuplexStream<wire.TunnelRequest, wire.TunnelResponse>) => {
-    call.write({ data: Buffer.from('here') });
+    call.write({ data: Buffer.from('here'), end: undefined, zstd: Buffer.alloc(0) });
   };
   server.addService({ tunnel: wire.BulkServiceService.tunnel }, { tunnel });
   const pair = { private_key: readFileSync(tls.key), cert_chain: readFileSync(tls.cert) };
