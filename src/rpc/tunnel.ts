@@ -40,6 +40,8 @@ interface End<Out> {
   readonly wrapEnd: (end: StreamEnd) => Out;
   readonly sent: Sum;
   readonly came: Sum;
+  /** Whether there is nothing left to break. */
+  readonly isDone: (is: Readonly<Record<'cameWhole' | 'sentWhole', boolean>>) => boolean;
   /** Breaks the call, for this reason. */
   readonly cancel: (why: Error | null) => void;
   /** What a broken call means to who uses the stream. */
@@ -62,6 +64,7 @@ export function clientTunnel(
     wrapEnd: (value) => ({ message: { $case: 'end', value } }),
     sent: createSum(sumKey, 'requests'),
     came: createSum(sumKey, 'answers'),
+    isDone: ({ cameWhole, sentWhole }) => cameWhole && sentWhole,
     cancel: () => call.cancel(),
     explain,
   });
@@ -79,13 +82,14 @@ export function serverTunnel(
     wrapEnd: (end) => ({ data: NOTHING, end, zstd: NOTHING }),
     sent: createSum(sumKey, 'answers'),
     came: createSum(sumKey, 'requests'),
+    // Its end is that of the call: what the other end may still say nobody waits for, and it has been told that all is well.
+    isDone: ({ sentWhole }) => sentWhole,
     cancel: (why) => fail(call, refused('cancelled', why === null ? 'the stream was cut' : messageOf(why))),
     explain: (error) => error,
   });
 }
 
 function byteStream<Out>(call: ByteCall<Out>, end: End<Out>): Duplex {
-  // Nothing more comes, and nothing more goes: then there is nothing to break.
   const is = { cameWhole: false, sentWhole: false, over: false };
   function send(pieces: readonly Uint8Array[], done: () => void): void {
     let more = true;
@@ -119,7 +123,7 @@ function byteStream<Out>(call: ByteCall<Out>, end: End<Out>): Duplex {
       callback();
     },
     destroy: (error, callback) => {
-      if (!is.over && !(is.cameWhole && is.sentWhole)) end.cancel(error);
+      if (!is.over && !end.isDone(is)) end.cancel(error);
       callback(error);
     },
   });
