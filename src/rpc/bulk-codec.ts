@@ -9,7 +9,10 @@ const RESPONSE_DATA = (1 << 3) | 2;
 const REQUEST_DATA = (2 << 3) | 2;
 /** The tag, and a length of up to 32 bits in sevens. */
 const HEAD_BYTES_MAX = 6;
-/** What a serializer returns is copied at once; memory that is used again is many times cheaper than new memory. */
+/**
+ * What a server's serializer returns is copied at once, and memory that is used again is many times cheaper than new
+ * memory. A client's is kept for a while, so requests have memory of their own.
+ */
 const SCRATCH_BYTES = 512 * 1024;
 const scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
 
@@ -29,7 +32,7 @@ export const bulkService = {
 
 /** Valid until the next message is encoded. */
 export function encodeResponse(message: TunnelResponse): Buffer {
-  if (message.end === undefined && message.zstd.length === 0) return encodeData(RESPONSE_DATA, message.data);
+  if (message.end === undefined && message.zstd.length === 0) return encodeData(RESPONSE_DATA, message.data, scratch);
   return Buffer.from(TunnelResponse.encode(message).finish());
 }
 
@@ -39,7 +42,6 @@ export function decodeResponse(bytes: Buffer): TunnelResponse {
   return data === undefined ? TunnelResponse.decode(bytes) : { data, end: undefined, zstd: NOTHING };
 }
 
-/** Valid until the next message is encoded. */
 export function encodeRequest(request: TunnelRequest): Buffer {
   if (request.message?.$case === 'data') return encodeData(REQUEST_DATA, request.message.value);
   return Buffer.from(TunnelRequest.encode(request).finish());
@@ -51,9 +53,9 @@ export function decodeRequest(bytes: Buffer): TunnelRequest {
   return value === undefined ? TunnelRequest.decode(bytes) : { message: { $case: 'data', value } };
 }
 
-function encodeData(tag: number, data: Uint8Array): Buffer {
+function encodeData(tag: number, data: Uint8Array, within?: Buffer): Buffer {
   const space = HEAD_BYTES_MAX + data.length;
-  const out = space <= scratch.length ? scratch : Buffer.allocUnsafe(space);
+  const out = within !== undefined && space <= within.length ? within : Buffer.allocUnsafe(space);
   out[0] = tag;
   let at = 1;
   let left = data.length;

@@ -62,6 +62,25 @@ describe('a tunnel', () => {
     stream.destroy();
   });
 
+  it('carries what goes up beside what goes up in others', async () => {
+    const link = await connect(async (stream) => {
+      // An echo: what was mixed up with another stream's comes back so, or breaks both.
+      await pipeline(stream, stream);
+    });
+    const echoes = [1, 2, 3].map(async (fill) => {
+      const stream = link.tunnel('m', 'disk');
+      const got: Uint8Array[] = [];
+      stream.on('data', (chunk: Uint8Array) => got.push(chunk));
+      const ended = once(stream, 'end');
+      for (let piece = 1; piece <= 100; piece += 1) stream.write(Buffer.alloc(piece * 10, fill));
+      stream.end();
+      await ended;
+      const all = Buffer.concat(got);
+      assert.ok(all.equals(Buffer.alloc(50_500, fill)), `${all.length} bytes, not all of them its own`);
+    });
+    await Promise.all(echoes);
+  });
+
   it('that is broken by its server is told so', async () => {
     const link = await connect(async (stream) => {
       stream.write('a part of it');
