@@ -89,7 +89,7 @@ export function newDeparture(
   const run: SourceRun = {
     ...{ record, mode: migration.mode, running: order.running, landing: order.landing, target, outgoing, report, undo },
     compress: order.compress,
-    ...{ signal: abort.signal, ports: { ...ports, log }, dump: undefined, forced, frozenAtMs: undefined },
+    ...{ signal: abort.signal, ports: { ...ports, log }, dump: undefined, forced, flushedMs: 0, frozenAtMs: undefined },
   };
   return { run, abort, force };
 }

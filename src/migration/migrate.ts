@@ -9,9 +9,11 @@ import type { Logger } from 'pino';
 import { abortable } from '../base/abortable.js';
 import { type CnvmError, refused } from '../base/errors.js';
 import type { Undo } from '../base/undo.js';
+import { watchWallClock } from '../base/wall-clock.js';
 import type { CnvmRecord } from '../cnvms/cnvm.js';
 import type { Dump, Machine } from '../cnvms/machine.js';
 import type { NodeFacts } from '../mesh/node-facts.js';
+import { heldOrWhyNot } from './held.js';
 import type { Journal, SourceState } from './journal.js';
 import { isLeftover } from './leftover.js';
 import type { Compress, Mode } from './migration.js';
@@ -20,6 +22,7 @@ import type { Outgoing } from './outgoing.js';
 import type { HandOverResult, Offer, TargetLink } from './peer-port.js';
 import { afterQuery } from './protocol.js';
 import type { Report } from './report.js';
+import { tell } from './tell.js';
 
 /** One migration from here, from its first line to its last. */
 export interface SourceRun {
@@ -40,6 +43,8 @@ export interface SourceRun {
   dump: Dump | undefined;
   /** A person's word, in the place of a target's that never comes; after the hand-over alone. */
   readonly forced: Promise<HandOverResult>;
+  /** Files whose time is older are known not to have changed since; ms of the epoch. */
+  flushedMs: number;
   /** When the freeze began, by this process's clock; undefined before. */
   frozenAtMs: number | undefined;
 }
@@ -107,14 +112,16 @@ async function negotiate(run: SourceRun): Promise<void> {
     source: await ports.facts(),
     dryRun: false,
   };
-  undo.add('offer', () => target.link.cancel(id, 'the source has called it off', { timeoutMs: CALL_MS }));
+  // A daemon that comes after us must know of it, to call it off.
+  await note(run, 'begun');
+  const cancel = () => target.link.cancel(id, 'the source has called it off', { timeoutMs: CALL_MS });
+  undo.add('offer', async () => void (await tell(cancel)));
   const answer = await target.link.offer(offer, { signal: run.signal, timeoutMs: CALL_MS });
   if (answer.refusals.length > 0) {
     undo.clear();
     throw refused('state', answer.refusals.join('; '), { reasons: answer.refusals, location: ports.node });
   }
   undo.add('scratch', () => run.outgoing.close());
-  await note(run, 'begun');
   report.know({ landing: answer.landing });
   for (const warning of answer.warnings) report.step(`warning: ${warning}`);
   report.step(`${target.name} takes it in ${answer.landing}`);
@@ -122,9 +129,12 @@ async function negotiate(run: SourceRun): Promise<void> {
 
 async function seed(run: SourceRun): Promise<void> {
   const { report, record, target, ports, signal } = run;
+  const wasSet = watchWallClock();
   const flushedMs = await ports.machine.flushDisk(record);
   report.phase('seed', report.migration.diskBytes);
-  const { diskBytes } = await target.link.seed(report.migration.id, flushedMs, { signal });
+  const { diskBytes } = await target.link.seed(report.migration.id, { signal });
+  // By a clock that was set meanwhile no file's time says when it was changed.
+  run.flushedMs = wasSet() ? 0 : flushedMs;
   report.know({ diskBytes });
   report.step(`disk copied while it ran: ${diskBytes} bytes`);
 }
@@ -134,7 +144,7 @@ async function prepare(run: SourceRun): Promise<void> {
   const { report, record, target, signal, undo, outgoing, ports } = run;
   outgoing.holdDisk();
   const way = run.mode === 'hot' ? await outgoing.open() : undefined;
-  await target.link.prepare(report.migration.id, { signal });
+  await target.link.prepare(report.migration.id, run.flushedMs, { signal });
   // Taken back after the dump, which must have let go of it by then.
   undo.add('freeze', async () => {
     if (run.frozenAtMs !== undefined) await wake(run);
@@ -160,7 +170,7 @@ async function freeze(run: SourceRun): Promise<void> {
   const collecting = target.link.collect(report.migration.id, { signal });
   // It fails, too, when the dump does, and then nobody waits for it.
   collecting.catch(() => undefined);
-  if (dump !== undefined) await report.part('dump', () => heldOrWhyNot(run, dump, collecting));
+  if (dump !== undefined) await report.part('dump', () => heldOrWhyNot(dump, collecting, outgoing.targetLeft));
   outgoing.imagesComplete();
   const collected = await report.part('transfer', () => collecting);
   signal.throwIfAborted();
@@ -168,18 +178,6 @@ async function freeze(run: SourceRun): Promise<void> {
   report.know({ diskBytes: report.migration.diskBytes + collected.diskBytes });
   report.step('frozen, and all of it is at the target');
 }
-
-/** @throws what made it fail: of a target that gave up it is heard after the dump has broken. */
-async function heldOrWhyNot({ outgoing }: SourceRun, dump: Dump, collecting: Promise<unknown>): Promise<void> {
-  try {
-    await Promise.race([dump.held, failureOf(collecting)]);
-  } catch (error) {
-    if (outgoing.targetLeft()) await Promise.race([failureOf(collecting), sleep(REASON_MS)]);
-    throw error;
-  }
-}
-/** It is frozen meanwhile; the target only has to clear up what it has received. */
-const REASON_MS = 1_000;
 
 /** The target's word, however long it takes to hear it. @throws `in-doubt` when it is not heard for long. */
 async function settle(run: SourceRun): Promise<HandOverResult> {
@@ -247,7 +245,7 @@ async function letGo(run: SourceRun): Promise<void> {
     !leftover || (await attempt(run, 'disk', () => ports.machine.erase(record))),
     await attempt(run, 'scratch', () => run.outgoing.close()),
   ];
-  await attempt(run, 'news', () => target.link.release(report.migration.id, { timeoutMs: CALL_MS }));
+  await tell(() => target.link.release(report.migration.id, { timeoutMs: CALL_MS }));
   await attempt(run, 'note', () => note(run, 'released', cleared.every(Boolean)));
 }
 
@@ -288,10 +286,4 @@ export async function wake({ record, mode, running, dump, ports }: SourceRun): P
   const ours = mode === 'hot' && dump !== undefined;
   if (ours || (await ports.machine.look(record)).status !== 'stopped') await ports.machine.thaw(record);
   else if (running) await ports.machine.boot(record);
-}
-
-/** Never resolves: only the failure of the other matters to who races it. */
-async function failureOf(other: Promise<unknown>): Promise<never> {
-  await other;
-  return await new Promise<never>(() => undefined);
 }

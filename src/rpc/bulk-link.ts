@@ -7,11 +7,8 @@ import {
   type ChannelCredentials,
   type ChannelOptions,
   type Client,
-  type ClientUnaryCall,
-  Metadata,
   makeGenericClientConstructor,
   type ServiceError,
-  status,
 } from '@grpc/grpc-js';
 import { CnvmError, refused } from '../base/errors.js';
 import type * as wire from '../gen/cnvm/peer/v1/peer.js';
@@ -23,9 +20,6 @@ import { CHANNELS } from './peer-calls.js';
 import { fromServiceError } from './status.js';
 import { createImageSum, faultIn, newSumKey } from './sum.js';
 import { clientTunnel } from './tunnel.js';
-
-/** The bulk of a link that was cut is connected again later than its control, by a few tries. */
-const BULK_CONNECT_MS = 10_000;
 
 const BulkClient = makeGenericClientConstructor(bulkService, 'cnvm.peer.v1.BulkService') as unknown as new (
   ...parameters: ConstructorParameters<typeof Client>
@@ -40,27 +34,23 @@ export function createBulkClient(
 }
 
 /** @param who is called, for people. */
-export function bulkLink(client: wire.BulkServiceClient, who: string, compress: Compress): BulkLink {
-  /** Waits for the connection, but not for ever: a stream has no deadline of its own. */
-  function connectInTime({ call: running }: Pick<ClientUnaryCall, 'call'>): void {
-    client.waitForReady(Date.now() + BULK_CONNECT_MS, (error) => {
-      if (error !== undefined)
-        running?.cancelWithStatus(status.UNAVAILABLE, `no connection in ${BULK_CONNECT_MS / 1000} s`);
-    });
-  }
+export function bulkLink(
+  client: wire.BulkServiceClient,
+  who: string,
+  reach: BulkLink['reach'],
+  compress: Compress,
+): BulkLink {
   return {
-    asking: (other) => bulkLink(client, who, other),
+    asking: (other) => bulkLink(client, who, reach, other),
+    reach,
     tunnel(migration, channel): Duplex {
       const open = { migration, channel: CHANNELS[channel], compression: toCompression(compress) };
-      const call = client.tunnel(new Metadata({ waitForReady: true }));
-      connectInTime(call);
-      return clientTunnel(call, open, (error) => fromServiceError(error as ServiceError, who));
+      return clientTunnel(client.tunnel(), open, (error) => fromServiceError(error as ServiceError, who));
     },
     async *pullImages(migration, signal): AsyncGenerator<ImageChunk> {
       signal.throwIfAborted();
       const sumKey = newSumKey();
-      const stream = client.pullImages({ migration, sumKey }, new Metadata({ waitForReady: true }));
-      connectInTime(stream);
+      const stream = client.pullImages({ migration, sumKey });
       const cancel = () => stream.cancel();
       signal.addEventListener('abort', cancel, { once: true });
       try {

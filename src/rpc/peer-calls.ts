@@ -80,12 +80,14 @@ export function handOverCalls(handling: Handling, target: TargetPort): wire.Hand
       const answer = await target.offer(fromOffer(request), from);
       return { ...answer, compression: toCompression(answer.compression) };
     }),
-    seed: named(async ({ migration, flushedTime }: wire.SeedRequest, from) => {
-      // Without it, or with one that is no time, everything is suspect.
-      const { diskBytes } = await target.seed(migration, flushedTime?.getTime() || 0, from);
+    seed: named(async ({ migration }, from) => {
+      const { diskBytes } = await target.seed(migration, from);
       return { diskBytes: toBig(diskBytes) };
     }),
-    prepare: named(({ migration }, from) => done(target.prepare(migration, from))),
+    // Without it, or with one that is no time, everything is suspect.
+    prepare: named(({ migration, flushedTime }: wire.PrepareRequest, from) =>
+      done(target.prepare(migration, flushedTime?.getTime() || 0, from)),
+    ),
     collect: named(async ({ migration }, from) => {
       const { diskBytes, imageBytes, parts } = await target.collect(migration, from);
       return { diskBytes: toBig(diskBytes), imageBytes: toBig(imageBytes), parts: parts.map(toPart) };
@@ -106,6 +108,7 @@ export function handOverCalls(handling: Handling, target: TargetPort): wire.Hand
 
 export function bulkCalls(handling: Handling, bulk: BulkPort): wire.BulkServiceServer {
   return {
+    probe: unary(handling, async () => ({})),
     tunnel: bidi(handling, (call, _, context) => tunnel(bulk, call, context)),
     pullImages: serverStream(handling, async (request, send, { caller }) => {
       const sum = createImageSum(request.sumKey);

@@ -3,6 +3,7 @@
  * connection of its own, so that it never delays control.
  */
 import { readFileSync } from 'node:fs';
+import { performance } from 'node:perf_hooks';
 import type { PeerCertificate } from 'node:tls';
 import {
   type CallOptions,
@@ -60,6 +61,10 @@ const MESSAGE_BYTES_MAX = 8 * 1024 * 1024;
 /** A peer that is up again is to be found again soon. */
 const RECONNECT_MS_MIN = 200;
 const RECONNECT_MS_MAX = 1_000;
+/** The bulk of a link that was cut is connected again later than its control, by a few tries. */
+const BULK_CONNECT_MS = 10_000;
+/** For each try; an answer takes a round trip. */
+const PROBE_MS = 5_000;
 
 export function createPeerClient(peer: PeerAddress, tls: TlsFiles): PeerClient {
   const who = `${peer.name} (${peer.endpoint})`;
@@ -102,6 +107,20 @@ export function createPeerClient(peer: PeerAddress, tls: TlsFiles): PeerClient {
     });
   }
 
+  async function reach(signal: AbortSignal): Promise<void> {
+    const ready = new Metadata({ waitForReady: true });
+    const until = performance.now() + BULK_CONNECT_MS;
+    for (;;) {
+      try {
+        await call<wire.ProbeResponse>({ timeoutMs: PROBE_MS, signal }, (o, done) => bulk.probe({}, ready, o, done));
+        return;
+      } catch (error) {
+        signal.throwIfAborted();
+        if (performance.now() > until) throw error;
+      }
+    }
+  }
+
   return {
     async describe(limits) {
       const { facts } = await call<wire.DescribeResponse>(limits, (o, done) =>
@@ -117,7 +136,7 @@ export function createPeerClient(peer: PeerAddress, tls: TlsFiles): PeerClient {
       return answer.holdings.map(fromHolding);
     },
     target: targetLink(handOver, call),
-    bulk: bulkLink(bulk, who, 'none'),
+    bulk: bulkLink(bulk, who, reach, 'none'),
     close() {
       for (const client of [mesh, handOver, bulk]) client.close();
     },
@@ -136,13 +155,15 @@ function targetLink(client: wire.HandOverServiceClient, call: Call): TargetLink 
       );
       return { ...answer, compression: fromCompression(answer.compression) ?? 'none' };
     },
-    async seed(migration, flushedMs, limits) {
-      const request = { migration, flushedTime: new Date(flushedMs) };
-      const answer = await call<wire.SeedResponse>(limits, (o, done) => client.seed(request, new Metadata(), o, done));
+    async seed(migration, limits) {
+      const answer = await call<wire.SeedResponse>(limits, (o, done) =>
+        client.seed({ migration }, new Metadata(), o, done),
+      );
       return { diskBytes: fromMeasure(answer.diskBytes) };
     },
-    async prepare(migration, limits) {
-      await call<wire.PrepareResponse>(limits, (o, done) => client.prepare({ migration }, new Metadata(), o, done));
+    async prepare(migration, flushedMs, limits) {
+      const request = { migration, flushedTime: new Date(flushedMs) };
+      await call<wire.PrepareResponse>(limits, (o, done) => client.prepare(request, new Metadata(), o, done));
     },
     async collect(migration, limits) {
       const answer = await call<wire.CollectResponse>(limits, (o, done) =>
