@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 /** `teleport`: moves a running cnvm to another node. Parses, calls the local daemon, shows what streams back. */
 import { Command, Option } from 'commander';
-import { MigrationMode, OnSlow } from '../gen/cnvm/v1/migration.js';
-import { parseDestination, parseDuration } from './arguments.js';
+import { Compression, MigrationMode, OnSlow } from '../gen/cnvm/v1/migration.js';
+import { parseDestination, parseDuration, parseRate } from './arguments.js';
 import { type CommonOptions, connected, runProgram, withCommonOptions } from './common-options.js';
 import { completionScript } from './completion.js';
 import { followMigration } from './follow-migration.js';
@@ -14,9 +14,13 @@ interface TeleportOptions extends CommonOptions {
   readonly maxDowntime: number;
   readonly onSlow: keyof typeof ON_SLOW;
   readonly strict?: boolean;
+  readonly bandwidth?: number;
+  readonly compress: Compress;
 }
 
 const ON_SLOW = { 'stop-copy': OnSlow.STOP_COPY, throttle: OnSlow.THROTTLE, cancel: OnSlow.CANCEL } as const;
+const COMPRESSIONS = { auto: Compression.AUTO, none: Compression.NONE, zstd: Compression.ZSTD } as const;
+type Compress = keyof typeof COMPRESSIONS;
 
 const EXAMPLES = `
 Examples:
@@ -30,6 +34,8 @@ into --max-downtime, or another round would not help. --on-slow says what is don
 the link carries: "stop-copy" freezes it all the same, "throttle" gives it less of the CPU, step by step and only until it
 moves, "cancel" leaves it where it is. Elsewhere all of the memory moves while it is frozen; --dry-run says which it is.
 --max-downtime is what is aimed for, no promise; with --strict a move that is expected to take longer is not made.
+RATE limits disk, memory and images together, also while the cnvm is frozen. Its units are those of networks: KB, MB and
+GB are powers of 1000, KiB, MiB and GiB of 1024, K, M and G the same as KB, MB and GB.
 Ctrl-C calls the migration off and rolls it back, until the hand-over; after that it is followed to its end.`;
 
 const program = withCommonOptions(new Command('teleport'))
@@ -48,6 +54,12 @@ const program = withCommonOptions(new Command('teleport'))
   )
   .option('--strict', 'refuse it, or call it off before the freeze, when the downtime is expected to be longer')
   .option('--quiet', 'print only how it ended')
+  .option('--bandwidth <rate>', 'send at most this many bytes a second, for example 20MB or 512K', parseRate)
+  .addOption(
+    new Option('--compress <how>', 'auto: where the link is slow enough for it to pay')
+      .choices(Object.keys(COMPRESSIONS))
+      .default('auto'),
+  )
   .addHelpText('after', EXAMPLES)
   .action(async (name: string, destination: string, options: TeleportOptions) => {
     const { host, landing } = parseDestination(destination);
@@ -60,6 +72,8 @@ const program = withCommonOptions(new Command('teleport'))
       maxDowntimeMs: options.maxDowntime,
       onSlow: ON_SLOW[options.onSlow],
       strict: options.strict ?? false,
+      bandwidth: BigInt(options.bandwidth ?? 0),
+      compress: COMPRESSIONS[options.compress],
     };
     const show = { json: options.json ?? false, quiet: options.quiet ?? false };
     process.exitCode = await connected(options, (connection) => followMigration(connection, order, show));

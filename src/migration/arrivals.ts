@@ -53,7 +53,8 @@ export function createArrivals(options: ArrivalsOptions) {
     const question = { record, mode, landing, memoryBytes, diskBytes, source, target, ...own };
     const stolen = record.owner === source.name ? [] : [`${source.name} does not own ${record.name}`];
     const memoryMode = takenMode(offer.memoryMode, options.roundsMax);
-    return { refusals: [...stolen, ...refusals(question)], warnings: warnings(question), landing, memoryMode };
+    const agreed = { landing, memoryMode, compression: offer.compression };
+    return { refusals: [...stolen, ...refusals(question)], warnings: warnings(question), ...agreed };
   }
 
   function accept(offer: Offer, record: CnvmRecord, from: string, bulk: BulkLink): void {
@@ -67,7 +68,7 @@ export function createArrivals(options: ArrivalsOptions) {
     const run: TargetRun = {
       record,
       mode: offer.mode,
-      source: { name: from, link: bulk },
+      source: { name: from, link: bulk.asking(offer.compression) },
       memoryBytes: offer.memoryBytes,
       memoryMode: takenMode(offer.memoryMode, options.roundsMax),
       memory: { rootDir: undefined, round: 0, imagesDir: '', left: new Set() },
@@ -142,7 +143,9 @@ export function createArrivals(options: ArrivalsOptions) {
       if (repeated !== undefined) {
         const { run } = repeated;
         await runOf(offer.migration, from).steps.ask('offer', undefined);
-        return { refusals: [], warnings: [], landing: run.record.landing, memoryMode: run.memoryMode };
+        const { memoryMode } = run;
+        const agreed = { landing: run.record.landing, memoryMode, compression: offer.compression };
+        return { refusals: [], warnings: [], ...agreed };
       }
       demandNew(offer.migration);
       const sent = parseRecord(offer.record);

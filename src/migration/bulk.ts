@@ -7,17 +7,19 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { abortable } from '../base/abortable.js';
 import { startPageServer } from '../tools/criu.js';
 import { forgetTimes } from '../tools/find.js';
 import { mountMemory, unmount } from '../tools/mount.js';
 import { pullDirectory, serveDirectory } from '../tools/rsync.js';
+import { carry } from './carry.js';
 
 /** A file's time may lag behind the clock by the kernel's tick, 10 ms at the most. */
 const CLOCK_TICK_MS = 50;
 
 /** Takes pages from a stream into files. */
 export interface PageSink {
-  /** Resolves when every page is in its file. */
+  /** Resolves when every page is in its file, and was as it left the source. */
   readonly complete: Promise<void>;
   close(): void;
 }
@@ -86,11 +88,16 @@ export function createBulk(runDir: string): Bulk {
     async pullDisk(migration, directory, connect, signal) {
       const socket = join(await makeScratch(migration), 'disk.sock');
       await rm(socket, { force: true });
+      const carried: Promise<void>[] = [];
+      const streams: Duplex[] = [];
       const server = createServer((client) => {
         const stream = connect();
-        // rsync is the one to say what went wrong; it sees both ends break.
+        streams.push(stream);
         pipeline(client, stream).catch(() => client.destroy());
-        pipeline(stream, client).catch(() => client.destroy());
+        const whole = carry(stream, client);
+        // Before it is waited for rsync is the one to say what went wrong.
+        whole.catch(() => undefined);
+        carried.push(whole);
       });
       await new Promise<void>((resolve, reject) => {
         server.once('error', reject);
@@ -98,8 +105,11 @@ export function createBulk(runDir: string): Bulk {
       });
       try {
         await pullDirectory(socket, directory, signal);
+        // It may have all that it wants before the last word has come about what it got.
+        await abortable(Promise.all(carried), signal);
       } finally {
         server.close();
+        for (const stream of streams) stream.destroy();
       }
     },
 
@@ -129,9 +139,10 @@ export function createBulk(runDir: string): Bulk {
     takePages(imagesDir, stream, onBytes, parentDir) {
       const server = startPageServer(imagesDir, parentDir);
       stream.on('data', (chunk: Uint8Array) => onBytes(chunk.length));
-      const moved = Promise.all([pipeline(stream, server.socket), pipeline(server.socket, stream)]);
-      const complete = server.ended.then(() => undefined);
-      for (const later of [moved, complete]) later.catch(() => undefined);
+      const whole = carry(stream, server.socket);
+      const answered = pipeline(server.socket, stream);
+      const complete = Promise.all([server.ended, whole]).then(() => undefined);
+      for (const later of [answered, complete]) later.catch(() => undefined);
       return {
         complete,
         close() {

@@ -7,11 +7,12 @@ import type { Bulk } from './bulk.js';
 import type { Aims } from './convergence.js';
 import { type FreezeCost, freezeCost } from './freeze-cost.js';
 import type { History } from './history.js';
-import { beginMigration, type Migration, type Mode } from './migration.js';
+import { beginMigration, type Compress, type Migration, type Mode } from './migration.js';
 import { createOutgoing } from './outgoing.js';
 import type { HandOverResult, TargetLink } from './peer-port.js';
 import { createReport } from './report.js';
 import type { SourcePorts, SourceRun } from './source-run.js';
+import { createThrottle } from './throttle.js';
 
 export interface Target {
   readonly name: string;
@@ -37,6 +38,9 @@ export interface DepartureOrder {
   /** Whether it ran when the migration began. */
   readonly running: boolean;
   readonly aims: Aims;
+  /** Bytes a second; 0 without a limit. */
+  readonly bandwidth: number;
+  readonly compress: Compress;
 }
 
 /** So many are looked at for what a freeze cost. */
@@ -90,6 +94,7 @@ export function newDeparture(
     disk: ports.machine.diskDirectory(record),
     bulk,
     onBytes: (_, count) => report.bytes(count),
+    throttle: order.bandwidth === 0 ? undefined : createThrottle(order.bandwidth),
   });
   const undo = createUndo((what, error) => log.error({ what, error: messageOf(error) }, 'could not undo'));
   const { memoryBytes } = migration;

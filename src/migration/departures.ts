@@ -125,11 +125,9 @@ export function createDepartures(options: DeparturesOptions) {
     const state = await cnvms.stateOf(record);
     const mode = order.mode ?? (state === 'stopped' ? 'cold' : 'hot');
     await cnvms.demand(record, mode === 'hot' ? 'migrate-hot' : 'migrate-cold');
-    if (order.dryRun)
-      return only({
-        kind: 'plan',
-        plan: await planOf(options, { record, mode, target, landing: order.landing, aims: aimsOf(order) }),
-      });
+    const { landing, bandwidth, compress } = order;
+    const wishes = { landing, compress, aims: aimsOf(order) };
+    if (order.dryRun) return only({ kind: 'plan', plan: await planOf(options, { record, mode, target, ...wishes }) });
     const unlock = locks.take(record.name, `being moved to ${target.name}`);
     try {
       const obstacles = mode === 'hot' ? await ports.machine.obstacles(record) : [];
@@ -137,8 +135,7 @@ export function createDepartures(options: DeparturesOptions) {
         throw refused('state', obstacles.join('; '), { reasons: obstacles, location: ports.node });
       const ends = { source: ports.node, target: target.name };
       const migration = newMigration(record, mode, ends, await ports.machine.usage(record));
-      const departure = { landing: order.landing, running: state === 'running', aims: aimsOf(order) };
-      const run = newRun(migration, record, target, departure);
+      const run = newRun(migration, record, target, { ...wishes, bandwidth, running: state === 'running' });
       const events = history.watch(migration.id);
       const entry = running.get(migration.id);
       const done = follow(run, migrate, unlock);
@@ -217,7 +214,8 @@ export function createDepartures(options: DeparturesOptions) {
       const { maxDowntimeMs } = migration;
       // Its freeze has been: there is nothing more to aim for.
       const aims: Aims = { maxDowntimeMs, onSlow: 'stop-copy', strict: false, roundsMax: 0 };
-      const order = { landing: undefined, running: record.wanted === 'running', aims };
+      const nothing = { landing: undefined, bandwidth: 0, compress: 'none' } as const;
+      const order = { ...nothing, running: record.wanted === 'running', aims };
       const run = newRun({ ...migration, outcome: 'running' }, record, target, order);
       run.undo.add('scratch', () => run.outgoing.close());
       run.undo.add('freeze', () => wake(run));

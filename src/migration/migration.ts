@@ -53,6 +53,9 @@ export interface MemoryRound {
  */
 export type Outcome = 'running' | 'succeeded' | 'refused' | 'aborted' | 'stranded' | 'in-doubt';
 
+/** How what goes out is made smaller; `auto` looks at the link, again and again. */
+export type Compress = 'auto' | 'none' | 'zstd';
+
 /** A span within the freeze. */
 export interface FreezePart {
   readonly name: string;
@@ -153,6 +156,9 @@ export interface MigrateOrder {
   readonly onSlow: OnSlow;
   /** Rather refused, or called off, than with a longer downtime. */
   readonly strict: boolean;
+  /** Bytes a second, of all that goes out; 0: as fast as it goes. */
+  readonly bandwidth: number;
+  readonly compress: Compress;
 }
 
 /** When nobody said another: hardly longer than a person takes for a stutter. */

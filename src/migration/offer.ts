@@ -8,7 +8,7 @@ import type { NodeFacts } from '../mesh/node-facts.js';
 import type { Aims, Expectation } from './convergence.js';
 import type { FreezeCost } from './freeze-cost.js';
 import { agreedMode, leastExpected, modeWarnings, strictRefusals, wantedMode } from './memory-mode.js';
-import type { MemoryMode, Mode } from './migration.js';
+import type { Compress, MemoryMode, Mode } from './migration.js';
 import type { CallLimits, OfferAnswer, TargetLink } from './peer-port.js';
 import { CALL_MS, note, type SourceRun } from './source-run.js';
 import { tell } from './tell.js';
@@ -20,6 +20,7 @@ export interface OfferOrder {
   readonly landing: string | undefined;
   readonly memoryBytes: number;
   readonly diskBytes: number;
+  readonly compress: Compress;
   readonly aims: Aims;
   readonly cost: FreezeCost;
   readonly dryRun: boolean;
@@ -38,14 +39,16 @@ export async function offer(
   source: NodeFacts,
   call: CallLimits,
 ): Promise<Agreement> {
-  const { record, aims, cost, ...rest } = order;
+  const { record, aims, cost, compress, ...rest } = order;
   const wanted = wantedMode(order.mode, source, aims);
-  const sent = { ...rest, record: JSON.stringify(record), epoch: record.epoch, source, memoryMode: wanted };
+  const ways = { memoryMode: wanted, compression: compress };
+  const sent = { ...rest, record: JSON.stringify(record), epoch: record.epoch, source, ...ways };
   const answer = await target.link.offer(sent, call);
   const memoryMode = agreedMode(wanted, answer.memoryMode);
   const expected = leastExpected(memoryMode, order.memoryBytes, cost);
   return {
     landing: answer.landing,
+    compression: answer.compression,
     memoryMode,
     expected,
     refusals: [...answer.refusals, ...strictRefusals(memoryMode, expected, aims)],
@@ -55,13 +58,14 @@ export async function offer(
 
 /** Afterwards the target waits for it. @throws `refused` with every reason; nothing has changed then. */
 export async function negotiate(run: SourceRun): Promise<void> {
-  const { report, record, target, ports, undo, mode, landing, aims, cost } = run;
+  const { report, record, target, ports, undo, mode, landing, compress, aims, cost } = run;
   const { id, memoryBytes, diskBytes } = report.migration;
   // A daemon that comes after us must know of it, to call it off.
   await note(run, 'begun');
   const cancel = () => target.link.cancel(id, 'the source has called it off', { timeoutMs: CALL_MS });
   undo.add('offer', async () => void (await tell(cancel)));
-  const order = { migration: id, record, mode, landing, memoryBytes, diskBytes, aims, cost, dryRun: false };
+  const ways = { mode, landing, compress, aims };
+  const order = { migration: id, record, memoryBytes, diskBytes, ...ways, cost, dryRun: false };
   const call = { signal: run.signal, timeoutMs: CALL_MS };
   const agreed = await offer(target, order, await ports.facts(), call);
   if (agreed.refusals.length > 0) {

@@ -10,6 +10,7 @@ import type { Bulk } from './bulk.js';
 import { readImages } from './images.js';
 import { createPageRelay, type PageRelay } from './page-relay.js';
 import type { Channel, ImageChunk, RoundOrder, Wanted } from './peer-port.js';
+import { type Throttle, throttled } from './throttle.js';
 
 /** The small images, and deleted files that are still open: memory is only taken for what is there. */
 const IMAGES_MAX_BYTES = 1024 * 1024 * 1024;
@@ -36,9 +37,11 @@ export interface OutgoingOptions {
   readonly bulk: Bulk;
   /** Told of every byte that goes out. */
   readonly onBytes: (channel: Channel, count: number) => void;
+  /** Keeps all of it together to a rate; undefined: as fast as it goes. */
+  readonly throttle?: Throttle | undefined;
 }
 
-export function createOutgoing({ migration, to, disk, bulk, onBytes }: OutgoingOptions) {
+export function createOutgoing({ migration, to, disk, bulk, onBytes, throttle }: OutgoingOptions) {
   let relay: PageRelay | undefined;
   /** Whose pages are to be had. */
   let round = 0;
@@ -105,7 +108,9 @@ export function createOutgoing({ migration, to, disk, bulk, onBytes }: OutgoingO
     /** Whether the target has broken the way for pages: then a dump that fails is a consequence, and no reason. */
     targetLeft: (): boolean => targetLeft,
     /** Serves one stream until it ends. */
-    async tunnel({ channel, round: wanted }: Wanted, stream: Duplex): Promise<void> {
+    async tunnel({ channel, round: wanted }: Wanted, link: Duplex): Promise<void> {
+      // What is held back has been counted already; that it moves is to be seen all the same.
+      const stream = throttle === undefined ? link : throttled(link, throttle, () => onBytes(channel, 0));
       // A target that was quick to ask may be heard only when all is over.
       if (closed) throw refused('state', 'the migration has ended');
       streams.add(stream);
@@ -124,7 +129,10 @@ export function createOutgoing({ migration, to, disk, bulk, onBytes }: OutgoingO
     },
     async *images(): AsyncGenerator<ImageChunk> {
       await complete;
-      yield* readImages(imagesDir);
+      for await (const chunk of readImages(imagesDir)) {
+        if (throttle === undefined) yield chunk;
+        else for await (const data of throttle.slices(chunk.data)) yield { ...chunk, data };
+      }
     },
     async close(): Promise<void> {
       closed = true;

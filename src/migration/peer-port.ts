@@ -4,7 +4,7 @@
  */
 import type { Duplex } from 'node:stream';
 import type { NodeFacts } from '../mesh/node-facts.js';
-import type { FreezePart, MemoryMode, Mode } from './migration.js';
+import type { Compress, FreezePart, MemoryMode, Mode } from './migration.js';
 
 export interface Offer {
   readonly migration: string;
@@ -21,6 +21,8 @@ export interface Offer {
   readonly dryRun: boolean;
   /** How the source can move the memory, and wants to; undefined in a cold one, and from a source that knows but one way. */
   readonly memoryMode: MemoryMode | undefined;
+  /** What the source may compress with. */
+  readonly compression: Compress;
 }
 
 export interface OfferAnswer {
@@ -31,6 +33,8 @@ export interface OfferAnswer {
   readonly landing: string;
   /** How it is to move; undefined in a cold one, and from a target that knows no rounds. */
   readonly memoryMode: MemoryMode | undefined;
+  /** What the target can undo, of what was offered. */
+  readonly compression: Compress;
 }
 
 /** A round of memory, or the last dump in the place of one. */
@@ -121,6 +125,8 @@ export interface ImageChunk {
 
 /** The source's bulk, as the target pulls it. */
 export interface BulkLink {
+  /** The same link, which asks for its tunnels to be compressed so. */
+  asking(compression: Compress): BulkLink;
   /** Afterwards it has answered, on the connection that bulk takes. @throws `refused` when it does not for long. */
   reach(signal: AbortSignal): Promise<void>;
   /** @param round whose pages are wanted; 0 for the disk, and when there are no rounds. */

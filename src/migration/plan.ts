@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { CnvmRecord } from '../cnvms/cnvm.js';
 import type { Aims } from './convergence.js';
 import { expectedCost, type Surroundings, type Target } from './departure.js';
-import type { Mode, Plan } from './migration.js';
+import type { Compress, Mode, Plan } from './migration.js';
 import { offer } from './offer.js';
 import { CALL_MS } from './source-run.js';
 
@@ -13,17 +13,19 @@ export interface PlanOrder {
   readonly target: Target;
   /** Undefined: the target's first landing zone. */
   readonly landing: string | undefined;
+  readonly compress: Compress;
   readonly aims: Aims;
 }
 
 /** @throws when the target does not answer. */
 export async function planOf({ ports, history }: Omit<Surroundings, 'bulk'>, order: PlanOrder): Promise<Plan> {
-  const { record, mode, target, landing, aims } = order;
+  const { record, mode, target, landing, compress, aims } = order;
   const usage = await ports.machine.usage(record);
   const hot = mode === 'hot';
   const memoryBytes = hot ? usage.memoryBytes : 0;
   const cost = expectedCost(history, target.name, memoryBytes);
-  const offered = { migration: randomUUID(), record, mode, landing, memoryBytes, aims, cost, dryRun: true };
+  const ways = { mode, landing, compress, aims };
+  const offered = { migration: randomUUID(), record, memoryBytes, ...ways, cost, dryRun: true };
   const call = { timeoutMs: CALL_MS };
   const agreed = await offer(target, { ...offered, diskBytes: usage.diskBytes }, await ports.facts(), call);
   return {

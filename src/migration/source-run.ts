@@ -7,7 +7,7 @@ import type { NodeFacts } from '../mesh/node-facts.js';
 import type { Aims } from './convergence.js';
 import type { FreezeCost } from './freeze-cost.js';
 import type { Journal, SourceState } from './journal.js';
-import type { MemoryMode, Mode } from './migration.js';
+import type { Compress, MemoryMode, Mode } from './migration.js';
 import type { Outgoing } from './outgoing.js';
 import type { HandOverResult, RoundOrder, TargetLink } from './peer-port.js';
 import type { Report } from './report.js';
@@ -23,6 +23,7 @@ export interface SourceRun {
   readonly running: boolean;
   /** Undefined: the target's first landing zone. */
   readonly landing: string | undefined;
+  readonly compress: Compress;
   readonly target: { readonly name: string; readonly link: TargetLink };
   readonly outgoing: Outgoing;
   readonly report: Report;

@@ -9,6 +9,7 @@ import * as wireMigration from '../gen/cnvm/v1/migration.js';
 import * as wireNode from '../gen/cnvm/v1/node.js';
 import type { Finding, NodeFacts, NodeStatus } from '../mesh/node-facts.js';
 import type {
+  Compress,
   FreezePart,
   MemoryMode,
   Migration,
@@ -62,6 +63,12 @@ const ON_SLOW: Readonly<Record<OnSlow, wireMigration.OnSlow>> = {
   'stop-copy': wireMigration.OnSlow.STOP_COPY,
   throttle: wireMigration.OnSlow.THROTTLE,
   cancel: wireMigration.OnSlow.CANCEL,
+};
+
+const COMPRESSIONS: Readonly<Record<Compress, wireMigration.Compression>> = {
+  auto: wireMigration.Compression.AUTO,
+  none: wireMigration.Compression.NONE,
+  zstd: wireMigration.Compression.ZSTD,
 };
 
 const REACHES: Readonly<Record<NodeStatus['reach'], wireNode.NodeReach>> = {
@@ -153,6 +160,12 @@ export function fromOnSlow(onSlow: wireMigration.OnSlow): OnSlow {
   return found;
 }
 export const toMode = (mode: Mode): wireMigration.MigrationMode => MODES[mode];
+
+/** Undefined for one that is not said, or not known here. */
+export function fromCompression(compression: wireMigration.Compression): Compress | undefined {
+  return (Object.keys(COMPRESSIONS) as Compress[]).find((candidate) => COMPRESSIONS[candidate] === compression);
+}
+export const toCompression = (compress: Compress): wireMigration.Compression => COMPRESSIONS[compress];
 
 export function toFacts(facts: NodeFacts): wireNode.NodeFacts {
   return {

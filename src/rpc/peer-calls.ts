@@ -9,6 +9,7 @@ import type { BulkPort, Channel, HandOverResult, Offer, Standing, TargetPort } f
 import { bidi, type CallContext, type Handling, serverStream, unary } from './handle.js';
 import {
   fromBig,
+  fromCompression,
   fromFacts,
   fromMeasure,
   fromMemoryMode,
@@ -16,10 +17,13 @@ import {
   optional,
   required,
   toBig,
+  toCompression,
   toFacts,
   toMemoryMode,
   toPart,
 } from './messages.js';
+import { openPacking } from './packing.js';
+import { createImageSum } from './sum.js';
 import { serverTunnel } from './tunnel.js';
 
 export interface MeshPort {
@@ -76,7 +80,8 @@ export function handOverCalls(handling: Handling, target: TargetPort): wire.Hand
   return {
     offer: named(async (request: wire.OfferRequest, from) => {
       const answer = await target.offer(fromOffer(request), from);
-      return { ...answer, memoryMode: toMemoryMode(answer.memoryMode) };
+      const { memoryMode, compression } = answer;
+      return { ...answer, memoryMode: toMemoryMode(memoryMode), compression: toCompression(compression) };
     }),
     seed: named(async ({ migration }, from) => {
       const { diskBytes } = await target.seed(migration, from);
@@ -113,7 +118,12 @@ export function bulkCalls(handling: Handling, bulk: BulkPort): wire.BulkServiceS
     probe: unary(handling, async () => ({})),
     tunnel: bidi(handling, (call, _, context) => tunnel(bulk, call, context)),
     pullImages: serverStream(handling, async (request, send, { caller }) => {
-      for await (const chunk of bulk.pullImages(idOf(request), caller.name)) await send(chunk);
+      const sum = createImageSum(request.sumKey);
+      for await (const chunk of bulk.pullImages(idOf(request), caller.name)) {
+        sum.addChunk(chunk);
+        await send({ ...chunk, end: undefined });
+      }
+      await send({ file: '', data: new Uint8Array(), end: sum.end() });
     }),
   };
 }
@@ -136,7 +146,9 @@ async function tunnel(
   const migration = idOf(first.message.value);
   const name = (Object.keys(CHANNELS) as Channel[]).find((candidate) => CHANNELS[candidate] === channel);
   if (name === undefined) throw refused('invalid', 'the field "channel" is missing');
-  await bulk.tunnel(migration, { channel: name, round }, caller.name, serverTunnel(call));
+  const pack = await openPacking(fromCompression(first.message.value.compression) ?? 'none');
+  const stream = serverTunnel(call, first.message.value, pack);
+  await bulk.tunnel(migration, { channel: name, round }, caller.name, stream);
 }
 
 function fromOffer(request: wire.OfferRequest): Offer {
@@ -153,6 +165,7 @@ function fromOffer(request: wire.OfferRequest): Offer {
     source: fromFacts(request.source),
     dryRun: request.dryRun,
     memoryMode: fromMemoryMode(request.memoryMode),
+    compression: fromCompression(request.compression) ?? 'none',
   };
 }
 

@@ -4,7 +4,6 @@
  */
 import { readFileSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
-import type { Duplex } from 'node:stream';
 import type { PeerCertificate } from 'node:tls';
 import {
   type CallOptions,
@@ -18,30 +17,24 @@ import { cutText } from '../base/cut-text.js';
 import { refused } from '../base/errors.js';
 import * as wire from '../gen/cnvm/peer/v1/peer.js';
 import type { MeshLink } from '../mesh/mesh.js';
-import type {
-  BulkLink,
-  CallLimits,
-  HandOverResult,
-  ImageChunk,
-  Offer,
-  Standing,
-  TargetLink,
-} from '../migration/peer-port.js';
+import type { BulkLink, CallLimits, HandOverResult, Offer, Standing, TargetLink } from '../migration/peer-port.js';
+import { bulkLink, createBulkClient } from './bulk-link.js';
 import {
   fromBig,
+  fromCompression,
   fromFacts,
   fromMeasure,
   fromMemoryMode,
   fromParts,
   toBig,
+  toCompression,
   toFacts,
   toMemoryMode,
   toMode,
 } from './messages.js';
-import { CHANNELS, fromHolding, REASON_MAX, STANDINGS, toHolding } from './peer-calls.js';
+import { fromHolding, REASON_MAX, STANDINGS, toHolding } from './peer-calls.js';
 import { callerOf } from './roles.js';
 import { fromServiceError } from './status.js';
-import { clientTunnel } from './tunnel.js';
 
 export interface TlsFiles {
   readonly ca: string;
@@ -97,7 +90,7 @@ export function createPeerClient(peer: PeerAddress, tls: TlsFiles, patience = 1)
   };
   const mesh = new wire.MeshServiceClient(peer.endpoint, secure, options);
   const handOver = new wire.HandOverServiceClient(peer.endpoint, secure, options);
-  const bulk = new wire.BulkServiceClient(peer.endpoint, secure, bulkOptions);
+  const bulk = createBulkClient(peer.endpoint, secure, bulkOptions);
 
   async function call<A>(
     limits: CallLimits,
@@ -146,27 +139,7 @@ export function createPeerClient(peer: PeerAddress, tls: TlsFiles, patience = 1)
       return answer.holdings.map(fromHolding);
     },
     target: targetLink(handOver, call),
-    bulk: {
-      reach,
-      tunnel(migration, channel, round): Duplex {
-        const open = { migration, channel: CHANNELS[channel], round };
-        return clientTunnel(bulk.tunnel(), open, (error) => fromServiceError(error as ServiceError, who));
-      },
-      async *pullImages(migration, signal): AsyncGenerator<ImageChunk> {
-        signal.throwIfAborted();
-        const stream = bulk.pullImages({ migration });
-        const cancel = () => stream.cancel();
-        signal.addEventListener('abort', cancel, { once: true });
-        try {
-          for await (const chunk of stream) yield chunk as wire.PullImagesResponse;
-        } catch (error) {
-          throw fromServiceError(error as ServiceError, who);
-        } finally {
-          signal.removeEventListener('abort', cancel);
-          stream.cancel();
-        }
-      },
-    },
+    bulk: bulkLink(bulk, who, reach, 'none'),
     close() {
       for (const client of [mesh, handOver, bulk]) client.close();
     },
@@ -183,7 +156,8 @@ function targetLink(client: wire.HandOverServiceClient, call: Call): TargetLink 
       const answer = await call<wire.OfferResponse>(limits, (o, done) =>
         client.offer(request, new Metadata(), o, done),
       );
-      return { ...answer, memoryMode: fromMemoryMode(answer.memoryMode) };
+      const compression = fromCompression(answer.compression) ?? 'none';
+      return { ...answer, memoryMode: fromMemoryMode(answer.memoryMode), compression };
     },
     async seed(migration, limits) {
       const request = { migration };
@@ -255,6 +229,7 @@ function toOffer(offer: Offer): wire.OfferRequest {
     diskBytes: toBig(offer.diskBytes),
     source: toFacts(offer.source),
     memoryMode: toMemoryMode(offer.memoryMode),
+    compression: toCompression(offer.compression),
   };
 }
 

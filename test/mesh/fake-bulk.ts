@@ -52,6 +52,7 @@ export function createFakeBulk(state: FakeState, runDir: string, plan: Plan): Bu
         sendMessage(stream, Buffer.from('give me the disk'));
         disk.files = JSON.parse((await receiveMessage(stream)).toString()) as Files;
         stream.end();
+        await receiveEnd(stream);
       } finally {
         disk.writers -= 1;
         signal.removeEventListener('abort', end);

@@ -1,7 +1,7 @@
 /** Messages of a peer, sound and unsound, for the tests that send anything. */
 import fc from 'fast-check';
 import * as wire from '../../src/gen/cnvm/peer/v1/peer.js';
-import { MemoryMode, MigrationMode } from '../../src/gen/cnvm/v1/migration.js';
+import { Compression, MemoryMode, MigrationMode } from '../../src/gen/cnvm/v1/migration.js';
 import { toFacts } from '../../src/rpc/messages.js';
 import { odd, pathsIn, replaceAt } from '../support/fuzz.js';
 import { facts, record } from '../support/samples.js';
@@ -22,6 +22,7 @@ export const WAITING = ['Seed', 'Round', 'Prepare', 'Collect', 'HandOver', 'Rele
 );
 export const IDS = ['a', 'b', 'c'].map((letter) => `00000000-0000-4000-8000-00000000000${letter}`);
 
+const compression = fc.constantFrom(Compression.AUTO, Compression.NONE, Compression.ZSTD, Compression.UNSPECIFIED);
 const text = fc.oneof(
   fc.constantFrom('', '..', '../../x', 'a/b', 'a\nb', '\0', 'node1', 'ü'.repeat(20_000), 'x'.repeat(80_000)),
   fc.string({ unit: 'binary', maxLength: 40 }),
@@ -70,6 +71,7 @@ const offer = fc
     source,
     dryRun: fc.boolean(),
     memoryMode: fc.constantFrom(MemoryMode.UNSPECIFIED, MemoryMode.STOP_COPY, MemoryMode.PRE_COPY),
+    compression,
   })
   .map((message) => wire.OfferRequest.encode(message).finish());
 const holding = fc.record({
@@ -128,6 +130,8 @@ const tunnelMessage = fc.oneof(
       migration,
       channel: fc.constantFrom(wire.Channel.PAGES, wire.Channel.DISK, wire.Channel.UNSPECIFIED),
       round,
+      sumKey: fc.oneof(fc.constant(new Uint8Array(16)), fc.uint8Array({ maxLength: 40 })),
+      compression,
     })
     .map((value) => wire.TunnelRequest.encode({ message: { $case: 'open', value } }).finish()),
   fc

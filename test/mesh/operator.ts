@@ -4,6 +4,7 @@ import type { ServiceError } from '@grpc/grpc-js';
 import { type Connection, call, connect, messages } from '../../src/cli/connect.js';
 import type { Cnvm } from '../../src/gen/cnvm/v1/cnvm.js';
 import {
+  Compression,
   type Doubt,
   type ForceRecoveryResponse,
   type ListDoubtsResponse,
@@ -33,11 +34,19 @@ export interface TeleportOptions {
   readonly maxDowntimeMs?: number;
   readonly onSlow?: OnSlow;
   readonly strict?: boolean;
+  /** Bytes a second. */
+  readonly bandwidth?: number;
+  readonly compress?: Compression;
 }
 
 export interface CreateOptions {
   readonly address?: string;
   readonly start?: boolean;
+}
+
+function wishesOf({ bandwidth = 0, ...more }: TeleportOptions) {
+  const nothing = { onSlow: OnSlow.UNSPECIFIED, strict: false, compress: Compression.UNSPECIFIED };
+  return { ...nothing, ...more, bandwidth: BigInt(bandwidth) };
 }
 
 /** @param socket that of the daemon that serves now. */
@@ -104,7 +113,7 @@ export function openOperator(socket: () => string) {
       more: TeleportOptions = {},
     ): Promise<Ended> {
       const modes = { hot: MigrationMode.HOT, cold: MigrationMode.COLD, '': MigrationMode.UNSPECIFIED };
-      const aims = { onSlow: OnSlow.UNSPECIFIED, strict: false, ...more };
+      const aims = wishesOf(more);
       const request = { name, target, landing, mode: modes[mode], dryRun: false, ...aims };
       return await ask(async (at) => {
         let last: Migration | undefined;
@@ -119,7 +128,7 @@ export function openOperator(socket: () => string) {
     },
     /** What would happen. */
     async plan(name: string, target: string, more: TeleportOptions = {}): Promise<MigrationPlan> {
-      const aims = { onSlow: OnSlow.UNSPECIFIED, strict: false, ...more };
+      const aims = wishesOf(more);
       const request = { name, target, landing: '', mode: MigrationMode.HOT, dryRun: true, ...aims };
       return await ask(async (at) => {
         for await (const { event } of messages(at, at.migrations.migrate(request))) {

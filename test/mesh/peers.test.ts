@@ -33,6 +33,7 @@ describe('a peer that lies', () => {
       source: facts('node3'),
       dryRun: false,
       memoryMode: undefined,
+      compression: 'none',
       ...offer,
     };
   }
