@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { hasErrno, refused } from '../base/errors.js';
 import { endProcessesIn, freezeProcessesIn } from '../tools/cgroup.js';
 import { unmountBelow } from '../tools/mount.js';
-import { createRunc, PAGES_OPTIONS } from '../tools/runc.js';
+import { createRunc, LAZY_OPTIONS, PAGES_OPTIONS } from '../tools/runc.js';
 import { syncFileSystem } from '../tools/sync.js';
 import { uidBase } from './address.js';
 import { bundleConfig } from './bundle.js';
@@ -17,8 +17,10 @@ import type { CnvmRecord } from './cnvm.js';
 import { diskBytes, diskPaths, makeDisk, mountDisk, mountImage, personalise, removeDisk, unmountDisk } from './disk.js';
 import { execInside } from './exec.js';
 import { foreignCommands } from './foreign.js';
+import { openFrozenMemory } from './frozen-memory.js';
 import { holdScript, openHold, releaseHold } from './hold.js';
 import { findImage } from './image.js';
+import { isComplete, restoreLazily } from './lazy-restore.js';
 import { readLogs } from './logs.js';
 import type { Dump, DumpTarget, Look, Machine } from './machine.js';
 import type { NetworkPort } from './network-port.js';
@@ -38,6 +40,8 @@ const GHOST_LIMIT_BYTES = 256 * 1024 * 1024;
 /** After KILL the kernel needs a moment to end every process. */
 const KILL_WAIT_MS = 10_000;
 const POLL_MS = 20;
+/** In the bundle. */
+const LAZY_MARKER = 'memory';
 
 export function createRuncMachine(options: RuncMachineOptions): Machine {
   const { stateDir, runDir, imagesDir, cgroupParent, network, restoreMs } = options;
@@ -218,29 +222,47 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
       await network.close(record.address);
     },
 
-    async restore(record, imagesDirOfDump) {
-      try {
-        shareImages(imagesDirOfDump, uidBase(record.address));
-        const paths = { bundle: bundleOf(record), imagesDir: imagesDirOfDump, workDir: workOf(record) };
-        await runc.restore(record.name, { ...paths, timeoutMs: restoreMs });
-        await network.open(record.address);
-      } catch (error) {
-        await kill(record);
-        await network.unwire(record.address);
-        // For the next try.
-        await network.close(record.address);
-        throw error;
-      }
-    },
+    restore: (record, imagesDirOfDump) => restore(record, imagesDirOfDump, false),
+    openMemory: async (record) => openFrozenMemory(cgroupOf(record)),
+    restoreLazily: (record, imagesDirOfDump, takeRequests) =>
+      restoreLazily({
+        ...{ imagesDir: imagesDirOfDump, workDir: workOf(record), cgroup: cgroupOf(record), takeRequests },
+        marker: join(bundleOf(record), LAZY_MARKER),
+        restore: () => restore(record, imagesDirOfDump, true),
+        end: () => endProcesses(record),
+      }),
+    hasMemory: async (record) => isComplete(join(bundleOf(record), LAZY_MARKER)),
   };
+
+  async function restore(record: CnvmRecord, imagesDirOfDump: string, lazy: boolean): Promise<void> {
+    try {
+      shareImages(imagesDirOfDump, uidBase(record.address));
+      const paths = { bundle: bundleOf(record), imagesDir: imagesDirOfDump, workDir: workOf(record) };
+      await runc.restore(record.name, { ...paths, timeoutMs: restoreMs, lazy });
+      await network.open(record.address);
+    } catch (error) {
+      await kill(record);
+      await network.unwire(record.address);
+      // For the next try.
+      await network.close(record.address);
+      throw error;
+    }
+  }
 
   async function readyDump(record: CnvmRecord, target: DumpTarget): Promise<Dump> {
     const hold = await openHold(holdOf(record));
     const criuConfig = join(bundleOf(record), 'criu.conf');
-    await writeCriuConfig(criuConfig, [`action-script ${holdScript(holdOf(record))}`, ...PAGES_OPTIONS]);
+    await writeCriuConfig(criuConfig, [
+      `action-script ${holdScript(holdOf(record))}`,
+      ...(target.lazy ? LAZY_OPTIONS : PAGES_OPTIONS),
+    ]);
     await mkdir(target.imagesDir, { recursive: true, mode: 0o700 });
-    const tool = runc.dump(record.name, { imagesDir: target.imagesDir, workDir: workOf(record) });
-    target.takePages(tool.socket);
+    const { imagesDir: into, lazy = false } = target;
+    const tool = runc.dump(record.name, { imagesDir: into, workDir: workOf(record), lazy });
+    // Of a lazy dump criu asks for a reader on it when all is decided, and ends when there is none.
+    const letGo = () => void (lazy && tool.socket.destroy());
+    if (lazy) tool.socket.on('error', () => undefined);
+    else target.takePages(tool.socket);
     const failed = tool.ended.then(() => {
       throw new Error('the dump ended without being held');
     });
@@ -255,12 +277,14 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
       begin: () => hold.begin(),
       async commit() {
         hold.decide('commit');
+        letGo();
         // criu waits for what it kills, and what is frozen does not die. How it ends does not matter: all is dumped.
         await endProcesses(record);
         await tool.ended.catch(() => undefined).finally(() => hold.close());
       },
       async rollBack() {
         hold.decide('roll-back');
+        letGo();
         const left = await runc.dumpEnds(record.name, tool);
         await hold.close();
         if (left) throw new Error(`criu does not let go of ${record.name}`);

@@ -1,4 +1,5 @@
 /** criu: its version, its page server, its log. Dumps and restores go through runc. */
+import { GENTLE_VARIABLE } from './orphans.js';
 import { type RunningTool, run, spawnTool } from './run.js';
 
 /** Its version, for example "4.2.1". @throws `tool` when it is missing. */
@@ -21,6 +22,25 @@ export async function criuCheck(): Promise<string | undefined> {
 export function startPageServer(imagesDir: string): RunningTool {
   const paths = ['--images-dir', imagesDir, '--work-dir', imagesDir, '--log-file', '.page-server.log'];
   return spawnTool(['criu', 'page-server', ...paths, '--ps-socket', '3'], { socketAt: 3 });
+}
+
+/**
+ * Begins to bring pages into what is restored lazily with the same two directories, asking for them on the socket that it
+ * returns, in the words of a page server. `ended` resolves when every page is there. When it ends in any other way the pages
+ * that are missing would become zeros: see `guard.ts`.
+ */
+export function startLazyPages(imagesDir: string, workDir: string): RunningTool {
+  const paths = ['--images-dir', imagesDir, '--work-dir', workDir, '--log-file', 'lazy-pages.log'];
+  return spawnTool(['criu', 'lazy-pages', ...paths, '--page-server', '--ps-socket', '3'], {
+    socketAt: 3,
+    env: { [GENTLE_VARIABLE]: 'pages' },
+  });
+}
+
+/** Whether memory can come after a restore here: undefined, or why not. */
+export async function lazyObstacle(): Promise<string | undefined> {
+  const result = await run(['criu', 'check', '--feature', 'uffd-noncoop'], { accept: [1] });
+  return result.exitCode === 0 ? undefined : 'the kernel lacks the userfaultfd that post-copy needs';
 }
 
 /** The first line that criu itself calls an error: the later ones are its consequences. */

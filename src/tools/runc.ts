@@ -21,6 +21,8 @@ export interface DumpOrder {
   readonly imagesDir: string;
   /** Where criu's logs go. */
   readonly workDir: string;
+  /** Memory that nobody else sees is left where it is. Without `PAGES_OPTIONS`. */
+  readonly lazy?: boolean;
 }
 
 export interface RestoreOrder {
@@ -29,6 +31,8 @@ export interface RestoreOrder {
   readonly bundle: string;
   readonly imagesDir: string;
   readonly workDir: string;
+  /** Its memory comes later: a `startLazyPages` of the same directories is running. */
+  readonly lazy?: boolean;
 }
 
 /**
@@ -42,6 +46,8 @@ const PAGES_DESCRIPTOR = 10;
  * pages would lie in it until the kernel's 200 ms have passed, with everything frozen.
  */
 export const PAGES_OPTIONS = ['page-server', `ps-socket ${PAGES_DESCRIPTOR}`];
+/** The same for a lazy dump: criu would serve the memory on it after the verdict, until we break it. */
+export const LAZY_OPTIONS = [`ps-socket ${PAGES_DESCRIPTOR}`];
 
 /**
  * What criu reads beside what runc tells it. The network is locked by who froze the cnvm: criu's own way takes two programs
@@ -68,6 +74,7 @@ const RESTORED = 'restored.pid';
 
 /** Same at both ends: connections and file locks go along. */
 const CRIU_FLAGS = ['--tcp-established', '--file-locks'];
+const LAZY = ['--lazy-pages'];
 
 /** @param directory on a tmpfs; holds runc's own state. */
 export function createRunc(directory: string) {
@@ -149,7 +156,8 @@ export function createRunc(directory: string) {
     dump(id: string, order: DumpOrder): RunningTool {
       const { imagesDir, workDir } = order;
       const paths = ['--image-path', imagesDir, '--work-path', workDir];
-      const tool = spawnTool(runc('checkpoint', ...CRIU_FLAGS, ...paths, id), {
+      const lazy = order.lazy ? LAZY : [];
+      const tool = spawnTool(runc('checkpoint', ...CRIU_FLAGS, ...lazy, ...paths, id), {
         socketAt: PAGES_DESCRIPTOR,
         // It rolls back when its pipes break with us; killed, it would leave its parasite in the cnvm.
         env: { ...env, [GENTLE_VARIABLE]: 'dump', [DUMP_VARIABLE]: id },
@@ -182,7 +190,7 @@ export function createRunc(directory: string) {
       const paths = ['--bundle', bundle, '--image-path', imagesDir, '--work-path', workDir, '--pid-file', pidFile];
       rmSync(pidFile, { force: true });
       try {
-        const args = ['restore', '--detach', ...CRIU_FLAGS, ...paths, id];
+        const args = ['restore', '--detach', ...CRIU_FLAGS, ...(order.lazy ? LAZY : []), ...paths, id];
         // Let it end by itself when we die: broken off, it leaves something that is neither dead nor alive.
         const restoring = { ...env, [GENTLE_VARIABLE]: 'restore', [RESTORE_VARIABLE]: id };
         await whileCriuLives(id, (signal) =>

@@ -1,0 +1,138 @@
+/**
+ * The target's end of post-copy: between criu, which asks for pages on a socket that must never break, and streams to the
+ * source, which may. Invariant: criu gets each answer whole and once, in the order in which it asked; what was asked for on a
+ * stream that broke is asked for again on the next one.
+ */
+import { performance } from 'node:perf_hooks';
+import type { Duplex } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { CnvmError, messageOf } from '../base/errors.js';
+import { type ByteReader, readBytes, writeBytes } from './byte-reader.js';
+import {
+  headerBytes,
+  type Layout,
+  PAGE_BYTES,
+  type PageRange,
+  parseWord,
+  rangeHeader,
+  sameRange,
+} from './page-words.js';
+
+/** Between two tries to reach the source. */
+const AGAIN_MS = 500;
+
+export interface PageClientOptions {
+  readonly layout: Layout;
+  /** A new stream to the source. */
+  readonly connect: () => Duplex;
+  /** For so long a source may be out of reach before its memory is given up. */
+  readonly patienceMs: number;
+  readonly onBytes: (count: number) => void;
+  /** The source is out of reach since now, with words; or, undefined, it is there again. */
+  readonly onStall: (why: string | undefined) => void;
+}
+
+export interface PageClient {
+  /** Takes criu's end. Resolves when criu has all that it wants. @throws why the rest will not come; criu's end is broken. */
+  run(criu: Duplex): Promise<void>;
+  close(): void;
+}
+
+export function createPageClient(options: PageClientOptions): PageClient {
+  const { layout, onBytes, onStall } = options;
+  const asked: PageRange[] = [];
+  let stream: Duplex | undefined;
+  let closed = false;
+  let finished = false;
+  let reachedMs = performance.now();
+  let stalled = false;
+
+  /** What criu asks for, until it has all. */
+  async function ask(criu: Duplex): Promise<void> {
+    const reader = readBytes(criu);
+    for (;;) {
+      const header = await reader.take(headerBytes(layout));
+      const word = header === undefined ? undefined : parseWord(header, layout);
+      if (word?.kind !== 'get') break;
+      asked.push(word);
+      // One that breaks meanwhile is asked again on the next stream.
+      stream?.write(rangeHeader('get', word, layout));
+    }
+    finished = true;
+    stream?.end();
+  }
+
+  /** Answers on one stream, until it ends. */
+  async function answer(criu: Duplex, source: Duplex): Promise<void> {
+    for (const range of asked) source.write(rangeHeader('get', range, layout));
+    const reader = readBytes(source);
+    for (;;) {
+      const header = await reader.take(headerBytes(layout));
+      if (header === undefined) return;
+      const whole = await wholeAnswer(reader, header);
+      reached();
+      await writeBytes(criu, whole);
+      asked.shift();
+      onBytes(whole.length - header.length);
+    }
+  }
+
+  async function wholeAnswer(reader: ByteReader, header: Buffer): Promise<Buffer> {
+    const word = parseWord(header, layout);
+    const wanted = asked[0];
+    if (word.kind !== 'add' || wanted === undefined || !sameRange(word, wanted))
+      throw new CnvmError('refused', 'the source sent pages that were not asked for', { kind: 'invalid' });
+    const pages = await reader.take(word.pages * PAGE_BYTES);
+    if (pages === undefined) throw new Error('the stream of pages ended within an answer');
+    return Buffer.concat([header, pages]);
+  }
+
+  function reached(): void {
+    reachedMs = performance.now();
+    if (stalled) onStall(undefined);
+    stalled = false;
+  }
+
+  /** One stream after another, until criu has all. */
+  async function answers(criu: Duplex): Promise<void> {
+    while (!finished) {
+      let why: unknown = new Error('the source ended the stream of pages');
+      try {
+        stream = options.connect();
+        await answer(criu, stream);
+      } catch (error) {
+        why = error;
+      }
+      stream?.destroy();
+      stream = undefined;
+      if (finished) return;
+      if (closed || isFinal(why)) throw why;
+      if (performance.now() - reachedMs > options.patienceMs) throw why;
+      if (!stalled) onStall(messageOf(why));
+      stalled = true;
+      await sleep(AGAIN_MS);
+    }
+  }
+
+  return {
+    async run(criu) {
+      criu.on('error', () => undefined);
+      try {
+        await Promise.race([ask(criu), answers(criu).then(() => new Promise<never>(() => undefined))]);
+      } finally {
+        finished = true;
+        stream?.destroy();
+        criu.destroy();
+      }
+    },
+    close() {
+      closed = true;
+      stream?.destroy();
+    },
+  };
+}
+
+/** A source that says no has nothing to give, or not to us; one that cannot be heard may be heard later. */
+function isFinal(error: unknown): boolean {
+  return error instanceof CnvmError && ['not-found', 'forbidden', 'invalid'].includes(error.kind);
+}
