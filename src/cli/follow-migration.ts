@@ -25,6 +25,7 @@ export interface Order {
   readonly landing: string;
   readonly mode: MigrationMode;
   readonly dryRun: boolean;
+  readonly postCopy: boolean;
 }
 
 /** @returns the exit code. @throws the daemon's error when it refused. */
@@ -166,7 +167,7 @@ function eventJson({ event }: MigrationEvent): unknown {
 
 function planText(plan: MigrationPlan): string {
   const lines = [
-    `${plan.name}: ${plan.source} -> ${plan.target}:${plan.landing} (${plan.mode === MigrationMode.HOT ? 'hot' : 'cold'})`,
+    `${plan.name}: ${plan.source} -> ${plan.target}:${plan.landing} (${plan.mode === MigrationMode.HOT ? 'hot' : 'cold'}${plan.postCopy ? ', post-copy' : ''})`,
     `memory ${bytesText(Number(plan.memoryBytes))}, disk ${bytesText(Number(plan.diskBytes))}`,
     ...plan.warnings.map((warning) => `warning: ${warning}`),
     ...plan.refusals.map((refusal) => `no: ${refusal}`),

@@ -7,9 +7,9 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { hasErrno, refused } from '../base/errors.js';
-import { endProcessesIn, freezeProcessesIn } from '../tools/cgroup.js';
+import { endProcessesIn } from '../tools/cgroup.js';
 import { unmountBelow } from '../tools/mount.js';
-import { createRunc, LAZY_OPTIONS, PAGES_OPTIONS } from '../tools/runc.js';
+import { createRunc } from '../tools/runc.js';
 import { syncFileSystem } from '../tools/sync.js';
 import { uidBase } from './address.js';
 import { bundleConfig } from './bundle.js';
@@ -18,12 +18,13 @@ import { diskBytes, diskPaths, makeDisk, mountDisk, mountImage, personalise, rem
 import { execInside } from './exec.js';
 import { foreignCommands } from './foreign.js';
 import { openFrozenMemory } from './frozen-memory.js';
-import { holdScript, openHold, releaseHold } from './hold.js';
+import { releaseHold } from './hold.js';
 import { findImage } from './image.js';
 import { isComplete, restoreLazily } from './lazy-restore.js';
 import { readLogs } from './logs.js';
-import type { Dump, DumpTarget, Look, Machine } from './machine.js';
+import type { Look, Machine } from './machine.js';
 import type { NetworkPort } from './network-port.js';
+import { readyDump, writeCriuConfig } from './ready-dump.js';
 
 export interface RuncMachineOptions {
   readonly stateDir: string;
@@ -35,8 +36,6 @@ export interface RuncMachineOptions {
   readonly restoreMs: number;
 }
 
-/** A deleted file that a process still holds travels in the images, up to this size. */
-const GHOST_LIMIT_BYTES = 256 * 1024 * 1024;
 /** After KILL the kernel needs a moment to end every process. */
 const KILL_WAIT_MS = 10_000;
 const POLL_MS = 20;
@@ -203,7 +202,11 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
       await runc.resume(record.name);
     },
 
-    dump: (record, target) => readyDump(record, target),
+    dump: (record, target) =>
+      readyDump(record, target, {
+        ...{ runc, bundle: bundleOf(record), holdDir: holdOf(record), workDir: workOf(record) },
+        ...{ cgroup: cgroupOf(record), endProcesses: () => endProcesses(record) },
+      }),
 
     async expect(record) {
       await makeDiskFor(record);
@@ -248,50 +251,6 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
       throw error;
     }
   }
-
-  async function readyDump(record: CnvmRecord, target: DumpTarget): Promise<Dump> {
-    const hold = await openHold(holdOf(record));
-    const criuConfig = join(bundleOf(record), 'criu.conf');
-    await writeCriuConfig(criuConfig, [
-      `action-script ${holdScript(holdOf(record))}`,
-      ...(target.lazy ? LAZY_OPTIONS : PAGES_OPTIONS),
-    ]);
-    await mkdir(target.imagesDir, { recursive: true, mode: 0o700 });
-    const { imagesDir: into, lazy = false } = target;
-    const tool = runc.dump(record.name, { imagesDir: into, workDir: workOf(record), lazy });
-    // Of a lazy dump criu asks for a reader on it when all is decided, and ends when there is none.
-    const letGo = () => void (lazy && tool.socket.destroy());
-    if (lazy) tool.socket.on('error', () => undefined);
-    else target.takePages(tool.socket);
-    const failed = tool.ended.then(() => {
-      throw new Error('the dump ended without being held');
-    });
-    const ready = Promise.race([hold.ready, failed]);
-    // While it dumps criu thaws what was frozen, and holds it by tracing alone: a criu that died would let it run on.
-    const fenced = hold.held.then(() => freezeProcessesIn(cgroupOf(record)));
-    const held = Promise.race([fenced, failed]);
-    for (const later of [ready, fenced, held]) later.catch(() => undefined);
-    return {
-      ready,
-      held,
-      begin: () => hold.begin(),
-      async commit() {
-        hold.decide('commit');
-        letGo();
-        // criu waits for what it kills, and what is frozen does not die. How it ends does not matter: all is dumped.
-        await endProcesses(record);
-        await tool.ended.catch(() => undefined).finally(() => hold.close());
-      },
-      async rollBack() {
-        hold.decide('roll-back');
-        letGo();
-        const left = await runc.dumpEnds(record.name, tool);
-        await hold.close();
-        if (left) throw new Error(`criu does not let go of ${record.name}`);
-        runc.clearDumpMarker(record.name);
-      },
-    };
-  }
 }
 
 /**
@@ -305,10 +264,4 @@ function shareImages(directory: string, group: number): void {
     chownSync(join(directory, name), 0, group);
     chmodSync(join(directory, name), 0o640);
   }
-}
-
-async function writeCriuConfig(path: string, more: readonly string[]): Promise<void> {
-  // Half-open connections are left out: their clients try again, and a dump must not fail for one of them.
-  const lines = [`ghost-limit ${GHOST_LIMIT_BYTES}`, 'link-remap', 'skip-in-flight', ...more];
-  await writeFile(path, `${lines.join('\n')}\n`);
 }

@@ -12,6 +12,7 @@ import type { NodeFacts } from '../mesh/node-facts.js';
 import type { History } from './history.js';
 import { beginMigration, isMigrationId, type Migration } from './migration.js';
 import { refusals, warnings } from './negotiate.js';
+import { layoutOf } from './page-words.js';
 import type { BulkLink, Offer, OfferAnswer, QueryAnswer, TargetPort } from './peer-port.js';
 import { mayCancel } from './protocol.js';
 import { receive, type TargetPorts, type TargetRun, type TargetSteps } from './receive.js';
@@ -42,13 +43,13 @@ export function createArrivals(options: ArrivalsOptions) {
   async function answer(offer: Offer, record: CnvmRecord, from: string): Promise<OfferAnswer> {
     const target = await options.facts();
     const landing = offer.landing ?? target.landingZones[0]?.path ?? '';
-    const { mode, memoryBytes, diskBytes } = offer;
+    const { mode, memoryBytes, diskBytes, postCopy } = offer;
     const source = { ...offer.source, name: from };
     const { overlayNetwork } = options;
     const own = { taken: directory.taken(), busy: locks.doing(record.name), overlayNetwork };
-    const question = { record, mode, landing, memoryBytes, diskBytes, source, target, ...own };
+    const question = { record, mode, postCopy, landing, memoryBytes, diskBytes, source, target, ...own };
     const stolen = record.owner === source.name ? [] : [`${source.name} does not own ${record.name}`];
-    return { refusals: [...stolen, ...refusals(question)], warnings: warnings(question), landing };
+    return { refusals: [...stolen, ...refusals(question)], warnings: warnings(question), landing, postCopy };
   }
 
   function accept(offer: Offer, record: CnvmRecord, from: string, bulk: BulkLink): void {
@@ -63,6 +64,8 @@ export function createArrivals(options: ArrivalsOptions) {
       mode: offer.mode,
       source: { name: from, link: bulk },
       memoryBytes: offer.memoryBytes,
+      postCopy: offer.postCopy ? layoutOf(offer.source.criuVersion) : undefined,
+      taken: () => cnvms.marks.delete(record.name),
       steps: createSteps<TargetSteps>(),
       report,
       undo: createUndo((what, error) => log.error({ what, error: messageOf(error) }, 'could not undo')),
@@ -133,7 +136,7 @@ export function createArrivals(options: ArrivalsOptions) {
       if (repeated !== undefined) {
         const { run } = repeated;
         await runOf(offer.migration, from).steps.ask('offer', undefined);
-        return { refusals: [], warnings: [], landing: run.record.landing };
+        return { refusals: [], warnings: [], landing: run.record.landing, postCopy: run.postCopy !== undefined };
       }
       demandNew(offer.migration);
       const sent = parseRecord(offer.record);
@@ -203,8 +206,8 @@ export function createArrivals(options: ArrivalsOptions) {
 }
 
 function arrivingMigration(offer: Offer, record: CnvmRecord, from: string, node: string): Migration {
-  const { migration: id, mode, memoryBytes, diskBytes, epoch } = offer;
+  const { migration: id, mode, memoryBytes, diskBytes, epoch, postCopy } = offer;
   const { name, landing } = record;
   const ends = { source: from, target: node };
-  return beginMigration({ id, name, ...ends, landing, mode, memoryBytes, diskBytes, role: 'target', epoch });
+  return beginMigration({ id, name, ...ends, landing, mode, memoryBytes, diskBytes, role: 'target', epoch, postCopy });
 }

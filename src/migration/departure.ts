@@ -41,6 +41,7 @@ export function newMigration(
   mode: Mode,
   ends: { readonly source: string; readonly target: string },
   usage: { readonly memoryBytes: number; readonly diskBytes: number },
+  postCopy: boolean,
 ): Migration {
   const memoryBytes = mode === 'hot' ? usage.memoryBytes : 0;
   const { name, epoch } = record;
@@ -55,6 +56,7 @@ export function newMigration(
     diskBytes,
     role: 'source',
     epoch,
+    postCopy,
   });
 }
 

@@ -13,9 +13,10 @@ import { type Departure, type DepartureOrder, newDeparture, newMigration, type T
 import { type Doubt, doubtOf, takenByForce } from './doubt.js';
 import type { History } from './history.js';
 import { handOver, migrate, type SourcePorts, type SourceRun, wake } from './migrate.js';
-import type { MigrateOrder, Migration, MigrationEvent, Mode, Outcome, Plan } from './migration.js';
+import type { MigrateOrder, Migration, MigrationEvent, Mode, Outcome, Phase, Plan } from './migration.js';
 import { outcomeOf } from './outcome.js';
 import type { BulkPort } from './peer-port.js';
+import { offerMemoryAgain, POST_COPY_COST } from './postcopy.js';
 import { createReport } from './report.js';
 import { type Limits, watch } from './watchdog.js';
 
@@ -37,6 +38,8 @@ const AGAIN_MS = 50;
 /** Between two rounds of asking about a migration that is in doubt. */
 const DOUBT_ROUND_MS = 5_000;
 const OFFER_MS = 10_000;
+
+const AFTER_HAND_OVER: readonly Phase[] = ['hand-over', 'activate', 'postcopy', 'release'];
 
 interface Following extends Departure {
   readonly done: Promise<void>;
@@ -75,7 +78,8 @@ export function createDepartures(options: DeparturesOptions) {
     cnvms.marks.delete(record.name);
     running.delete(report.migration.id);
     unlock();
-    tellEnd(run, outcome, outcome === 'succeeded' ? target.name : own.node, error);
+    const there = outcome === 'succeeded' || (outcome === 'stranded' && run.report.migration.location === target.name);
+    tellEnd(run, outcome, there ? target.name : own.node, error);
     const remembered = remember(run);
     ending.add(remembered);
     await remembered;
@@ -124,12 +128,18 @@ export function createDepartures(options: DeparturesOptions) {
         diskBytes: usage.diskBytes,
         source: await ports.facts(),
         dryRun: true,
+        postCopy: order.postCopy,
       },
       { timeoutMs: OFFER_MS },
     );
-    const refusals = [...(mode === 'hot' ? await ports.machine.obstacles(record) : []), ...answer.refusals];
-    const { warnings, landing } = answer;
-    return { name: record.name, source: ports.node, target: target.name, landing, mode, refusals, warnings, ...usage };
+    const { postCopy } = order;
+    const unknown =
+      postCopy && !answer.postCopy ? [`${target.name} is of an older version and knows no post-copy`] : [];
+    const refusals = [...unknown, ...(mode === 'hot' ? await ports.machine.obstacles(record) : []), ...answer.refusals];
+    const { landing } = answer;
+    const warnings = [...(postCopy ? [POST_COPY_COST] : []), ...answer.warnings];
+    const ends = { source: ports.node, target: target.name };
+    return { name: record.name, ...ends, landing, mode, refusals, warnings, ...usage, postCopy };
   }
 
   async function start(order: MigrateOrder): Promise<AsyncIterable<MigrationEvent>> {
@@ -137,6 +147,8 @@ export function createDepartures(options: DeparturesOptions) {
     const record = cnvms.recordOf(order.name);
     const target = options.findPeer(order.target);
     const state = await cnvms.stateOf(record);
+    if (order.postCopy && (order.mode === 'cold' || state === 'stopped'))
+      throw refused('invalid', 'a cold migration moves no memory that could follow: no post-copy');
     const mode = order.mode ?? (state === 'stopped' ? 'cold' : 'hot');
     await cnvms.demand(record, mode === 'hot' ? 'migrate-hot' : 'migrate-cold');
     if (order.dryRun) return only({ kind: 'plan', plan: await plan(order, record, mode, target) });
@@ -146,7 +158,7 @@ export function createDepartures(options: DeparturesOptions) {
       if (obstacles.length > 0)
         throw refused('state', obstacles.join('; '), { reasons: obstacles, location: ports.node });
       const ends = { source: ports.node, target: target.name };
-      const migration = newMigration(record, mode, ends, await ports.machine.usage(record));
+      const migration = newMigration(record, mode, ends, await ports.machine.usage(record), order.postCopy);
       const run = newRun(migration, record, target, { landing: order.landing, running: state === 'running' });
       const events = history.watch(migration.id);
       const entry = running.get(migration.id);
@@ -209,7 +221,7 @@ export function createDepartures(options: DeparturesOptions) {
     async abort(idOrName: string): Promise<Migration> {
       const { run, abort, done } = find(idOrName);
       const { phase } = run.report.migration;
-      if (['hand-over', 'activate', 'release'].includes(phase)) {
+      if (AFTER_HAND_OVER.includes(phase)) {
         throw refused('state', `${run.record.name} has been handed to ${run.target.name}; it cannot be called back`, {
           location: run.target.name,
         });
@@ -227,7 +239,11 @@ export function createDepartures(options: DeparturesOptions) {
       const run = newRun({ ...migration, outcome: 'running' }, record, target, order);
       run.undo.add('scratch', () => run.outgoing.close());
       run.undo.add('freeze', () => wake(run));
-      void follow(run, handOver, unlock);
+      const story = async (one: SourceRun) => {
+        if (migration.postCopy) await offerMemoryAgain(one);
+        await handOver(one);
+      };
+      void follow(run, story, unlock);
     },
 
     doubts,
@@ -251,7 +267,9 @@ export function createDepartures(options: DeparturesOptions) {
     async stop(): Promise<void> {
       closing = true;
       for (const { run, abort } of running.values()) {
-        if (!['hand-over', 'activate', 'release'].includes(run.report.migration.phase)) {
+        const { phase } = run.report.migration;
+        // A post-copy goes on with the next daemon; to end the wait for it takes nothing back.
+        if (phase === 'postcopy' || !AFTER_HAND_OVER.includes(phase)) {
           abort.abort(refused('cancelled', `${ports.node} is shutting down`));
         }
       }

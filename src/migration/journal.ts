@@ -16,11 +16,12 @@ import { type Migration, PHASES } from './migration.js';
 /**
  * The source's side: `begun` (nothing frozen), `frozen` (ours, may be thawed), `handing-over` (only the target's word
  * decides), `released` (the target's), `kept` (ours, and it stays).
- * The target's side: `receiving` (the source's), `activating` (ours, being restored), `running` (ours), `returned` (the
- * source's again), `cancelled` (never was ours).
+ * The target's side: `receiving` (the source's), `activating` (ours, being restored), `paging` (ours, runs, some of its
+ * memory is still at the source), `running` (ours), `lost` (ours, and ended: the rest of its memory did not come),
+ * `returned` (the source's again), `cancelled` (never was ours).
  */
 export type SourceState = 'begun' | 'frozen' | 'handing-over' | 'released' | 'kept';
-export type TargetState = 'receiving' | 'activating' | 'running' | 'returned' | 'cancelled';
+export type TargetState = 'receiving' | 'activating' | 'paging' | 'running' | 'lost' | 'returned' | 'cancelled';
 
 interface EntryFacts {
   readonly version: 1;
@@ -61,6 +62,7 @@ const migration = z.strictObject({
   role: z.enum(['source', 'target']),
   location: z.string(),
   epoch,
+  postCopy: z.boolean().optional(),
 } satisfies Record<keyof Migration, z.ZodType>);
 const facts = {
   version: z.literal(1),
@@ -78,7 +80,15 @@ const frame = z.discriminatedUnion('role', [
   z.strictObject({
     ...facts,
     role: z.literal('target'),
-    state: z.enum(['receiving', 'activating', 'running', 'returned', 'cancelled'] satisfies TargetState[]),
+    state: z.enum([
+      'receiving',
+      'activating',
+      'paging',
+      'running',
+      'lost',
+      'returned',
+      'cancelled',
+    ] satisfies TargetState[]),
   }),
 ]);
 

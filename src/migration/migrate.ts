@@ -12,13 +12,14 @@ import type { Undo } from '../base/undo.js';
 import type { CnvmRecord } from '../cnvms/cnvm.js';
 import type { Dump, Machine } from '../cnvms/machine.js';
 import type { NodeFacts } from '../mesh/node-facts.js';
-import type { Journal, SourceState } from './journal.js';
-import { isLeftover } from './leftover.js';
+import type { Journal } from './journal.js';
 import type { Mode } from './migration.js';
 import { rolledBack, stillInDoubt } from './outcome.js';
 import type { Outgoing } from './outgoing.js';
 import type { HandOverResult, Offer, TargetLink } from './peer-port.js';
+import { bringMemory, lost, offerMemory, POST_COPY_COST } from './postcopy.js';
 import { afterQuery } from './protocol.js';
+import { attempt, handedOver, note, release } from './release.js';
 import type { Report } from './report.js';
 
 /** One migration from here, from its first line to its last. */
@@ -92,7 +93,10 @@ export async function handOver(run: SourceRun): Promise<void> {
     run.ports.announce();
     throw await rollBack(run, new Error(result.reason));
   }
-  await release(run, result);
+  await handedOver(run, result);
+  const ended = run.report.migration.postCopy ? await bringMemory(run) : undefined;
+  await release(run);
+  if (ended?.word === 'lost') throw lost(run.record.name, run.target.name, ended.reason);
 }
 
 async function negotiate(run: SourceRun): Promise<void> {
@@ -108,6 +112,7 @@ async function negotiate(run: SourceRun): Promise<void> {
     diskBytes,
     source: await ports.facts(),
     dryRun: false,
+    postCopy: report.migration.postCopy ?? false,
   };
   undo.add('offer', () => target.link.cancel(id, 'the source has called it off', { timeoutMs: CALL_MS }));
   const answer = await target.link.offer(offer, { signal: run.signal, timeoutMs: CALL_MS });
@@ -116,7 +121,10 @@ async function negotiate(run: SourceRun): Promise<void> {
     throw refused('state', answer.refusals.join('; '), { reasons: answer.refusals, location: ports.node });
   }
   undo.add('scratch', () => run.outgoing.close());
+  if (offer.postCopy && !answer.postCopy)
+    throw refused('state', `${target.name} is of an older version and knows no post-copy`, { location: ports.node });
   await note(run, 'begun');
+  if (offer.postCopy) report.step(`warning: ${POST_COPY_COST}`);
   report.know({ landing: answer.landing });
   for (const warning of answer.warnings) report.step(`warning: ${warning}`);
   report.step(`${target.name} takes it in ${answer.landing}`);
@@ -142,7 +150,7 @@ async function prepare(run: SourceRun): Promise<void> {
     if (run.frozenAtMs !== undefined) await wake(run);
   });
   if (way === undefined) return;
-  const dump = await ports.machine.dump(record, way);
+  const dump = await ports.machine.dump(record, { ...way, lazy: report.migration.postCopy ?? false });
   run.dump = dump;
   undo.add('dump', () => dump.rollBack());
   undo.add('pages', () => outgoing.breakPages());
@@ -154,7 +162,7 @@ async function freeze(run: SourceRun): Promise<void> {
   const { report, record, target, signal, ports, outgoing, dump } = run;
   signal.throwIfAborted();
   await note(run, 'frozen');
-  report.phase('freeze', report.migration.memoryBytes);
+  report.phase('freeze', report.migration.postCopy ? 0 : report.migration.memoryBytes);
   run.frozenAtMs = performance.now();
   await report.part('fence', () => (dump === undefined ? stop(run) : ports.machine.freeze(record)));
   dump?.begin();
@@ -163,6 +171,7 @@ async function freeze(run: SourceRun): Promise<void> {
   // It fails, too, when the dump does, and then nobody waits for it.
   collecting.catch(() => undefined);
   if (dump !== undefined) await report.part('dump', () => heldOrWhyNot(run, dump, collecting));
+  if (report.migration.postCopy) await offerMemory(run);
   outgoing.imagesComplete();
   const collected = await report.part('transfer', () => collecting);
   signal.throwIfAborted();
@@ -218,64 +227,6 @@ async function rollBack(run: SourceRun, error: unknown): Promise<CnvmError> {
   const look = await ports.machine.look(record).catch(() => undefined);
   const ended = running && look?.status === 'stopped';
   return rolledBack(error, { source: ports.node, name: record.name, runs: running, stuck, ended, begun });
-}
-
-/** The target runs it: what is here is a dead copy. Nothing in it may fail the migration any more. */
-async function release(run: SourceRun, result: Extract<HandOverResult, { kind: 'running' }>): Promise<void> {
-  const { report, record, target, ports } = run;
-  const epoch = record.epoch + 1;
-  if (run.frozenAtMs !== undefined) report.know({ freezeMs: performance.now() - run.frozenAtMs });
-  report.parts(result.parts);
-  report.know({ epoch, location: target.name });
-  await Promise.all([
-    attempt(run, 'route', () => ports.moved(record, target.name, epoch)),
-    attempt(run, 'note', () => note(run, 'released')),
-  ]);
-  report.phase('release');
-  report.step(`it runs on ${target.name}`);
-  run.undo.clear();
-  await letGo(run);
-}
-
-/** Clears what is left here of a cnvm that the target owns. What cannot be cleared is swept by the next daemon. */
-async function letGo(run: SourceRun): Promise<void> {
-  const { report, record, target, ports } = run;
-  const leftover = isLeftover(ports.current(record.name), record, record.epoch);
-  const cleared = [
-    // The record first: while it is here, somebody could start the dead copy.
-    !leftover || (await attempt(run, 'record', () => ports.forget(record))),
-    await attempt(run, 'dump', async () => await run.dump?.commit()),
-    !leftover || (await attempt(run, 'processes', () => ports.machine.destroy(record))),
-    !leftover || (await attempt(run, 'disk', () => ports.machine.erase(record))),
-    await attempt(run, 'scratch', () => run.outgoing.close()),
-  ];
-  await attempt(run, 'news', () => target.link.release(report.migration.id, { timeoutMs: CALL_MS }));
-  await attempt(run, 'note', () => note(run, 'released', cleared.every(Boolean)));
-}
-
-/** Whether it went well; when not, that is in the log and nowhere else. */
-async function attempt(run: SourceRun, what: string, act: () => Promise<void>): Promise<boolean> {
-  try {
-    await act();
-    return true;
-  } catch (error) {
-    run.ports.log.error({ what, error }, 'could not be done after all');
-    return false;
-  }
-}
-
-/** Durable before the act that it announces. */
-async function note(run: SourceRun, state: SourceState, settled = state === 'kept'): Promise<void> {
-  const { report, record, target, ports } = run;
-  await ports.journal.write({
-    version: 1,
-    role: 'source',
-    state,
-    migration: report.migration,
-    record,
-    peer: target.name,
-    settled,
-  });
 }
 
 async function stop(run: SourceRun): Promise<void> {

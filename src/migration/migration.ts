@@ -3,7 +3,16 @@
  * order in which they happen, and an ended migration never changes.
  */
 
-export const PHASES = ['negotiate', 'seed', 'precopy', 'freeze', 'hand-over', 'activate', 'release'] as const;
+export const PHASES = [
+  'negotiate',
+  'seed',
+  'precopy',
+  'freeze',
+  'hand-over',
+  'activate',
+  'postcopy',
+  'release',
+] as const;
 export type Phase = (typeof PHASES)[number];
 
 export type Mode = 'hot' | 'cold';
@@ -13,7 +22,7 @@ export type Mode = 'hot' | 'cold';
  * - `succeeded`: the target owns it and runs it.
  * - `refused`: before anything changed.
  * - `aborted`: rolled back; it runs at the source as before.
- * - `stranded`: the source's, stopped, images kept.
+ * - `stranded`: stopped; its location says where. After a post-copy that broke it is the target's, its memory lost.
  * - `in-doubt`: the target was told to take it and has not said whether it did.
  */
 export type Outcome = 'running' | 'succeeded' | 'refused' | 'aborted' | 'stranded' | 'in-doubt';
@@ -52,6 +61,8 @@ export interface Migration {
   /** The node where the cnvm is, as far as this node knows. */
   readonly location: string;
   readonly epoch: number;
+  /** It runs at the target before its memory is there. Undefined in the entries of older daemons: it does not. */
+  readonly postCopy?: boolean | undefined;
 }
 
 export interface Progress {
@@ -74,6 +85,7 @@ export interface Plan {
   readonly warnings: readonly string[];
   readonly memoryBytes: number;
   readonly diskBytes: number;
+  readonly postCopy: boolean;
 }
 
 export type MigrationEvent =
@@ -92,6 +104,8 @@ export interface MigrateOrder {
   /** Undefined: hot when it runs, cold when it is stopped. */
   readonly mode: Mode | undefined;
   readonly dryRun: boolean;
+  /** Run it at the target before its memory is there. */
+  readonly postCopy: boolean;
 }
 
 /** Also the name of files and directories, so nothing else may be in it. */
@@ -104,7 +118,7 @@ export function isMigrationId(text: string): boolean {
 /** What one end knows of a migration when it begins. */
 export type MigrationStart = Pick<
   Migration,
-  'id' | 'name' | 'source' | 'target' | 'landing' | 'mode' | 'memoryBytes' | 'diskBytes' | 'role' | 'epoch'
+  'id' | 'name' | 'source' | 'target' | 'landing' | 'mode' | 'memoryBytes' | 'diskBytes' | 'role' | 'epoch' | 'postCopy'
 >;
 
 /** A migration that begins now: it runs, nothing of it is done, and the cnvm is at the source. */

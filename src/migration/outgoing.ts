@@ -4,10 +4,12 @@
  */
 import type { Duplex } from 'node:stream';
 import { refused } from '../base/errors.js';
-import type { DumpTarget } from '../cnvms/machine.js';
+import type { DumpTarget, FrozenMemory } from '../cnvms/machine.js';
 import type { Bulk } from './bulk.js';
 import { readImages } from './images.js';
 import { createPageRelay, type PageRelay } from './page-relay.js';
+import { servePages } from './page-server.js';
+import type { Layout } from './page-words.js';
 import type { Channel, ImageChunk } from './peer-port.js';
 
 /** The small images, and deleted files that are still open: memory is only taken for what is there. */
@@ -28,6 +30,8 @@ export interface OutgoingOptions {
 
 export function createOutgoing({ migration, to, disk, bulk, onBytes }: OutgoingOptions) {
   let relay: PageRelay | undefined;
+  let memory: { readonly frozen: FrozenMemory; readonly layout: Layout } | 'gone' | undefined;
+  const asking = new Set<Duplex>();
   let imagesDir = '';
   let targetLeft = false;
   let completed: () => void = () => undefined;
@@ -42,8 +46,36 @@ export function createOutgoing({ migration, to, disk, bulk, onBytes }: OutgoingO
   let diskFree = Promise.resolve();
   let freeDisk: () => void = () => undefined;
 
+  async function takeMemory(): Promise<void> {
+    const given = memory;
+    memory = undefined;
+    for (const stream of asking) stream.destroy();
+    if (given !== undefined && given !== 'gone') await given.frozen.close();
+  }
+
+  /** Post-copy: as many streams as the target has to open, one after another. */
+  async function serveMemory(stream: Duplex): Promise<void> {
+    if (memory === undefined || memory === 'gone') throw refused('not-found', 'the memory is not here any more');
+    asking.add(stream);
+    try {
+      await servePages(stream, memory.frozen, memory.layout, (count) => onBytes('pages', count));
+    } finally {
+      asking.delete(stream);
+    }
+  }
+
   return {
     to,
+    /** From now on the target may ask for what is in it. */
+    giveMemory(frozen: FrozenMemory, layout: Layout): void {
+      memory = { frozen, layout };
+    },
+    /** Nothing of it is read any more, so the cnvm may be let run on. */
+    takeMemory,
+    /** It is lost, and a target that asks for it is told so. */
+    refuseMemory(): void {
+      memory = 'gone';
+    },
     /** Who asks for the disk from now on is kept waiting: the programs of its last pass start while the cnvm runs. */
     holdDisk(): void {
       diskFree = new Promise((resolve) => {
@@ -72,10 +104,11 @@ export function createOutgoing({ migration, to, disk, bulk, onBytes }: OutgoingO
       try {
         if (channel === 'disk')
           await bulk.serveDisk(migration, disk, stream, diskFree, (count) => onBytes('disk', count));
+        else if (memory !== undefined) await serveMemory(stream);
         else if (relay === undefined) throw refused('state', 'no pages are to be had yet');
         else await relay.attach(stream);
       } catch (error) {
-        targetLeft ||= channel === 'pages';
+        targetLeft ||= channel === 'pages' && memory === undefined;
         throw error;
       } finally {
         streams.delete(stream);
@@ -89,6 +122,7 @@ export function createOutgoing({ migration, to, disk, bulk, onBytes }: OutgoingO
       closed = true;
       failed(new Error('the migration has ended'));
       relay?.close();
+      await takeMemory();
       for (const stream of streams) stream.destroy();
       await bulk.sweep(migration);
     },

@@ -19,6 +19,8 @@ export interface Offer {
   readonly diskBytes: number;
   readonly source: NodeFacts;
   readonly dryRun: boolean;
+  /** Its memory follows when it runs at the target. */
+  readonly postCopy: boolean;
 }
 
 export interface OfferAnswer {
@@ -27,6 +29,8 @@ export interface OfferAnswer {
   readonly warnings: readonly string[];
   /** Absolute, on the target. */
   readonly landing: string;
+  /** The offer's, from a target that knows what it means. */
+  readonly postCopy: boolean;
 }
 
 export interface Collected {
@@ -40,7 +44,15 @@ export type HandOverResult =
   | { readonly kind: 'returned'; readonly reason: string; readonly epoch: number };
 
 /** What a node's journal says of a migration to it; see `Standing` in the protocol. */
-export type Standing = 'unknown' | 'receiving' | 'activating' | 'running' | 'returned' | 'cancelled';
+export type Standing =
+  | 'unknown'
+  | 'receiving'
+  | 'activating'
+  | 'paging'
+  | 'running'
+  | 'lost'
+  | 'returned'
+  | 'cancelled';
 
 export interface QueryAnswer {
   readonly standing: Standing;

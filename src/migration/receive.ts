@@ -9,12 +9,15 @@ import { abortable } from '../base/abortable.js';
 import { messageOf, refused } from '../base/errors.js';
 import type { Undo } from '../base/undo.js';
 import type { CnvmRecord } from '../cnvms/cnvm.js';
-import type { Machine } from '../cnvms/machine.js';
+import type { LazyMemory, Machine } from '../cnvms/machine.js';
 import type { Bulk, PageSink } from './bulk.js';
 import { writeImages } from './images.js';
-import type { Journal, TargetState } from './journal.js';
+import type { Journal } from './journal.js';
 import type { FreezePart, Mode } from './migration.js';
+import { entry, note } from './note-target.js';
+import type { Layout } from './page-words.js';
 import type { BulkLink, Channel, Collected, HandOverResult } from './peer-port.js';
+import { bringRest, runAtOnce } from './postcopy-target.js';
 import type { Report } from './report.js';
 import type { Steps } from './steps.js';
 
@@ -36,6 +39,10 @@ export interface TargetRun {
   readonly mode: Mode;
   readonly source: { readonly name: string; readonly link: BulkLink };
   readonly memoryBytes: number;
+  /** Undefined when all of its memory comes first; else the shape of the words in which it is asked for. */
+  readonly postCopy: Layout | undefined;
+  /** It is ours and runs: others may act on it. */
+  readonly taken: () => void;
   readonly steps: Steps<TargetSteps>;
   readonly report: Report;
   readonly undo: Undo;
@@ -126,7 +133,7 @@ async function seed(run: TargetRun): Promise<void> {
 interface Incoming {
   /** Empty in a cold migration. */
   readonly imagesDir: string;
-  /** Undefined in a cold migration. */
+  /** Undefined in a cold migration, and when its memory comes after it. */
   readonly pages: PageSink | undefined;
   /** The bytes that came, when the last of the disk is here. */
   readonly disk: Promise<number>;
@@ -155,6 +162,7 @@ async function openImages(run: TargetRun): Promise<Pick<Incoming, 'imagesDir' | 
   const { ports, undo, source, report, memoryBytes } = run;
   const { id } = report.migration;
   const imagesDir = await ports.bulk.openImages(id, memoryBytes * 2 + IMAGES_SPARE_BYTES);
+  if (run.postCopy !== undefined) return { imagesDir, pages: undefined };
   const pages = ports.bulk.takePages(imagesDir, source.link.tunnel(id, 'pages'), report.bytes);
   undo.add('pages', () => pages.close());
   return { imagesDir, pages };
@@ -176,9 +184,9 @@ async function collect(run: TargetRun, { imagesDir, pages, disk, over }: Incomin
     return bytes;
   });
   const files =
-    pages === undefined
+    run.mode === 'cold'
       ? Promise.resolve(0)
-      : writeImages(source.link.pullImages(report.migration.id, signal), imagesDir);
+      : writeImages(source.link.pullImages(report.migration.id, signal), imagesDir, run.postCopy !== undefined);
   undo.add('what still comes', () => ended(over, mounted, files));
   const all = Promise.all([mounted, files, pages?.complete]);
   const [diskBytes, imageBytes] = await abortable(all, run.signal);
@@ -191,13 +199,15 @@ async function activate(run: TargetRun, imagesDir: string, epoch: number): Promi
   const owned: CnvmRecord = { ...run.record, owner: ports.node, epoch };
   const parts: FreezePart[] = [];
   report.phase('activate');
+  let memory: LazyMemory | undefined;
   try {
-    await timed('restore', parts, () => bring(run, owned, imagesDir));
+    memory = await timed('restore', parts, () => bring(run, owned, imagesDir));
     run.undo.add('record', () => ports.forget(owned));
     // In this order: once "running" is noted the source may hear it, and then nothing can be given back.
     await ports.keep(owned);
-    await note(run, 'running', epoch);
+    await note(run, memory === undefined ? 'running' : 'paging', epoch);
   } catch (error) {
+    memory?.breakOff();
     await giveBack(run, epoch + 1, messageOf(error));
     return;
   }
@@ -206,20 +216,21 @@ async function activate(run: TargetRun, imagesDir: string, epoch: number): Promi
   ports.announce();
   report.parts(parts);
   report.know({ epoch });
-  await clear(run);
+  if (memory === undefined || (await bringRest(run, owned, memory))) await clear(run);
 }
 
 /** Runs it, in two tries. A cold one that was stopped stays so. */
-async function bring(run: TargetRun, record: CnvmRecord, imagesDir: string): Promise<void> {
+async function bring(run: TargetRun, record: CnvmRecord, imagesDir: string): Promise<LazyMemory | undefined> {
   const { machine, log } = run.ports;
   if (run.mode === 'cold') {
     if (record.wanted === 'running') await machine.boot(record);
-    return;
+    return undefined;
   }
   for (let attempt = 1; ; attempt += 1) {
     try {
+      if (run.postCopy !== undefined) return await runAtOnce(run, record, imagesDir, run.postCopy);
       await machine.restore(record, imagesDir);
-      return;
+      return undefined;
     } catch (error) {
       log.warn({ attempt, error }, 'it could not be restored');
       if (attempt === RESTORE_TRIES) throw error;
@@ -266,26 +277,6 @@ async function pullDisk(run: TargetRun, signal: AbortSignal): Promise<number> {
   };
   await ports.bulk.pullDisk(id, ports.machine.diskDirectory(record), connect, signal);
   return bytes;
-}
-
-async function note(run: TargetRun, state: TargetState, epoch: number, error = ''): Promise<void> {
-  run.report.know({ epoch });
-  const settled = state === 'returned' || state === 'cancelled';
-  const { migration } = run.report;
-  await run.ports.journal.write({ ...entry(run, state), migration: { ...migration, error }, settled });
-}
-
-function entry(run: TargetRun, state: TargetState) {
-  const { record, report, source } = run;
-  return {
-    version: 1,
-    role: 'target',
-    state,
-    migration: report.migration,
-    record,
-    peer: source.name,
-    settled: false,
-  } as const;
 }
 
 async function timed<T>(name: string, parts: FreezePart[], act: () => Promise<T>): Promise<T> {

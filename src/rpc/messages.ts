@@ -26,6 +26,7 @@ const PHASES: Readonly<Record<Phase, wireMigration.MigrationPhase>> = {
   freeze: wireMigration.MigrationPhase.FREEZE,
   'hand-over': wireMigration.MigrationPhase.HAND_OVER,
   activate: wireMigration.MigrationPhase.ACTIVATE,
+  postcopy: wireMigration.MigrationPhase.POSTCOPY,
   release: wireMigration.MigrationPhase.RELEASE,
 };
 
@@ -179,6 +180,7 @@ export function toMigration(migration: Migration): wireMigration.Migration {
     memoryBytes: toBig(migration.memoryBytes),
     diskBytes: toBig(migration.diskBytes),
     epoch: toBig(migration.epoch),
+    postCopy: migration.postCopy ?? false,
   };
 }
 

@@ -27,6 +27,7 @@ export function migrationCalls(handling: Handling, migrations: MigrationsPort): 
         landing: optional(request.landing),
         mode: fromMode(request.mode),
         dryRun: request.dryRun,
+        postCopy: request.postCopy,
       };
       for await (const event of migrations.migrate(order)) await send({ event: toEvent(event) });
     }),

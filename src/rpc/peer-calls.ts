@@ -19,7 +19,9 @@ export const STANDINGS: Readonly<Record<Standing, wire.Standing>> = {
   unknown: wire.Standing.UNKNOWN,
   receiving: wire.Standing.RECEIVING,
   activating: wire.Standing.ACTIVATING,
+  paging: wire.Standing.PAGING,
   running: wire.Standing.RUNNING,
+  lost: wire.Standing.LOST,
   returned: wire.Standing.RETURNED,
   cancelled: wire.Standing.CANCELLED,
 };
@@ -130,6 +132,7 @@ function fromOffer(request: wire.OfferRequest): Offer {
     diskBytes: fromMeasure(request.diskBytes),
     source: fromFacts(request.source),
     dryRun: request.dryRun,
+    postCopy: request.postCopy,
   };
 }
 

@@ -121,7 +121,12 @@ export function createFakeHost({ node, overlayAddress, directory, witness }: Fak
       if (found.status !== 'running') throw new Error(`${name} is frozen on ${node}`);
       found.memory[key] = value;
     },
-    recall: (name: string, key: string): string | undefined => processesOf(name).memory[key],
+    /** @throws while its memory is still elsewhere: a process would wait. */
+    recall(name: string, key: string): string | undefined {
+      const found = processesOf(name);
+      if (found.lacking) throw new Error(`${name} on ${node} waits for its memory`);
+      return found.memory[key];
+    },
     /** A process of the cnvm writes a file. */
     write(name: string, path: string, text: string, landing = LANDING): void {
       const { status } = processesOf(name);

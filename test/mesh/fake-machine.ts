@@ -9,6 +9,7 @@ import { CnvmError, refused } from '../../src/base/errors.js';
 import type { CnvmRecord } from '../../src/cnvms/cnvm.js';
 import type { Dump, Look, Machine } from '../../src/cnvms/machine.js';
 import { streamPair } from '../contract/stream-pair.js';
+import { lazyMachine, pageCount } from './fake-lazy.js';
 import { type Disk, directoryOf, type FakeState, type Files, type Processes } from './fake-state.js';
 import { receiveMessage, sendMessage } from './framing.js';
 import type { Plan } from './plan.js';
@@ -43,8 +44,8 @@ export function createFakeMachine(state: FakeState, plan: Plan): Machine {
     disk.mounted = true;
   }
 
-  function begin(record: CnvmRecord, memory: Files): void {
-    processes.set(record.name, { record, status: 'running', memory, endDump: undefined });
+  function begin(record: CnvmRecord, memory: Files, lacking = false): void {
+    processes.set(record.name, { record, status: 'running', memory, endDump: undefined, lacking });
     witness.runs(record, node);
   }
 
@@ -141,8 +142,9 @@ export function createFakeMachine(state: FakeState, plan: Plan): Machine {
       const found = processesOf(record);
       if (found.endDump !== undefined) throw toolFails(`${record.name} is being dumped`);
       const [pages, theirs] = await streamPair();
-      target.takePages(theirs);
-      return readyDump(found, pages, target.imagesDir, plan, () => kill(record));
+      if (target.lazy) theirs.destroy();
+      else target.takePages(theirs);
+      return readyDump(found, target.lazy ? undefined : pages, target.imagesDir, plan, () => kill(record));
     },
     async expect(record) {
       if (disks.has(directoryOf(record))) makeDisk(record);
@@ -169,11 +171,12 @@ export function createFakeMachine(state: FakeState, plan: Plan): Machine {
         throw error;
       }
     },
+    ...lazyMachine(state, plan, { begin, kill, diskOf }),
   };
 }
 
 /** Sends the pages when it is begun, waits for the target to have them, and then for the verdict. */
-function readyDump(found: Processes, pages: Duplex, imagesDir: string, plan: Plan, kill: () => void): Dump {
+function readyDump(found: Processes, pages: Duplex | undefined, imagesDir: string, plan: Plan, kill: () => void): Dump {
   let whole = false;
   let ended = false;
   let begin: () => void = () => undefined;
@@ -184,7 +187,7 @@ function readyDump(found: Processes, pages: Duplex, imagesDir: string, plan: Pla
     ended = true;
     begin();
     found.endDump = undefined;
-    pages.destroy();
+    pages?.destroy();
   };
   found.endDump = end;
 
@@ -193,11 +196,14 @@ function readyDump(found: Processes, pages: Duplex, imagesDir: string, plan: Pla
     if (ended) throw toolFails('the dump was called off');
     await plan.reach('dump.held', 'before');
     if (found.status !== 'frozen') throw toolFails('the dump sees a process that runs');
-    writeFileSync(join(imagesDir, 'core-1.img'), JSON.stringify({ name: found.record.name }));
-    sendMessage(pages, Buffer.from(JSON.stringify(found.memory)));
-    const word = (await receiveMessage(pages)).toString();
-    if (word !== 'filed' || ended) throw toolFails('the page server did not take the pages');
-    pages.end();
+    const memoryPages = pages === undefined ? pageCount(found.memory) : 0;
+    writeFileSync(join(imagesDir, 'core-1.img'), JSON.stringify({ name: found.record.name, memoryPages }));
+    if (pages !== undefined) {
+      sendMessage(pages, Buffer.from(JSON.stringify(found.memory)));
+      const word = (await receiveMessage(pages)).toString();
+      if (word !== 'filed' || ended) throw toolFails('the page server did not take the pages');
+      pages.end();
+    }
     whole = true;
     await plan.reach('dump.held', 'after');
   }

@@ -66,6 +66,7 @@ const offer = fc
     diskBytes: fc.oneof(fc.constant(0n), count),
     source,
     dryRun: fc.boolean(),
+    postCopy: fc.boolean(),
   })
   .map((message) => wire.OfferRequest.encode(message).finish());
 const holding = fc.record({

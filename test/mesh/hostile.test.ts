@@ -194,6 +194,7 @@ function offerOf(migration: string): Uint8Array {
     diskBytes: 0n,
     source: toFacts(facts('node3')),
     dryRun: false,
+    postCopy: false,
   }).finish();
 }
 

@@ -82,9 +82,15 @@ export function openOperator(socket: () => string) {
       }));
     },
     /** @returns the last word on it. @throws when it never began. */
-    async teleport(name: string, target: string, mode: 'hot' | 'cold' | '' = '', landing = ''): Promise<Ended> {
-      const modes = { hot: MigrationMode.HOT, cold: MigrationMode.COLD, '': MigrationMode.UNSPECIFIED };
-      const request = { name, target, landing, mode: modes[mode], dryRun: false };
+    async teleport(
+      name: string,
+      target: string,
+      mode: 'hot' | 'cold' | 'post-copy' | '' = '',
+      landing = '',
+    ): Promise<Ended> {
+      const { HOT, COLD, UNSPECIFIED } = MigrationMode;
+      const modes = { hot: HOT, cold: COLD, 'post-copy': HOT, '': UNSPECIFIED };
+      const request = { name, target, landing, mode: modes[mode], dryRun: false, postCopy: mode === 'post-copy' };
       return await ask(async (at) => {
         let last: Migration | undefined;
         for await (const { event } of messages(at, at.migrations.migrate(request))) {

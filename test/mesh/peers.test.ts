@@ -32,6 +32,7 @@ describe('a peer that lies', () => {
       diskBytes: 0,
       source: facts('node3'),
       dryRun: false,
+      postCopy: false,
       ...offer,
     };
   }

@@ -10,6 +10,8 @@ export type Step =
   | `machine.${keyof Machine}`
   | `bulk.${keyof Bulk}`
   | `dump.${'held' | 'commit' | 'rollBack'}`
+  /** A part of a memory that comes late is about to be asked for. */
+  | 'pages.ask'
   /** It runs, and no packet has been let in yet. */
   | 'restore.unheard'
   | `overlay.${'setBehind' | 'unwire'}`;

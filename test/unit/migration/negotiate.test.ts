@@ -5,6 +5,7 @@ import { facts, record } from '../../support/samples.js';
 const question: Question = {
   record,
   mode: 'hot',
+  postCopy: false,
   landing: '/home/cnvm/sneakers',
   memoryBytes: 2 ** 26,
   diskBytes: 2 ** 26,

@@ -1,0 +1,77 @@
+/**
+ * The end of a migration at its source: the target owns it. Invariant: nothing here fails the migration; what cannot be
+ * cleared is swept by the next daemon.
+ */
+import { performance } from 'node:perf_hooks';
+import type { SourceState } from './journal.js';
+import { isLeftover } from './leftover.js';
+import type { SourceRun } from './migrate.js';
+import type { HandOverResult } from './peer-port.js';
+
+const CALL_MS = 10_000;
+
+/** The target runs it. Nothing from here on may fail the migration. */
+export async function handedOver(run: SourceRun, result: Extract<HandOverResult, { kind: 'running' }>): Promise<void> {
+  const { report, record, target, ports } = run;
+  const epoch = record.epoch + 1;
+  // Who asks about it once more has been told already.
+  if (run.frozenAtMs !== undefined && report.migration.freezeMs === 0)
+    report.know({ freezeMs: performance.now() - run.frozenAtMs });
+  report.parts(result.parts);
+  report.know({ epoch, location: target.name });
+  const routed = attempt(run, 'route', () => ports.moved(record, target.name, epoch));
+  // While the target needs the memory of the copy here, the copy is not released.
+  const noted = report.migration.postCopy ? true : attempt(run, 'note', () => note(run, 'released'));
+  await Promise.all([routed, noted]);
+}
+
+/** What is here is a dead copy. */
+export async function release(run: SourceRun): Promise<void> {
+  const { report, target } = run;
+  if (report.migration.postCopy) await attempt(run, 'note', () => note(run, 'released'));
+  report.phase('release');
+  report.step(`it runs on ${target.name}`);
+  run.undo.clear();
+  await letGo(run);
+}
+
+/** Clears what is left here of a cnvm that the target owns. What cannot be cleared is swept by the next daemon. */
+async function letGo(run: SourceRun): Promise<void> {
+  const { report, record, target, ports } = run;
+  const leftover = isLeftover(ports.current(record.name), record, record.epoch);
+  const cleared = [
+    // The record first: while it is here, somebody could start the dead copy.
+    !leftover || (await attempt(run, 'record', () => ports.forget(record))),
+    await attempt(run, 'dump', async () => await run.dump?.commit()),
+    !leftover || (await attempt(run, 'processes', () => ports.machine.destroy(record))),
+    !leftover || (await attempt(run, 'disk', () => ports.machine.erase(record))),
+    await attempt(run, 'scratch', () => run.outgoing.close()),
+  ];
+  await attempt(run, 'news', () => target.link.release(report.migration.id, { timeoutMs: CALL_MS }));
+  await attempt(run, 'note', () => note(run, 'released', cleared.every(Boolean)));
+}
+
+/** Whether it went well; when not, that is in the log and nowhere else. */
+export async function attempt(run: SourceRun, what: string, act: () => Promise<void>): Promise<boolean> {
+  try {
+    await act();
+    return true;
+  } catch (error) {
+    run.ports.log.error({ what, error }, 'could not be done after all');
+    return false;
+  }
+}
+
+/** Durable before the act that it announces. */
+export async function note(run: SourceRun, state: SourceState, settled = state === 'kept'): Promise<void> {
+  const { report, record, target, ports } = run;
+  await ports.journal.write({
+    version: 1,
+    role: 'source',
+    state,
+    migration: report.migration,
+    record,
+    peer: target.name,
+    settled,
+  });
+}
