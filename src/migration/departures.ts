@@ -266,12 +266,9 @@ export function createDepartures(options: DeparturesOptions) {
     /** Ends every migration that can be ended, and waits for the others to be past their hand-over. */
     async stop(): Promise<void> {
       closing = true;
-      for (const { run, abort } of running.values()) {
-        const { phase } = run.report.migration;
-        // A post-copy goes on with the next daemon; to end the wait for it takes nothing back.
-        if (phase === 'postcopy' || !AFTER_HAND_OVER.includes(phase)) {
-          abort.abort(refused('cancelled', `${ports.node} is shutting down`));
-        }
+      for (const { abort } of running.values()) {
+        // After the hand-over it takes nothing back, and ends but the wait for a post-copy: the next daemon goes on with it.
+        abort.abort(refused('cancelled', `${ports.node} is shutting down`));
       }
       await Promise.allSettled([...running.values()].map(({ done }) => done));
       await Promise.all(ending);

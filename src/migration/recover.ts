@@ -65,14 +65,18 @@ async function recoverSource(entry: SourceEntry, ports: RecoverPorts): Promise<v
 async function recoverTarget(entry: TargetEntry, ports: RecoverPorts): Promise<void> {
   const { record, migration } = entry;
   const { epoch } = migration;
-  const paged = entry.state !== 'paging' || (await ports.machine.hasMemory(record));
+  const paged = !migration.postCopy || (await ports.machine.hasMemory(record));
   const whole = ['activating', 'paging'].includes(entry.state) && paged && (await ports.machine.isWhole(record));
   switch (targetRecovery(entry.state, whole)) {
     case 'keep':
       // It may have been restored and not yet been given its packets.
       if (whole) await ports.machine.thaw(record);
       await ports.keep({ ...record, owner: ports.node, epoch });
-      await settle(entry, 'running', ended(entry, true, ports.node), ports);
+      await settle(entry, 'running', ended(entry, true, ports.node), ports).catch((error: unknown) => {
+        // All of its memory came: whether that is on disk does not matter, the next daemon sees it as this one did.
+        if (entry.state !== 'paging') throw error;
+        ports.journal.remember({ ...entry, state: 'running', settled: true });
+      });
       break;
     case 'lose': {
       await ports.machine.destroy(record);

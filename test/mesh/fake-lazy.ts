@@ -103,7 +103,10 @@ export function lazyMachine(state: FakeState, plan: Plan, { begin, kill, diskOf 
       const end = () => void ours.destroy();
       state.ofDaemon.add(end);
       takeRequests(theirs);
-      const complete = bring(record, pages, ours)
+      const broken = new Promise<never>((_, reject) => {
+        ours.once('close', () => reject(toolFails('Error (criu): Remote side closed connection')));
+      });
+      const complete = Promise.race([bring(record, pages, ours), broken])
         .catch((error: unknown) => {
           kill(record);
           throw error;
