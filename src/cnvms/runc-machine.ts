@@ -123,6 +123,21 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
     await clear(record);
   }
 
+  async function restore(record: CnvmRecord, imagesDirOfDump: string, lazy: boolean): Promise<void> {
+    try {
+      shareImages(imagesDirOfDump, uidBase(record.address));
+      const paths = { bundle: bundleOf(record), imagesDir: imagesDirOfDump, workDir: workOf(record) };
+      await runc.restore(record.name, { ...paths, timeoutMs: restoreMs, lazy });
+      await network.open(record.address);
+    } catch (error) {
+      await kill(record);
+      await network.unwire(record.address);
+      // For the next try.
+      await network.close(record.address);
+      throw error;
+    }
+  }
+
   return {
     look,
     destroy,
@@ -236,21 +251,6 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
       }),
     hasMemory: async (record) => isComplete(join(bundleOf(record), LAZY_MARKER)),
   };
-
-  async function restore(record: CnvmRecord, imagesDirOfDump: string, lazy: boolean): Promise<void> {
-    try {
-      shareImages(imagesDirOfDump, uidBase(record.address));
-      const paths = { bundle: bundleOf(record), imagesDir: imagesDirOfDump, workDir: workOf(record) };
-      await runc.restore(record.name, { ...paths, timeoutMs: restoreMs, lazy });
-      await network.open(record.address);
-    } catch (error) {
-      await kill(record);
-      await network.unwire(record.address);
-      // For the next try.
-      await network.close(record.address);
-      throw error;
-    }
-  }
 }
 
 /**
