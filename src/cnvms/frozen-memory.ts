@@ -5,8 +5,11 @@
 
 import { readFileSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
+import { hasErrno } from '../base/errors.js';
 import { isFrozen, processesIn } from '../tools/cgroup.js';
 import type { FrozenMemory } from './machine.js';
+
+const PAGE_BYTES = 4096;
 
 /** @throws when it is not frozen. */
 export function openFrozenMemory(cgroup: string): FrozenMemory {
@@ -20,14 +23,11 @@ export function openFrozenMemory(cgroup: string): FrozenMemory {
       const file = files.get(pid) ?? open(`/proc/${outside}/mem`, 'r');
       files.set(pid, file);
       const into = Buffer.allocUnsafe(bytes);
-      for (let have = 0; have < bytes; ) {
-        const { bytesRead } = await (await file).read(into, have, bytes - have, address + have);
-        if (bytesRead === 0) throw new Error(`process ${pid} in ${cgroup} has no memory at ${address + have}`);
-        have += bytesRead;
-      }
+      const have = await readAll(await file, into, address);
+      if (have < PAGE_BYTES) throw new Error(`process ${pid} in ${cgroup} has no memory at ${address}`);
       // Afterwards, too: it may have been let go in between.
       demandFrozen(cgroup);
-      return into;
+      return into.subarray(0, have - (have % PAGE_BYTES));
     },
     async close() {
       for (const file of files.values()) await file.then((one) => one.close()).catch(() => undefined);
@@ -35,6 +35,21 @@ export function openFrozenMemory(cgroup: string): FrozenMemory {
       pids.clear();
     },
   };
+}
+
+/** @returns how many bytes there are, up to as many as fit. */
+async function readAll(file: FileHandle, into: Buffer, address: number): Promise<number> {
+  for (let have = 0; ; ) {
+    try {
+      const { bytesRead } = await file.read(into, have, into.length - have, address + have);
+      have += bytesRead;
+      if (bytesRead === 0 || have === into.length) return have;
+    } catch (error) {
+      // There is nothing further on.
+      if (have > 0 && hasErrno(error, 'EIO')) return have;
+      throw error;
+    }
+  }
 }
 
 function demandFrozen(cgroup: string): void {

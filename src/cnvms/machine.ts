@@ -37,7 +37,10 @@ export interface DumpTarget {
 
 /** The memory of one that is frozen, at the moment of its freeze. */
 export interface FrozenMemory {
-  /** @param pid its id inside. @throws when it has no such memory, or is not frozen any more. */
+  /**
+   * @param pid its id inside. @returns so many bytes, or whole pages up to where its memory ends. @throws when it has no
+   * such memory, or is not frozen any more.
+   */
   read(pid: number, address: number, bytes: number): Promise<Uint8Array>;
   close(): Promise<void>;
 }

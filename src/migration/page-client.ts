@@ -8,15 +8,8 @@ import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CnvmError, messageOf } from '../base/errors.js';
 import { type ByteReader, readBytes, writeBytes } from './byte-reader.js';
-import {
-  headerBytes,
-  type Layout,
-  PAGE_BYTES,
-  type PageRange,
-  parseWord,
-  rangeHeader,
-  sameRange,
-} from './page-words.js';
+import { headerBytes, type Layout, PAGE_BYTES, type PageRange, parseWord, rangeHeader } from './page-words.js';
+import { createReadAhead } from './read-ahead.js';
 
 /** Between two tries to reach the source. */
 const AGAIN_MS = 500;
@@ -38,14 +31,26 @@ export interface PageClient {
   close(): void;
 }
 
+interface Question {
+  /** What criu asked for. */
+  readonly range: PageRange;
+  /** What the source is asked for: as much, or more. */
+  readonly wider: PageRange;
+  /** The answer, when it is here. */
+  bytes: Buffer | undefined;
+}
+
 export function createPageClient(options: PageClientOptions): PageClient {
   const { layout, onBytes, onStall } = options;
-  const asked: PageRange[] = [];
+  const ahead = createReadAhead();
+  /** In the order in which criu asked. */
+  const questions: Question[] = [];
   let stream: Duplex | undefined;
   let closed = false;
   let finished = false;
   let reachedMs = performance.now();
   let stalled = false;
+  let answering = Promise.resolve();
 
   /** What criu asks for, until it has all. */
   async function ask(criu: Duplex): Promise<void> {
@@ -54,37 +59,54 @@ export function createPageClient(options: PageClientOptions): PageClient {
       const header = await reader.take(headerBytes(layout));
       const word = header === undefined ? undefined : parseWord(header, layout);
       if (word?.kind !== 'get') break;
-      asked.push(word);
+      const question = { range: word, wider: ahead.widen(word), bytes: ahead.take(word) };
+      questions.push(question);
       // One that breaks meanwhile is asked again on the next stream.
-      stream?.write(rangeHeader('get', word, layout));
+      if (question.bytes === undefined) stream?.write(rangeHeader('get', question.wider, layout));
+      else await answerAll(criu);
     }
     finished = true;
     stream?.end();
   }
 
-  /** Answers on one stream, until it ends. */
-  async function answer(criu: Duplex, source: Duplex): Promise<void> {
-    for (const range of asked) source.write(rangeHeader('get', range, layout));
+  /** Gives criu every answer that is here and whose turn it is. */
+  async function answerAll(criu: Duplex): Promise<void> {
+    answering = answering.then(async () => {
+      for (;;) {
+        const { range, bytes } = questions[0] ?? {};
+        if (range === undefined || bytes === undefined) return;
+        questions.shift();
+        ahead.gave(range);
+        await writeBytes(criu, Buffer.concat([rangeHeader('add', range, layout), bytes]));
+        onBytes(bytes.length);
+      }
+    });
+    await answering;
+  }
+
+  /** Takes answers from one stream, until it ends. */
+  async function listen(criu: Duplex, source: Duplex): Promise<void> {
+    for (const { wider, bytes } of questions) if (bytes === undefined) source.write(rangeHeader('get', wider, layout));
     const reader = readBytes(source);
     for (;;) {
       const header = await reader.take(headerBytes(layout));
       if (header === undefined) return;
-      const whole = await wholeAnswer(reader, header);
+      await takeAnswer(reader, header);
       reached();
-      await writeBytes(criu, whole);
-      asked.shift();
-      onBytes(whole.length - header.length);
+      await answerAll(criu);
     }
   }
 
-  async function wholeAnswer(reader: ByteReader, header: Buffer): Promise<Buffer> {
+  async function takeAnswer(reader: ByteReader, header: Buffer): Promise<void> {
     const word = parseWord(header, layout);
-    const wanted = asked[0];
-    if (word.kind !== 'add' || wanted === undefined || !sameRange(word, wanted))
+    const question = questions.find(({ bytes }) => bytes === undefined);
+    if (word.kind !== 'add' || question === undefined || !answers(question, word))
       throw new CnvmError('refused', 'the source sent pages that were not asked for', { kind: 'invalid' });
     const pages = await reader.take(word.pages * PAGE_BYTES);
     if (pages === undefined) throw new Error('the stream of pages ended within an answer');
-    return Buffer.concat([header, pages]);
+    const wanted = question.range.pages * PAGE_BYTES;
+    ahead.keep(word.pid, word.address + wanted, pages.subarray(wanted));
+    question.bytes = pages.subarray(0, wanted);
   }
 
   function reached(): void {
@@ -94,12 +116,12 @@ export function createPageClient(options: PageClientOptions): PageClient {
   }
 
   /** One stream after another, until criu has all. */
-  async function answers(criu: Duplex): Promise<void> {
+  async function streams(criu: Duplex): Promise<void> {
     while (!finished) {
       let why: unknown = new Error('the source ended the stream of pages');
       try {
         stream = options.connect();
-        await answer(criu, stream);
+        await listen(criu, stream);
       } catch (error) {
         why = error;
       }
@@ -118,7 +140,7 @@ export function createPageClient(options: PageClientOptions): PageClient {
     async run(criu) {
       criu.on('error', () => undefined);
       try {
-        await Promise.race([ask(criu), answers(criu).then(() => new Promise<never>(() => undefined))]);
+        await Promise.race([ask(criu), streams(criu).then(() => new Promise<never>(() => undefined))]);
       } finally {
         finished = true;
         stream?.destroy();
@@ -130,6 +152,11 @@ export function createPageClient(options: PageClientOptions): PageClient {
       stream?.destroy();
     },
   };
+}
+
+/** All that criu wants, and no more than was asked for. */
+function answers({ range, wider }: Question, { pid, address, pages }: PageRange): boolean {
+  return pid === range.pid && address === range.address && pages >= range.pages && pages <= wider.pages;
 }
 
 /** A source that says no has nothing to give, or not to us; one that cannot be heard may be heard later. */

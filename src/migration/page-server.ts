@@ -25,13 +25,16 @@ export async function servePages(
       const word = header === undefined ? undefined : parseWord(header, layout);
       if (word?.kind !== 'get') break;
       // Before the answer begins: one that has begun can only be ended or broken off.
-      let next = memory.read(word.pid, word.address, Math.min(PIECE_BYTES, word.pages * PAGE_BYTES));
-      await next;
-      await writeBytes(stream, rangeHeader('add', word, layout));
-      for (let at = 0; at < word.pages * PAGE_BYTES; ) {
+      const wanted = word.pages * PAGE_BYTES;
+      let next = memory.read(word.pid, word.address, Math.min(PIECE_BYTES, wanted));
+      const first = (await next).length;
+      // Who asks for more than it needs may have asked beyond the end of what there is.
+      const all = first < PIECE_BYTES ? first : wanted;
+      await writeBytes(stream, rangeHeader('add', { ...word, pages: all / PAGE_BYTES }, layout));
+      for (let at = 0; at < all; ) {
         const piece = await next;
         at += piece.length;
-        const left = word.pages * PAGE_BYTES - at;
+        const left = all - at;
         // One piece is read while the other goes out.
         if (left > 0) next = memory.read(word.pid, word.address + at, Math.min(PIECE_BYTES, left));
         next.catch(() => undefined);

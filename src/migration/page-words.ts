@@ -65,6 +65,3 @@ export function closeHeader(layout: Layout): Buffer {
   header.writeUInt32LE(CLOSE, 0);
   return header;
 }
-
-export const sameRange = (one: PageRange, other: PageRange): boolean =>
-  one.pid === other.pid && one.address === other.address && one.pages === other.pages;

@@ -76,7 +76,7 @@ export function lazyMachine(state: FakeState, plan: Plan, { begin, kill, diskOf 
           const text = frozen();
           const at = address - BASE;
           if (pid !== PID || at < 0 || at >= text.length) throw new Error(`there is no memory at ${address}`);
-          const into = Buffer.alloc(bytes);
+          const into = Buffer.alloc(Math.min(bytes, Math.ceil((text.length - at) / PAGE_BYTES) * PAGE_BYTES));
           text.copy(into, 0, at);
           return into;
         },

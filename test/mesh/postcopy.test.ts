@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { record } from '../support/samples.js';
 import { assertAtRest, eventually, ownName, testMesh } from './support.js';
 
-/** Some pages of memory, each other than the next. */
-const LINES = Array.from({ length: 4_000 }, (_, line) => `line ${line}`).join('\n');
+/** More pages of memory than are asked for ahead, each other than the next. */
+const LINES = Array.from({ length: 60_000 }, (_, line) => `line ${line}`).join('\n');
 
 describe('post-copy', () => {
   const mesh = testMesh(['node1', 'node2'], 'all');
