@@ -21,10 +21,12 @@ import { lostTarget } from './migration/departure.js';
 import { createDepartures, type Departures } from './migration/departures.js';
 import { createHistory } from './migration/history.js';
 import { type Journal, openJournal } from './migration/journal.js';
+import type { TargetLink } from './migration/peer-port.js';
 import { recover } from './migration/recover.js';
 import type { Sweep } from './migration/sweep.js';
 import { sweepPorts } from './migration/sweep-ports.js';
 import { createSweeping, type Sweeping } from './migration/sweeping.js';
+import { tell } from './migration/tell.js';
 import type { Limits } from './migration/watchdog.js';
 import type { Overlay } from './overlay/overlay.js';
 import { createPeerClient, type PeerClient } from './rpc/peer-client.js';
@@ -65,6 +67,10 @@ export async function startDaemon(config: Config, host: Host, log: Logger): Prom
     askTarget: ({ record, migration, peer }) => {
       const target = mesh.peer(peer);
       departures.resume(record, migration, target === undefined ? lostTarget(peer) : linkOf(target));
+    },
+    tellTarget: ({ migration, peer }, news) => {
+      const link = mesh.peer(peer)?.link.target;
+      if (link !== undefined) void tell(() => tellOff(link, migration.id, news));
     },
   });
   await sweeping.now();
@@ -195,6 +201,12 @@ function linkOf(peer: { readonly name: string; readonly link: PeerClient }) {
 async function describe(host: Host, facts: NodeFacts): Promise<{ facts: NodeFacts; findings: Finding[] }> {
   return { facts, findings: await host.check(facts) };
 }
+
+async function tellOff(link: TargetLink, migration: string, news: 'cancel' | 'release'): Promise<void> {
+  if (news === 'release') await link.release(migration, { timeoutMs: NEWS_MS });
+  else await link.cancel(migration, 'the daemon of the source died', { timeoutMs: NEWS_MS });
+}
+const NEWS_MS = 10_000;
 
 function logFindings(findings: readonly Finding[], log: Logger): void {
   for (const { level, subject, detail, remedy } of findings) {

@@ -40,10 +40,14 @@ const CAPABILITIES = [
   'CAP_SYS_CHROOT',
 ];
 
-/** Kernel state of the whole node: hidden or read-only, as in the OCI runtimes' defaults. */
-const MASKED = ['acpi', 'asound', 'kcore', 'keys', 'latency_stats', 'timer_list', 'timer_stats', 'sched_debug', 'scsi']
-  .map((name) => `/proc/${name}`)
-  .concat('/sys/firmware', '/sys/devices/virtual/powercap');
+/**
+ * Kernel state of the whole node: hidden or read-only, as in the OCI runtimes' defaults. Directories are not hidden: a mount
+ * would lie over each, which the next node may not have and criu packs with two programs in every freeze, and what is
+ * secret in them only the node's own root can read.
+ */
+const MASKED = ['kcore', 'keys', 'latency_stats', 'timer_list', 'timer_stats', 'sched_debug'].map(
+  (name) => `/proc/${name}`,
+);
 const READ_ONLY = ['bus', 'fs', 'irq', 'sys', 'sysrq-trigger'].map((name) => `/proc/${name}`);
 
 /** One scheduling period; the kernel's default. */

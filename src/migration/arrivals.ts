@@ -155,8 +155,8 @@ export function createArrivals(options: ArrivalsOptions) {
       await runOf(offer.migration, from).steps.ask('offer', undefined);
       return answered;
     },
-    seed: async (migration, flushedMs, from) => await runOf(migration, from).steps.ask('seed', flushedMs),
-    prepare: async (migration, from) => await runOf(migration, from).steps.ask('prepare', undefined),
+    seed: async (migration, from) => await runOf(migration, from).steps.ask('seed', undefined),
+    prepare: async (migration, flushedMs, from) => await runOf(migration, from).steps.ask('prepare', flushedMs),
     collect: async (migration, from) => await runOf(migration, from).steps.ask('collect', undefined),
     async handOver(migration, epoch, from) {
       const run = runOf(migration, from);

@@ -85,7 +85,7 @@ export function newDeparture(
   const undo = createUndo((what, error) => log.error({ what, error: messageOf(error) }, 'could not undo'));
   const run: SourceRun = {
     ...{ record, mode: migration.mode, running: order.running, landing: order.landing, target, outgoing, report, undo },
-    ...{ signal: abort.signal, ports: { ...ports, log }, dump: undefined, forced, frozenAtMs: undefined },
+    ...{ signal: abort.signal, ports: { ...ports, log }, dump: undefined, forced, flushedMs: 0, frozenAtMs: undefined },
   };
   return { run, abort, force };
 }

@@ -9,9 +9,11 @@ import type { Logger } from 'pino';
 import { abortable } from '../base/abortable.js';
 import { type CnvmError, refused } from '../base/errors.js';
 import type { Undo } from '../base/undo.js';
+import { watchWallClock } from '../base/wall-clock.js';
 import type { CnvmRecord } from '../cnvms/cnvm.js';
 import type { Dump, Machine } from '../cnvms/machine.js';
 import type { NodeFacts } from '../mesh/node-facts.js';
+import { heldOrWhyNot } from './held.js';
 import type { Journal } from './journal.js';
 import type { Mode } from './migration.js';
 import { rolledBack, stillInDoubt } from './outcome.js';
@@ -21,6 +23,7 @@ import { bringMemory, lost, offerMemory, POST_COPY_COST } from './postcopy.js';
 import { afterQuery } from './protocol.js';
 import { attempt, handedOver, note, release } from './release.js';
 import type { Report } from './report.js';
+import { tell } from './tell.js';
 
 /** One migration from here, from its first line to its last. */
 export interface SourceRun {
@@ -40,6 +43,8 @@ export interface SourceRun {
   dump: Dump | undefined;
   /** A person's word, in the place of a target's that never comes; after the hand-over alone. */
   readonly forced: Promise<HandOverResult>;
+  /** Files whose time is older are known not to have changed since; ms of the epoch. */
+  flushedMs: number;
   /** When the freeze began, by this process's clock; undefined before. */
   frozenAtMs: number | undefined;
 }
@@ -114,7 +119,10 @@ async function negotiate(run: SourceRun): Promise<void> {
     dryRun: false,
     postCopy: report.migration.postCopy ?? false,
   };
-  undo.add('offer', () => target.link.cancel(id, 'the source has called it off', { timeoutMs: CALL_MS }));
+  // A daemon that comes after us must know of it, to call it off.
+  await note(run, 'begun');
+  const cancel = () => target.link.cancel(id, 'the source has called it off', { timeoutMs: CALL_MS });
+  undo.add('offer', async () => void (await tell(cancel)));
   const answer = await target.link.offer(offer, { signal: run.signal, timeoutMs: CALL_MS });
   if (answer.refusals.length > 0) {
     undo.clear();
@@ -123,7 +131,6 @@ async function negotiate(run: SourceRun): Promise<void> {
   undo.add('scratch', () => run.outgoing.close());
   if (offer.postCopy && !answer.postCopy)
     throw refused('state', `${target.name} is of an older version and knows no post-copy`, { location: ports.node });
-  await note(run, 'begun');
   if (offer.postCopy) report.step(`warning: ${POST_COPY_COST}`);
   report.know({ landing: answer.landing });
   for (const warning of answer.warnings) report.step(`warning: ${warning}`);
@@ -132,9 +139,12 @@ async function negotiate(run: SourceRun): Promise<void> {
 
 async function seed(run: SourceRun): Promise<void> {
   const { report, record, target, ports, signal } = run;
+  const wasSet = watchWallClock();
   const flushedMs = await ports.machine.flushDisk(record);
   report.phase('seed', report.migration.diskBytes);
-  const { diskBytes } = await target.link.seed(report.migration.id, flushedMs, { signal });
+  const { diskBytes } = await target.link.seed(report.migration.id, { signal });
+  // By a clock that was set meanwhile no file's time says when it was changed.
+  run.flushedMs = wasSet() ? 0 : flushedMs;
   report.know({ diskBytes });
   report.step(`disk copied while it ran: ${diskBytes} bytes`);
 }
@@ -144,7 +154,7 @@ async function prepare(run: SourceRun): Promise<void> {
   const { report, record, target, signal, undo, outgoing, ports } = run;
   outgoing.holdDisk();
   const way = run.mode === 'hot' ? await outgoing.open() : undefined;
-  await target.link.prepare(report.migration.id, { signal });
+  await target.link.prepare(report.migration.id, run.flushedMs, { signal });
   // Taken back after the dump, which must have let go of it by then.
   undo.add('freeze', async () => {
     if (run.frozenAtMs !== undefined) await wake(run);
@@ -170,7 +180,7 @@ async function freeze(run: SourceRun): Promise<void> {
   const collecting = target.link.collect(report.migration.id, { signal });
   // It fails, too, when the dump does, and then nobody waits for it.
   collecting.catch(() => undefined);
-  if (dump !== undefined) await report.part('dump', () => heldOrWhyNot(run, dump, collecting));
+  if (dump !== undefined) await report.part('dump', () => heldOrWhyNot(dump, collecting, outgoing.targetLeft));
   if (report.migration.postCopy) await offerMemory(run);
   outgoing.imagesComplete();
   const collected = await report.part('transfer', () => collecting);
@@ -179,18 +189,6 @@ async function freeze(run: SourceRun): Promise<void> {
   report.know({ diskBytes: report.migration.diskBytes + collected.diskBytes });
   report.step('frozen, and all of it is at the target');
 }
-
-/** @throws what made it fail: of a target that gave up it is heard after the dump has broken. */
-async function heldOrWhyNot({ outgoing }: SourceRun, dump: Dump, collecting: Promise<unknown>): Promise<void> {
-  try {
-    await Promise.race([dump.held, failureOf(collecting)]);
-  } catch (error) {
-    if (outgoing.targetLeft()) await Promise.race([failureOf(collecting), sleep(REASON_MS)]);
-    throw error;
-  }
-}
-/** It is frozen meanwhile; the target only has to clear up what it has received. */
-const REASON_MS = 1_000;
 
 /** The target's word, however long it takes to hear it. @throws `in-doubt` when it is not heard for long. */
 async function settle(run: SourceRun): Promise<HandOverResult> {
@@ -241,10 +239,4 @@ export async function wake({ record, mode, running, dump, ports }: SourceRun): P
   const ours = mode === 'hot' && dump !== undefined;
   if (ours || (await ports.machine.look(record)).status !== 'stopped') await ports.machine.thaw(record);
   else if (running) await ports.machine.boot(record);
-}
-
-/** Never resolves: only the failure of the other matters to who races it. */
-async function failureOf(other: Promise<unknown>): Promise<never> {
-  await other;
-  return await new Promise<never>(() => undefined);
 }

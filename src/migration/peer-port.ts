@@ -63,9 +63,9 @@ export interface QueryAnswer {
 /** The target, as the source sees it. `timeoutMs` and `signal` end the wait, not the work. */
 export interface TargetLink {
   offer(offer: Offer, call: CallLimits): Promise<OfferAnswer>;
-  /** @param flushedMs what is newer, by the source's clock, may change without a trace in its time. */
-  seed(migration: string, flushedMs: number, call: CallLimits): Promise<{ diskBytes: number }>;
-  prepare(migration: string, call: CallLimits): Promise<void>;
+  seed(migration: string, call: CallLimits): Promise<{ diskBytes: number }>;
+  /** @param flushedMs what is newer, by the source's clock, may have changed without a trace in its time. */
+  prepare(migration: string, flushedMs: number, call: CallLimits): Promise<void>;
   collect(migration: string, call: CallLimits): Promise<Collected>;
   handOver(migration: string, epoch: number, call: CallLimits): Promise<HandOverResult>;
   release(migration: string, call: CallLimits): Promise<void>;
@@ -81,8 +81,8 @@ export interface CallLimits {
 /** The target, as it serves its peers; `from` is the name in the caller's certificate. */
 export interface TargetPort {
   offer(offer: Offer, from: string): Promise<OfferAnswer>;
-  seed(migration: string, flushedMs: number, from: string): Promise<{ diskBytes: number }>;
-  prepare(migration: string, from: string): Promise<void>;
+  seed(migration: string, from: string): Promise<{ diskBytes: number }>;
+  prepare(migration: string, flushedMs: number, from: string): Promise<void>;
   collect(migration: string, from: string): Promise<Collected>;
   handOver(migration: string, epoch: number, from: string): Promise<HandOverResult>;
   release(migration: string, from: string): Promise<void>;
@@ -100,6 +100,8 @@ export interface ImageChunk {
 
 /** The source's bulk, as the target pulls it. */
 export interface BulkLink {
+  /** Afterwards it has answered, on the connection that bulk takes. @throws `refused` when it does not for long. */
+  reach(signal: AbortSignal): Promise<void>;
   tunnel(migration: string, channel: Channel): Duplex;
   /** Ends, as a failure, when the signal fires. */
   pullImages(migration: string, signal: AbortSignal): AsyncIterable<ImageChunk>;

@@ -24,9 +24,9 @@ import type { Steps } from './steps.js';
 /** The calls of the source, in the order in which they come. */
 export type TargetSteps = {
   offer: { ask: undefined; answer: undefined };
+  seed: { ask: undefined; answer: { diskBytes: number } };
   /** Asked with the time that its files are known to be flushed up to; ms of the epoch, the source's clock. */
-  seed: { ask: number; answer: { diskBytes: number } };
-  prepare: { ask: undefined; answer: undefined };
+  prepare: { ask: number; answer: undefined };
   collect: { ask: undefined; answer: Collected };
   handOver: { ask: number; answer: HandOverResult };
   release: { ask: undefined; answer: undefined };
@@ -121,11 +121,11 @@ async function expect(run: TargetRun): Promise<void> {
 }
 
 async function seed(run: TargetRun): Promise<void> {
-  const { steps, report, record, ports } = run;
-  const flushedMs = await steps.until('seed', PATIENCE_MS);
+  const { steps, report } = run;
+  await steps.until('seed', PATIENCE_MS);
   report.phase('seed');
+  await run.source.link.reach(run.signal);
   const diskBytes = await pullDisk(run, run.signal);
-  await ports.bulk.distrust(ports.machine.diskDirectory(record), flushedMs);
   steps.done('seed', { diskBytes });
 }
 
@@ -142,8 +142,9 @@ interface Incoming {
 }
 
 async function prepare(run: TargetRun): Promise<Incoming> {
-  const { undo, steps, signal } = run;
-  await steps.until('prepare', PATIENCE_MS);
+  const { undo, steps, signal, ports, record } = run;
+  const flushedMs = await steps.until('prepare', PATIENCE_MS);
+  await ports.bulk.distrust(ports.machine.diskDirectory(record), flushedMs);
   const images = run.mode === 'hot' ? await openImages(run) : { imagesDir: '', pages: undefined };
   const over = new AbortController();
   const disk = pullDisk(run, AbortSignal.any([signal, over.signal]));

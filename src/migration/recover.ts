@@ -22,6 +22,8 @@ export interface RecoverPorts {
   readonly current: (name: string) => CnvmRecord | undefined;
   /** Goes on asking the target, in the background. */
   readonly askTarget: (entry: SourceEntry) => void;
+  /** Tells the target, in the background, that it was called off or that all is released. */
+  readonly tellTarget: (entry: SourceEntry, news: 'cancel' | 'release') => void;
   readonly log: Logger;
 }
 
@@ -60,6 +62,8 @@ async function recoverSource(entry: SourceEntry, ports: RecoverPorts): Promise<v
   await ports.bulk.sweep(migration.id);
   const state = decision === 'clear' ? 'released' : 'kept';
   await ports.journal.write({ ...entry, state, migration: ended(entry, state === 'kept', ports.node), settled: true });
+  // A target that lives would wait for the daemon that died.
+  if (decision !== 'nothing') ports.tellTarget(entry, decision === 'clear' ? 'release' : 'cancel');
 }
 
 async function recoverTarget(entry: TargetEntry, ports: RecoverPorts): Promise<void> {

@@ -7,6 +7,7 @@ import type { SourceState } from './journal.js';
 import { isLeftover } from './leftover.js';
 import type { SourceRun } from './migrate.js';
 import type { HandOverResult } from './peer-port.js';
+import { tell } from './tell.js';
 
 const CALL_MS = 10_000;
 
@@ -47,7 +48,7 @@ async function letGo(run: SourceRun): Promise<void> {
     !leftover || (await attempt(run, 'disk', () => ports.machine.erase(record))),
     await attempt(run, 'scratch', () => run.outgoing.close()),
   ];
-  await attempt(run, 'news', () => target.link.release(report.migration.id, { timeoutMs: CALL_MS }));
+  await tell(() => target.link.release(report.migration.id, { timeoutMs: CALL_MS }));
   await attempt(run, 'note', () => note(run, 'released', cleared.every(Boolean)));
 }
 

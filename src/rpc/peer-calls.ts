@@ -65,12 +65,14 @@ export function handOverCalls(handling: Handling, target: TargetPort): wire.Hand
   };
   return {
     offer: named(async (request: wire.OfferRequest, from) => await target.offer(fromOffer(request), from)),
-    seed: named(async ({ migration, flushedTime }: wire.SeedRequest, from) => {
-      // Without it, or with one that is no time, everything is suspect.
-      const { diskBytes } = await target.seed(migration, flushedTime?.getTime() || 0, from);
+    seed: named(async ({ migration }, from) => {
+      const { diskBytes } = await target.seed(migration, from);
       return { diskBytes: toBig(diskBytes) };
     }),
-    prepare: named(({ migration }, from) => done(target.prepare(migration, from))),
+    // Without it, or with one that is no time, everything is suspect.
+    prepare: named(({ migration, flushedTime }: wire.PrepareRequest, from) =>
+      done(target.prepare(migration, flushedTime?.getTime() || 0, from)),
+    ),
     collect: named(async ({ migration }, from) => {
       const { diskBytes, imageBytes, parts } = await target.collect(migration, from);
       return { diskBytes: toBig(diskBytes), imageBytes: toBig(imageBytes), parts: parts.map(toPart) };
@@ -91,6 +93,7 @@ export function handOverCalls(handling: Handling, target: TargetPort): wire.Hand
 
 export function bulkCalls(handling: Handling, bulk: BulkPort): wire.BulkServiceServer {
   return {
+    probe: unary(handling, async () => ({})),
     tunnel: bidi(handling, (call, _, context) => tunnel(bulk, call, context)),
     pullImages: serverStream(handling, async (request, send, { caller }) => {
       for await (const chunk of bulk.pullImages(idOf(request), caller.name)) await send(chunk);

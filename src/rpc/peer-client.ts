@@ -3,6 +3,7 @@
  * connection of its own, so that it never delays control.
  */
 import { readFileSync } from 'node:fs';
+import { performance } from 'node:perf_hooks';
 import type { Duplex } from 'node:stream';
 import type { PeerCertificate } from 'node:tls';
 import {
@@ -12,7 +13,6 @@ import {
   credentials,
   Metadata,
   type ServiceError,
-  status,
 } from '@grpc/grpc-js';
 import { cutText } from '../base/cut-text.js';
 import { refused } from '../base/errors.js';
@@ -54,6 +54,8 @@ const RECONNECT_MS_MIN = 200;
 const RECONNECT_MS_MAX = 1_000;
 /** The bulk of a link that was cut is connected again later than its control, by a few tries. */
 const BULK_CONNECT_MS = 10_000;
+/** For each try; an answer takes a round trip. */
+const PROBE_MS = 5_000;
 
 export function createPeerClient(peer: PeerAddress, tls: TlsFiles): PeerClient {
   const who = `${peer.name} (${peer.endpoint})`;
@@ -96,12 +98,18 @@ export function createPeerClient(peer: PeerAddress, tls: TlsFiles): PeerClient {
     });
   }
 
-  /** Waits for the connection, but not for ever: a stream has no deadline of its own. */
-  function connectInTime({ call: running }: Pick<ClientUnaryCall, 'call'>): void {
-    bulk.waitForReady(Date.now() + BULK_CONNECT_MS, (error) => {
-      if (error !== undefined)
-        running?.cancelWithStatus(status.UNAVAILABLE, `no connection in ${BULK_CONNECT_MS / 1000} s`);
-    });
+  async function reach(signal: AbortSignal): Promise<void> {
+    const ready = new Metadata({ waitForReady: true });
+    const until = performance.now() + BULK_CONNECT_MS;
+    for (;;) {
+      try {
+        await call<wire.ProbeResponse>({ timeoutMs: PROBE_MS, signal }, (o, done) => bulk.probe({}, ready, o, done));
+        return;
+      } catch (error) {
+        signal.throwIfAborted();
+        if (performance.now() > until) throw error;
+      }
+    }
   }
 
   return {
@@ -120,16 +128,14 @@ export function createPeerClient(peer: PeerAddress, tls: TlsFiles): PeerClient {
     },
     target: targetLink(handOver, call),
     bulk: {
+      reach,
       tunnel(migration, channel): Duplex {
         const open = { migration, channel: CHANNELS[channel] };
-        const call = bulk.tunnel(new Metadata({ waitForReady: true }));
-        connectInTime(call);
-        return clientTunnel(call, open, (error) => fromServiceError(error as ServiceError, who));
+        return clientTunnel(bulk.tunnel(), open, (error) => fromServiceError(error as ServiceError, who));
       },
       async *pullImages(migration, signal): AsyncGenerator<ImageChunk> {
         signal.throwIfAborted();
-        const stream = bulk.pullImages({ migration }, new Metadata({ waitForReady: true }));
-        connectInTime(stream);
+        const stream = bulk.pullImages({ migration });
         const cancel = () => stream.cancel();
         signal.addEventListener('abort', cancel, { once: true });
         try {
@@ -155,13 +161,15 @@ function targetLink(client: wire.HandOverServiceClient, call: Call): TargetLink 
   return {
     offer: (offer, limits) =>
       call<wire.OfferResponse>(limits, (o, done) => client.offer(toOffer(offer), new Metadata(), o, done)),
-    async seed(migration, flushedMs, limits) {
-      const request = { migration, flushedTime: new Date(flushedMs) };
-      const answer = await call<wire.SeedResponse>(limits, (o, done) => client.seed(request, new Metadata(), o, done));
+    async seed(migration, limits) {
+      const answer = await call<wire.SeedResponse>(limits, (o, done) =>
+        client.seed({ migration }, new Metadata(), o, done),
+      );
       return { diskBytes: fromMeasure(answer.diskBytes) };
     },
-    async prepare(migration, limits) {
-      await call<wire.PrepareResponse>(limits, (o, done) => client.prepare({ migration }, new Metadata(), o, done));
+    async prepare(migration, flushedMs, limits) {
+      const request = { migration, flushedTime: new Date(flushedMs) };
+      await call<wire.PrepareResponse>(limits, (o, done) => client.prepare(request, new Metadata(), o, done));
     },
     async collect(migration, limits) {
       const answer = await call<wire.CollectResponse>(limits, (o, done) =>

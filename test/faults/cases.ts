@@ -52,13 +52,17 @@ export const MATRIX: readonly Case[] = [
   ...row("target's journal is full", 'source', 'hold'),
   ...row("target's images do not fit", 'source', 'frozen'),
   ...row('target is outdated', 'source', 'offer'),
+  ...row("source's clock goes back by 1 h", 'target', 'seed, served', 'handing over'),
+  ...row("source's clock goes on by 1 h", 'target', 'seed, served', 'handing over'),
+  ...row("target's clock goes back by 1 h", 'target', 'negotiate', 'activating'),
+  ...row("target's clock goes on by 1 h", 'target', 'negotiate', 'activating'),
   ...row('restore fails once', 'target', 'activating'),
   ...row('restore fails twice', 'source', 'activating'),
 ];
 
 /** Those that can follow one another on the same cnvm in any order: nothing about them lasts longer than the others. */
 export const RANDOM: readonly Case[] = MATRIX.filter(
-  ({ fault }) => !/^target's (disk|journal)|for 25 s$|outdated$/.test(fault),
+  ({ fault }) => !/^target's (disk|journal)|for 25 s$|outdated$|clock/.test(fault),
 );
 
 export function titleOf({ fault, moment, owner }: Case): string {

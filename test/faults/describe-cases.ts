@@ -44,7 +44,7 @@ export function describeCases(cases: readonly Case[], share: 'each' | 'all', rem
   });
   after(async function () {
     this.timeout(START_MS);
-    console.log(results.table());
+    console.log(`${results.table()}\n\n${results.counts()}\n`);
     await close();
     await removed();
   });

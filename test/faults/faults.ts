@@ -2,12 +2,12 @@
  * What breaks: each fault is done to a real node and to nothing beyond the lab. Invariant: what a fault has done is undone
  * by what it returns, or undoes itself: a daemon that dies is started anew by its supervisor.
  */
-import { readFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { eventually, lab } from '../host/support.js';
 import type { Ends } from './gates.js';
-import { GATES_DIR } from './instruments.js';
+import { CLOCK, GATES_DIR } from './instruments.js';
 
 type End = keyof Ends;
 /** Undoes the fault. */
@@ -139,6 +139,28 @@ async function outdate({ target }: Ends): Promise<Heal> {
   };
 }
 
+/** Its daemon is started with a clock that can be set; the machine's own, and that of every other node, goes on. */
+const ownClock =
+  (end: End): NonNullable<Fault['prepare']> =>
+  async (ends) => {
+    const clock = join(lab.rootOf(ends[end]), GATES_DIR, CLOCK);
+    writeFileSync(clock, '+0\n');
+    await restart(ends[end]);
+    return async () => {
+      rmSync(clock);
+      await restart(ends[end]);
+    };
+  };
+
+const setClock =
+  (end: End, by: string): Fault['strike'] =>
+  async (ends) => {
+    writeFileSync(join(lab.rootOf(ends[end]), GATES_DIR, CLOCK), `${by}\n`);
+    return nothing;
+  };
+
+const clock = (end: End, by: string): Fault => ({ prepare: ownClock(end), strike: setClock(end, by) });
+
 const failRestores =
   (times: number): NonNullable<Fault['prepare']> =>
   async ({ target }) => {
@@ -166,6 +188,10 @@ export const FAULTS = {
   "target's images do not fit": { strike: fill('/run/cnvm/migrations/*/images'), lastsMs: BRIEF_MS },
   'restore fails once': { strike: harmless, prepare: failRestores(1) },
   'restore fails twice': { strike: harmless, prepare: failRestores(2) },
+  "source's clock goes back by 1 h": clock('source', '-3600'),
+  "source's clock goes on by 1 h": clock('source', '+3600'),
+  "target's clock goes back by 1 h": clock('target', '-3600'),
+  "target's clock goes on by 1 h": clock('target', '+3600'),
   'target is outdated': { strike: harmless, prepare: outdate },
 } as const satisfies Record<string, Fault>;
 

@@ -15,6 +15,7 @@ export const GATES_DIR = '/tmp/gates';
  * its child, for criu waits for whatever child ends.
  */
 const COMMON = `#!/bin/bash
+unset LD_PRELOAD
 dir=${GATES_DIR}
 pass() {
   local left
@@ -89,11 +90,20 @@ export async function installInstruments(node: string): Promise<void> {
   }
 }
 
+/** In the gates' directory: how far the daemon's clock is off, as libfaketime reads it; without the file it is not. */
+export const CLOCK = 'clock';
+
+/** The day's time alone: what counts seconds goes on as it did. */
+const FAKE_CLOCK = [
+  `[ ! -e ${GATES_DIR}/${CLOCK} ] || export LD_PRELOAD='/usr/$LIB/faketime/libfaketime.so.1'`,
+  `export FAKETIME_TIMESTAMP_FILE=${GATES_DIR}/${CLOCK} FAKETIME_NO_CACHE=1 FAKETIME_DONT_FAKE_MONOTONIC=1`,
+].join('\n');
+
 /** Gives the node's daemon its gates, or takes them away again: it is started anew. */
 export async function gateDaemon(node: string, gated: boolean): Promise<void> {
   const root = lab.rootOf(node);
   const command = gated
-    ? `CNVM_FAULTS=${GATES_DIR} exec /usr/local/bin/cnvmd --config /etc/cnvm/cnvmd.yaml`
+    ? `${FAKE_CLOCK}\nCNVM_FAULTS=${GATES_DIR} exec /usr/local/bin/cnvmd --config /etc/cnvm/cnvmd.yaml`
     : 'exec /usr/local/bin/cnvmd --config /etc/cnvm/cnvmd.yaml';
   writeFileSync(join(root, 'etc/service/cnvmd/run'), `#!/bin/sh\n${command} >>/var/log/cnvmd.log 2>&1\n`);
   await lab.must(node, ['sv', '-w', '20', 'restart', 'cnvmd']);

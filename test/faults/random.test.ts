@@ -48,7 +48,7 @@ describe('faults at random', () => {
     await stage?.close();
     await removeAll();
     await assertNoResidue();
-    console.log(results.table());
+    console.log(`${results.table()}\n\n${results.counts()}\n`);
     assert.deepEqual(failures, [], `seed ${SEED}`);
   });
 });

@@ -60,8 +60,8 @@ export function createFakeBulk(state: FakeState, runDir: string, plan: Plan): Bu
     },
 
     // Every pull brings everything, so nothing can be missed; it is only asked of a disk that is there.
-    async distrust(directory) {
-      diskAt(directory);
+    async distrust(directory, flushedMs) {
+      diskAt(directory).suspectAfterMs = flushedMs;
     },
 
     async openImages(migration) {

@@ -134,6 +134,7 @@ export function createFakeHost({ node, overlayAddress, directory, witness }: Fak
       if (status !== 'running' || !disk?.mounted) throw new Error(`nothing in ${name} can write on ${node}`);
       disk.files[path] = text;
     },
+    suspectAfterMs: (name: string): number | undefined => state.disks.get(join(LANDING, name))?.suspectAfterMs,
     filesOf: (name: string, landing = LANDING): Files | undefined => state.disks.get(join(landing, name))?.files,
     /** What a daemon long gone has left: nothing that runs. */
     leave({ name, address, migration }: { name: string; address: string; migration: string }): void {

@@ -11,6 +11,8 @@ export interface Disk {
   mounted: boolean;
   /** Who writes into it from outside now. */
   writers: number;
+  /** Files changed after it are compared by their content in the next pass; undefined when none are. */
+  suspectAfterMs?: number;
 }
 
 export interface Processes {

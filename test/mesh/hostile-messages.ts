@@ -89,10 +89,10 @@ const sent = (path: string, bytes: fc.Arbitrary<Uint8Array>): fc.Arbitrary<Messa
 export const message: fc.Arbitrary<Message> = fc.oneof(
   { weight: 4, arbitrary: sent(`${HAND_OVER}/Offer`, offer) },
   sent(
-    `${HAND_OVER}/Seed`,
-    fc.record({ migration, flushedTime }).map((one) => wire.SeedRequest.encode(one).finish()),
+    `${HAND_OVER}/Prepare`,
+    fc.record({ migration, flushedTime }).map((one) => wire.PrepareRequest.encode(one).finish()),
   ),
-  ...['Prepare', 'Collect', 'Release', 'Query'].map((name) =>
+  ...['Seed', 'Collect', 'Release', 'Query'].map((name) =>
     sent(
       `${HAND_OVER}/${name}`,
       migration.map((id) => wire.QueryRequest.encode({ migration: id }).finish()),

@@ -36,6 +36,14 @@ export async function openLinkProxy(portOf: () => number | undefined) {
     heal(): void {
       whole = true;
     },
+    /** What is connected is dead, and is told so when it next says something; who calls again gets through. */
+    forget(): void {
+      for (const socket of sockets) {
+        socket.unpipe();
+        socket.removeAllListeners('data');
+        socket.on('data', () => socket.resetAndDestroy()).resume();
+      }
+    },
     /** Breaks what is connected; who calls again gets through. */
     reset(): void {
       for (const socket of sockets) socket.resetAndDestroy();

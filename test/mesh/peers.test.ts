@@ -95,7 +95,7 @@ describe('a peer that lies', () => {
     for (const call of [
       () => target.handOver(id, 2, WAIT),
       () => target.collect(id, WAIT),
-      () => target.seed(id, 0, WAIT),
+      () => target.seed(id, WAIT),
       () => target.offer(offerOf({}, { migration: id }), WAIT),
     ]) {
       await assert.rejects(call, /is not known here/);

@@ -24,6 +24,25 @@ describe('a teleport', () => {
     await assertAtRest(mesh(), NAME, 'node2', 2);
   });
 
+  it('trusts the time of no file when a clock was set in the first pass', async () => {
+    const [node1, node2] = [mesh().node('node1'), mesh().node('node2')];
+    const { now } = Date;
+    await node1.create(NAME);
+    const begun = now();
+    assert.equal((await node1.teleport(NAME, 'node2')).outcome, 'succeeded');
+    assert.ok((node2.host.suspectAfterMs(NAME) ?? 0) >= begun);
+    node1.host.plan.at('bulk.pullDisk', 'after', () => {
+      Date.now = () => now() - 3_600_000;
+    });
+    try {
+      const back = await node2.teleport(NAME, 'node1');
+      assert.equal(back.outcome, 'succeeded', back.error);
+    } finally {
+      Date.now = now;
+    }
+    assert.equal(node1.host.suspectAfterMs(NAME), 0);
+  });
+
   it('there and back again, the epoch grows by one each time', async () => {
     const [node1, node2] = [mesh().node('node1'), mesh().node('node2')];
     await node1.create(NAME);

@@ -1,39 +1,62 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Server, ServerCredentials, type ServerDuplexStream } from '@grpc/grpc-js';
+import { Server, ServerCredentials, type ServerUnaryCall, type sendUnaryData } from '@grpc/grpc-js';
 import * as wire from '../../../src/gen/cnvm/peer/v1/peer.js';
 import { initPki, issueNode } from '../../../src/pki/pki-dir.js';
 import { createPeerClient, type PeerClient, type TlsFiles } from '../../../src/rpc/peer-client.js';
+import { type LinkProxy, openLinkProxy } from '../../mesh/link-proxy.js';
 import { temporary } from '../../support/temporary.js';
 
 /** Longer than the first tries of a connection take, so that it waits for one of the later. */
 const LATE_MS = 1_000;
+const signal = new AbortController().signal;
 
 describe('the bulk of a link that has just healed', () => {
   const directory = temporary();
-  let client: PeerClient | undefined;
-  let server: Server | undefined;
-
+  const closing: (() => void)[] = [];
   afterEach(() => {
-    client?.close();
-    server?.forceShutdown();
+    for (const close of closing.splice(0)) close();
   });
 
-  it('waits until it is connected again', async () => {
+  /** A peer behind a link that can be broken. @param port where it serves, when it does. */
+  async function peerBehind(tls: TlsFiles, port: () => number | undefined): Promise<[LinkProxy, PeerClient]> {
+    const link = await openLinkProxy(port);
+    const client = createPeerClient({ name: 'node2', endpoint: `127.0.0.1:${link.port}` }, tls);
+    closing.push(() => client.close(), link.close.bind(link));
+    return [link, client];
+  }
+
+  async function served(tls: TlsFiles): Promise<number> {
+    const { server, port } = await serve(tls);
+    closing.push(() => server.forceShutdown());
+    return port;
+  }
+
+  it('is waited for until it is connected again', async () => {
     const tls = await issue(directory());
-    const first = await serve(tls, '127.0.0.1:0');
-    first.server.forceShutdown();
-    const endpoint = `127.0.0.1:${first.port}`;
-    client = createPeerClient({ name: 'node2', endpoint }, tls);
-    const stream = client.bulk.tunnel('m', 'disk');
-    const data = once(stream, 'data');
+    let port: number | undefined;
+    const [, client] = await peerBehind(tls, () => port);
+    const reached = client.bulk.reach(signal);
     await sleep(LATE_MS);
-    ({ server } = await serve(tls, endpoint));
-    assert.equal(String((await data)[0]), 'here');
-    stream.destroy();
+    port = await served(tls);
+    await reached;
+  });
+
+  it('is connected anew when it has died without telling', async () => {
+    const tls = await issue(directory());
+    const port = await served(tls);
+    const [link, client] = await peerBehind(tls, () => port);
+    await client.bulk.reach(signal);
+    link.forget();
+    await client.bulk.reach(signal);
+  });
+
+  it('is not waited for once nobody wants it', async () => {
+    const tls = await issue(directory());
+    const [, client] = await peerBehind(tls, () => undefined);
+    await assert.rejects(client.bulk.reach(AbortSignal.timeout(200)), /timeout/);
   });
 });
 
@@ -44,17 +67,16 @@ async function issue(directory: string): Promise<TlsFiles> {
   return { ca: file('ca.crt'), cert: file('nodes', 'node2.crt'), key: file('nodes', 'node2.key') };
 }
 
-/** Sends a word on every tunnel. */
-async function serve(tls: TlsFiles, endpoint: string): Promise<{ server: Server; port: number }> {
+/** Answers every probe. */
+async function serve(tls: TlsFiles): Promise<{ server: Server; port: number }> {
   const server = new Server();
-  const tunnel = (call: ServerDuplexStream<wire.TunnelRequest, wire.TunnelResponse>) => {
-    call.write({ data: Buffer.from('here') });
-  };
-  server.addService({ tunnel: wire.BulkServiceService.tunnel }, { tunnel });
+  const probe = (_: ServerUnaryCall<wire.ProbeRequest, wire.ProbeResponse>, done: sendUnaryData<wire.ProbeResponse>) =>
+    done(null, {});
+  server.addService({ probe: wire.BulkServiceService.probe }, { probe });
   const pair = { private_key: readFileSync(tls.key), cert_chain: readFileSync(tls.cert) };
   const credentials = ServerCredentials.createSsl(readFileSync(tls.ca), [pair], true);
   const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync(endpoint, credentials, (error, bound) => (error === null ? resolve(bound) : reject(error)));
+    server.bindAsync('127.0.0.1:0', credentials, (error, bound) => (error === null ? resolve(bound) : reject(error)));
   });
   return { server, port };
 }
