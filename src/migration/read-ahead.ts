@@ -10,8 +10,6 @@ const WINDOW_PAGES = 64;
 /** 32 MiB. What criu has no use for, it never asks for; the oldest go first. */
 const HELD_PAGES_MAX = 8_192;
 
-export type ReadAhead = ReturnType<typeof createReadAhead>;
-
 export function createReadAhead() {
   /** By process and window: which of its pages criu has. */
   const given = new Map<string, Uint8Array>();
