@@ -9,6 +9,7 @@ const WORDS: Readonly<Partial<Record<string, string>>> = {
   [MigrationPhase.FREEZE]: 'frozen: the last of memory and disk',
   [MigrationPhase.HAND_OVER]: 'hand over',
   [MigrationPhase.ACTIVATE]: 'restore at the target',
+  [MigrationPhase.POSTCOPY]: 'it runs at the target, the rest of its memory follows',
   [MigrationPhase.RELEASE]: 'release',
 };
 const BAR_WIDTH = 24;

@@ -10,6 +10,7 @@ import { followMigration } from './follow-migration.js';
 interface TeleportOptions extends CommonOptions {
   readonly dryRun?: boolean;
   readonly cold?: boolean;
+  readonly postCopy?: boolean;
   readonly quiet?: boolean;
   readonly maxDowntime: number;
   readonly onSlow: keyof typeof ON_SLOW;
@@ -36,6 +37,10 @@ moves, "cancel" leaves it where it is. Elsewhere all of the memory moves while i
 --max-downtime is what is aimed for, no promise; with --strict a move that is expected to take longer is not made.
 RATE limits disk, memory and images together, also while the cnvm is frozen. Its units are those of networks: KB, MB and
 GB are powers of 1000, KiB, MiB and GiB of 1024, K, M and G the same as KB, MB and GB.
+--post-copy keeps the downtime short whatever the memory's size. Until all of it has followed, the cnvm needs both nodes:
+if the source or its frozen copy is lost, the target's daemon dies, or the two cannot reach each other for 15 minutes,
+it ends as by a power cut: its disk is whole at the target, its memory is lost. Both nodes need userfaultfd and the sysctl
+vm.unprivileged_userfaultfd=1; memory that processes share with each other is still copied while it is frozen.
 Ctrl-C calls the migration off and rolls it back, until the hand-over; after that it is followed to its end.`;
 
 const program = withCommonOptions(new Command('teleport'))
@@ -53,6 +58,7 @@ const program = withCommonOptions(new Command('teleport'))
       .default('stop-copy'),
   )
   .option('--strict', 'refuse it, or call it off before the freeze, when the downtime is expected to be longer')
+  .option('--post-copy', 'run it at the target at once, its memory follows; a failure meanwhile ends it: see below')
   .option('--quiet', 'print only how it ended')
   .option('--bandwidth <rate>', 'send at most this many bytes a second, for example 20MB or 512K', parseRate)
   .addOption(
@@ -74,6 +80,7 @@ const program = withCommonOptions(new Command('teleport'))
       strict: options.strict ?? false,
       bandwidth: BigInt(options.bandwidth ?? 0),
       compress: COMPRESSIONS[options.compress],
+      postCopy: options.postCopy ?? false,
     };
     const show = { json: options.json ?? false, quiet: options.quiet ?? false };
     process.exitCode = await connected(options, (connection) => followMigration(connection, order, show));

@@ -8,7 +8,8 @@ import { dirname, join } from 'node:path';
 import { freezeProcessesIn } from '../tools/cgroup.js';
 import { PARENT_LINK } from '../tools/criu.js';
 import { readDumpStats } from '../tools/criu-stats.js';
-import { PAGES_OPTIONS, type Runc } from '../tools/runc.js';
+import type { RunningTool } from '../tools/run.js';
+import { LAZY_OPTIONS, PAGES_OPTIONS, type Runc } from '../tools/runc.js';
 import { holdScript, openHold } from './hold.js';
 import type { Dump, DumpTarget, MemoryTaken, PreDump } from './machine.js';
 
@@ -29,12 +30,16 @@ const GHOST_LIMIT_BYTES = 256 * 1024 * 1024;
 /** Makes a dump ready, which waits in criu's script before it touches anything. */
 export async function readyDump(runc: Runc, places: DumpPlaces, target: DumpTarget): Promise<Dump> {
   const { name, holdDir, workDir, cgroup } = places;
-  const { imagesDir, parentDir } = target;
   const hold = await openHold(holdDir);
-  await writeCriuConfig(places.criuConfig, [`action-script ${holdScript(holdDir)}`, ...PAGES_OPTIONS]);
-  await mkdir(imagesDir, { recursive: true, mode: 0o700 });
-  const tool = runc.dump(name, { imagesDir, parentDir, workDir });
-  target.takePages(tool.socket);
+  const pages = target.lazy ? LAZY_OPTIONS : PAGES_OPTIONS;
+  await writeCriuConfig(places.criuConfig, [`action-script ${holdScript(holdDir)}`, ...pages]);
+  await mkdir(target.imagesDir, { recursive: true, mode: 0o700 });
+  const tool = runc.dump(name, { ...target, workDir });
+  const letGo = givePages(tool, target);
+  const decide = (verdict: Parameters<typeof hold.decide>[0]) => {
+    hold.decide(verdict);
+    letGo();
+  };
   const failed = tool.ended.then(() => {
     throw new Error('the dump ended without being held');
   });
@@ -48,13 +53,13 @@ export async function readyDump(runc: Runc, places: DumpPlaces, target: DumpTarg
     held,
     begin: () => hold.begin(),
     async commit() {
-      hold.decide('commit');
+      decide('commit');
       // criu waits for what it kills, and what is frozen does not die. How it ends does not matter: all is dumped.
       await places.end();
       await tool.ended.catch(() => undefined).finally(() => hold.close());
     },
     async rollBack() {
-      hold.decide('roll-back');
+      decide('roll-back');
       const left = await runc.dumpEnds(name, tool);
       await hold.close();
       if (left) throw new Error(`criu does not let go of ${name}`);
@@ -119,4 +124,14 @@ export async function writeCriuConfig(path: string, more: readonly string[]): Pr
   // Half-open connections are left out: their clients try again, and a dump must not fail for one of them.
   const lines = [`ghost-limit ${GHOST_LIMIT_BYTES}`, 'link-remap', 'skip-in-flight', ...more];
   await writeFile(path, `${lines.join('\n')}\n`);
+}
+
+/** @returns what lets the pages of a lazy dump go: criu asks for a reader when all is decided, and ends when there is none. */
+function givePages({ socket }: RunningTool, { lazy, takePages }: DumpTarget): () => void {
+  if (!lazy) {
+    takePages(socket);
+    return () => undefined;
+  }
+  socket.on('error', () => undefined);
+  return () => void socket.destroy();
 }

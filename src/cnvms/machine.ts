@@ -47,6 +47,28 @@ export interface DumpTarget {
   readonly parentDir?: string | undefined;
   /** Takes the stream on which the pages come, in criu's words; to break it fails the dump. */
   takePages(stream: Duplex): void;
+  /** Its own memory is left where it is and not sent: `openMemory` reads it. All the rest is in `imagesDir`. */
+  readonly lazy?: boolean;
+}
+
+/** The memory of one that is frozen, at the moment of its freeze. */
+export interface FrozenMemory {
+  /**
+   * @param pid its id inside. @returns so many bytes, or whole pages up to where its memory ends. @throws when it has no
+   * such memory, or is not frozen any more.
+   */
+  read(pid: number, address: number, bytes: number): Promise<Uint8Array>;
+  close(): Promise<void>;
+}
+
+/** The memory of one that runs while it still comes. */
+export interface LazyMemory {
+  /** How long it took to let the packets in. */
+  readonly networkMs: number;
+  /** Resolves when all of it is here. @throws when it never will be: nothing of the cnvm runs any more then. */
+  readonly complete: Promise<void>;
+  /** Gives up: what is not here will not come, and `complete` fails. */
+  breakOff(): void;
 }
 
 export interface Machine {
@@ -104,4 +126,15 @@ export interface Machine {
    * @returns how long it took to let the packets in.
    */
   restore(record: CnvmRecord, imagesDir: string): Promise<{ networkMs: number }>;
+
+  /** For one whose dump, a lazy one, is held or was. @throws when it is not frozen. */
+  openMemory(record: CnvmRecord): Promise<FrozenMemory>;
+  /**
+   * Runs what was dumped lazily elsewhere, its memory still there. Afterwards it runs here, and what it has not got of its
+   * memory it waits for; when this throws, nothing of it does.
+   * @param takeRequests takes the stream on which its memory is asked for, in criu's words.
+   */
+  restoreLazily(record: CnvmRecord, imagesDir: string, takeRequests: (stream: Duplex) => void): Promise<LazyMemory>;
+  /** Of one that was restored lazily and runs: whether all of its memory is here. */
+  hasMemory(record: CnvmRecord): Promise<boolean>;
 }

@@ -19,8 +19,10 @@ import { diskBytes, diskPaths, makeDisk, mountDisk, mountImage, personalise, rem
 import { beginPreDump, type DumpPlaces, readyDump, shareImages, writeCriuConfig } from './dumps.js';
 import { execInside } from './exec.js';
 import { foreignCommands } from './foreign.js';
+import { openFrozenMemory } from './frozen-memory.js';
 import { releaseHold } from './hold.js';
 import { findImage } from './image.js';
+import { isComplete, restoreLazily } from './lazy-restore.js';
 import { readLogs } from './logs.js';
 import type { Look, Machine } from './machine.js';
 import type { NetworkPort } from './network-port.js';
@@ -39,6 +41,8 @@ export interface RuncMachineOptions {
 /** After KILL the kernel needs a moment to end every process. */
 const KILL_WAIT_MS = 10_000;
 const POLL_MS = 20;
+/** In the bundle. */
+const LAZY_MARKER = 'memory';
 
 export function createRuncMachine(options: RuncMachineOptions): Machine {
   const { stateDir, runDir, imagesDir, cgroupParent, network, restoreMs } = options;
@@ -125,6 +129,23 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
   async function destroy(record: CnvmRecord): Promise<void> {
     await kill(record);
     await clear(record);
+  }
+
+  async function restore(record: CnvmRecord, imagesDirOfDump: string, lazy: boolean): Promise<{ networkMs: number }> {
+    try {
+      shareImages(imagesDirOfDump, uidBase(record.address));
+      const paths = { bundle: bundleOf(record), imagesDir: imagesDirOfDump, workDir: workOf(record) };
+      await runc.restore(record.name, { ...paths, timeoutMs: restoreMs, lazy });
+      const restoredAtMs = performance.now();
+      await network.open(record.address);
+      return { networkMs: performance.now() - restoredAtMs };
+    } catch (error) {
+      await kill(record);
+      await network.unwire(record.address);
+      // For the next try.
+      await network.close(record.address);
+      throw error;
+    }
   }
 
   return {
@@ -231,21 +252,15 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
       await network.close(record.address);
     },
 
-    async restore(record, imagesDirOfDump) {
-      try {
-        shareImages(imagesDirOfDump, uidBase(record.address));
-        const paths = { bundle: bundleOf(record), imagesDir: imagesDirOfDump, workDir: workOf(record) };
-        await runc.restore(record.name, { ...paths, timeoutMs: restoreMs });
-        const restoredAtMs = performance.now();
-        await network.open(record.address);
-        return { networkMs: performance.now() - restoredAtMs };
-      } catch (error) {
-        await kill(record);
-        await network.unwire(record.address);
-        // For the next try.
-        await network.close(record.address);
-        throw error;
-      }
-    },
+    restore: (record, imagesDirOfDump) => restore(record, imagesDirOfDump, false),
+    openMemory: async (record) => openFrozenMemory(cgroupOf(record)),
+    restoreLazily: (record, imagesDirOfDump, takeRequests) =>
+      restoreLazily({
+        ...{ imagesDir: imagesDirOfDump, workDir: workOf(record), cgroup: cgroupOf(record), takeRequests },
+        marker: join(bundleOf(record), LAZY_MARKER),
+        restore: () => restore(record, imagesDirOfDump, true),
+        end: () => endProcesses(record),
+      }),
+    hasMemory: async (record) => isComplete(join(bundleOf(record), LAZY_MARKER)),
   };
 }

@@ -13,6 +13,7 @@ import type { History } from './history.js';
 import { takenMode } from './memory-mode.js';
 import { beginMigration, isMigrationId, type Migration } from './migration.js';
 import { refusals, warnings } from './negotiate.js';
+import { layoutOf } from './page-words.js';
 import type { BulkLink, Offer, OfferAnswer, QueryAnswer, RoundOrder, RoundTaken, TargetPort } from './peer-port.js';
 import { mayCancel } from './protocol.js';
 import { receive, type TargetPorts, type TargetRun, type TargetSteps } from './receive.js';
@@ -47,10 +48,11 @@ export function createArrivals(options: ArrivalsOptions) {
     const target = await options.facts();
     const landing = offer.landing ?? target.landingZones[0]?.path ?? '';
     const { mode, memoryBytes, diskBytes } = offer;
+    const postCopy = offer.memoryMode === 'post-copy';
     const source = { ...offer.source, name: from };
     const { overlayNetwork } = options;
     const own = { taken: directory.taken(), busy: locks.doing(record.name), overlayNetwork };
-    const question = { record, mode, landing, memoryBytes, diskBytes, source, target, ...own };
+    const question = { record, mode, postCopy, landing, memoryBytes, diskBytes, source, target, ...own };
     const stolen = record.owner === source.name ? [] : [`${source.name} does not own ${record.name}`];
     const memoryMode = takenMode(offer.memoryMode, options.roundsMax);
     const agreed = { landing, memoryMode, compression: offer.compression };
@@ -62,6 +64,8 @@ export function createArrivals(options: ArrivalsOptions) {
     cnvms.marks.set(record.name, 'arriving');
     const report = createReport(arrivingMigration(offer, record, from, ports.node), history.open(offer.migration));
     history.follow(offer.migration, report);
+    const memoryMode = takenMode(offer.memoryMode, options.roundsMax);
+    report.know({ memoryMode });
     const abort = new AbortController();
     const steps = createSteps<TargetSteps>();
     const log = ports.log.child({ migration: offer.migration, cnvm: record.name, peer: from });
@@ -70,7 +74,9 @@ export function createArrivals(options: ArrivalsOptions) {
       mode: offer.mode,
       source: { name: from, link: bulk.asking(offer.compression) },
       memoryBytes: offer.memoryBytes,
-      memoryMode: takenMode(offer.memoryMode, options.roundsMax),
+      memoryMode,
+      layout: layoutOf(offer.source.criuVersion),
+      taken: () => cnvms.marks.delete(record.name),
       memory: { rootDir: undefined, round: 0, imagesDir: '', left: new Set() },
       steps,
       orders: createRoundOrders(steps.failed),

@@ -41,12 +41,14 @@ export interface DepartureOrder {
   /** Bytes a second; 0 without a limit. */
   readonly bandwidth: number;
   readonly compress: Compress;
+  /** Run it at the target before its memory is there. */
+  readonly postCopy: boolean;
 }
 
 /** So many are looked at for what a freeze cost. */
 const PAST_MAX = 50;
 
-/** What its freeze is expected to cost, by those before it. */
+/** What its freeze is expected to cost, by those before it. @param memoryBytes all that is put into place meanwhile. */
 export function expectedCost(history: History, target: string, memoryBytes: number): FreezeCost {
   return freezeCost(history.list(undefined, PAST_MAX), target, memoryBytes);
 }
@@ -108,8 +110,8 @@ export function newDeparture(
       flushedMs: 0,
       frozenAtMs: undefined,
     },
-    cost: expectedCost(history, target.name, memoryBytes),
-    memoryMode: undefined,
+    cost: expectedCost(history, target.name, order.postCopy ? 0 : memoryBytes),
+    memoryMode: migration.memoryMode,
     lastRound: { round: 0, parent: 0, bytes: memoryBytes, dirtyBytesPerSecond: 0, cpuPercent: 100 },
   };
   return { run, abort, force };

@@ -13,10 +13,11 @@ import { type Departure, type DepartureOrder, newDeparture, newMigration, type T
 import { type Doubt, doubtOf, takenByForce } from './doubt.js';
 import type { History } from './history.js';
 import { handOver, migrate, wake } from './migrate.js';
-import type { MigrateOrder, Migration, MigrationEvent, Outcome } from './migration.js';
+import type { MigrateOrder, Migration, MigrationEvent, Outcome, Phase } from './migration.js';
 import { outcomeOf } from './outcome.js';
 import type { BulkPort } from './peer-port.js';
 import { planOf } from './plan.js';
+import { offerMemoryAgain } from './postcopy.js';
 import { createReport } from './report.js';
 import type { SourcePorts, SourceRun } from './source-run.js';
 import { type Limits, watch } from './watchdog.js';
@@ -40,6 +41,8 @@ export interface DeparturesOptions {
 const AGAIN_MS = 50;
 /** Between two rounds of asking about a migration that is in doubt. */
 const DOUBT_ROUND_MS = 5_000;
+
+const AFTER_HAND_OVER: readonly Phase[] = ['hand-over', 'activate', 'postcopy', 'release'];
 
 interface Following extends Departure {
   readonly done: Promise<void>;
@@ -78,7 +81,8 @@ export function createDepartures(options: DeparturesOptions) {
     cnvms.marks.delete(record.name);
     running.delete(report.migration.id);
     unlock();
-    tellEnd(run, outcome, outcome === 'succeeded' ? target.name : own.node, error);
+    const there = outcome === 'succeeded' || (outcome === 'stranded' && run.report.migration.location === target.name);
+    tellEnd(run, outcome, there ? target.name : own.node, error);
     const remembered = remember(run);
     ending.add(remembered);
     await remembered;
@@ -123,10 +127,12 @@ export function createDepartures(options: DeparturesOptions) {
     const record = cnvms.recordOf(order.name);
     const target = options.findPeer(order.target);
     const state = await cnvms.stateOf(record);
+    if (order.postCopy && (order.mode === 'cold' || state === 'stopped'))
+      throw refused('invalid', 'a cold migration moves no memory that could follow: no post-copy');
     const mode = order.mode ?? (state === 'stopped' ? 'cold' : 'hot');
     await cnvms.demand(record, mode === 'hot' ? 'migrate-hot' : 'migrate-cold');
-    const { landing, bandwidth, compress } = order;
-    const wishes = { landing, compress, aims: aimsOf(order) };
+    const { landing, bandwidth, compress, postCopy } = order;
+    const wishes = { landing, compress, postCopy, aims: aimsOf(order) };
     if (order.dryRun) return only({ kind: 'plan', plan: await planOf(options, { record, mode, target, ...wishes }) });
     const unlock = locks.take(record.name, `being moved to ${target.name}`);
     try {
@@ -197,7 +203,7 @@ export function createDepartures(options: DeparturesOptions) {
     async abort(idOrName: string): Promise<Migration> {
       const { run, abort, done } = find(idOrName);
       const { phase } = run.report.migration;
-      if (['hand-over', 'activate', 'release'].includes(phase)) {
+      if (AFTER_HAND_OVER.includes(phase)) {
         throw refused('state', `${run.record.name} has been handed to ${run.target.name}; it cannot be called back`, {
           location: run.target.name,
         });
@@ -214,12 +220,17 @@ export function createDepartures(options: DeparturesOptions) {
       const { maxDowntimeMs } = migration;
       // Its freeze has been: there is nothing more to aim for.
       const aims: Aims = { maxDowntimeMs, onSlow: 'stop-copy', strict: false, roundsMax: 0 };
+      const postCopy = migration.memoryMode === 'post-copy';
       const nothing = { landing: undefined, bandwidth: 0, compress: 'none' } as const;
-      const order = { ...nothing, running: record.wanted === 'running', aims };
+      const order = { ...nothing, postCopy, running: record.wanted === 'running', aims };
       const run = newRun({ ...migration, outcome: 'running' }, record, target, order);
       run.undo.add('scratch', () => run.outgoing.close());
       run.undo.add('freeze', () => wake(run));
-      void follow(run, handOver, unlock);
+      const story = async (one: SourceRun) => {
+        if (postCopy) await offerMemoryAgain(one);
+        await handOver(one);
+      };
+      void follow(run, story, unlock);
     },
 
     doubts,
@@ -242,10 +253,9 @@ export function createDepartures(options: DeparturesOptions) {
     /** Ends every migration that can be ended, and waits for the others to be past their hand-over. */
     async stop(): Promise<void> {
       closing = true;
-      for (const { run, abort } of running.values()) {
-        if (!['hand-over', 'activate', 'release'].includes(run.report.migration.phase)) {
-          abort.abort(refused('cancelled', `${ports.node} is shutting down`));
-        }
+      for (const { abort } of running.values()) {
+        // After the hand-over it takes nothing back, and ends but the wait for a post-copy: the next daemon goes on with it.
+        abort.abort(refused('cancelled', `${ports.node} is shutting down`));
       }
       await Promise.allSettled([...running.values()].map(({ done }) => done));
       await Promise.all(ending);

@@ -11,16 +11,17 @@ import { COUNT_MAX } from '../base/count.js';
 import { messageOf } from '../base/errors.js';
 import type { CnvmRecord } from '../cnvms/cnvm.js';
 import { parseRecord } from '../cnvms/store.js';
-import { type MemoryRound, type Migration, PHASES } from './migration.js';
+import { MEMORY_MODES, type MemoryRound, type Migration, PHASES } from './migration.js';
 
 /**
  * The source's side: `begun` (nothing frozen), `frozen` (ours, may be thawed), `handing-over` (only the target's word
  * decides), `released` (the target's), `kept` (ours, and it stays).
- * The target's side: `receiving` (the source's), `activating` (ours, being restored), `running` (ours), `returned` (the
- * source's again), `cancelled` (never was ours).
+ * The target's side: `receiving` (the source's), `activating` (ours, being restored), `paging` (ours, runs, some of its
+ * memory is still at the source), `running` (ours), `lost` (ours, and ended: the rest of its memory did not come),
+ * `returned` (the source's again), `cancelled` (never was ours).
  */
 export type SourceState = 'begun' | 'frozen' | 'handing-over' | 'released' | 'kept';
-export type TargetState = 'receiving' | 'activating' | 'running' | 'returned' | 'cancelled';
+export type TargetState = 'receiving' | 'activating' | 'paging' | 'running' | 'lost' | 'returned' | 'cancelled';
 
 interface EntryFacts {
   readonly version: 1;
@@ -73,7 +74,7 @@ const migration = z.strictObject({
   location: z.string(),
   epoch,
   // What was written before there were rounds has none.
-  memoryMode: z.enum(['pre-copy', 'stop-copy']).optional(),
+  memoryMode: z.enum(MEMORY_MODES).optional(),
   memoryRounds: z.array(round).default([]),
   maxDowntimeMs: number.default(0),
   expectedDowntimeMs: number.default(0),
@@ -94,7 +95,15 @@ const frame = z.discriminatedUnion('role', [
   z.strictObject({
     ...facts,
     role: z.literal('target'),
-    state: z.enum(['receiving', 'activating', 'running', 'returned', 'cancelled'] satisfies TargetState[]),
+    state: z.enum([
+      'receiving',
+      'activating',
+      'paging',
+      'running',
+      'lost',
+      'returned',
+      'cancelled',
+    ] satisfies TargetState[]),
   }),
 ]);
 

@@ -9,14 +9,14 @@ import { abortable } from '../base/abortable.js';
 import type { CnvmError } from '../base/errors.js';
 import { watchWallClock } from '../base/wall-clock.js';
 import { heldOrWhyNot } from './held.js';
-import { isLeftover } from './leftover.js';
 import { negotiate } from './offer.js';
 import { rolledBack, stillInDoubt } from './outcome.js';
 import type { HandOverResult } from './peer-port.js';
+import { bringMemory, lost, offerMemory } from './postcopy.js';
 import { lastBegins, lastRound, precopy } from './precopy.js';
 import { afterQuery } from './protocol.js';
+import { attempt, handedOver, release } from './release.js';
 import { CALL_MS, note, type SourceRun } from './source-run.js';
-import { tell } from './tell.js';
 
 /** How long the target's word is waited for before people are told that it is not known. */
 const DOUBT_AFTER_MS = 30_000;
@@ -49,7 +49,10 @@ export async function handOver(run: SourceRun): Promise<void> {
     run.ports.announce();
     throw await rollBack(run, new Error(result.reason));
   }
-  await release(run, result);
+  await handedOver(run, result);
+  const ended = run.postCopy ? await bringMemory(run) : undefined;
+  await release(run);
+  if (ended?.word === 'lost') throw lost(run.record.name, run.target.name, ended.reason);
 }
 
 async function seed(run: SourceRun): Promise<void> {
@@ -75,7 +78,7 @@ async function prepare(run: SourceRun): Promise<void> {
     if (run.frozenAtMs !== undefined) await wake(run);
   });
   if (way === undefined) return;
-  const dump = await ports.machine.dump(record, way);
+  const dump = await ports.machine.dump(record, { ...way, lazy: run.postCopy });
   run.dump = dump;
   undo.add('dump', () => dump.rollBack());
   undo.add('pages', () => outgoing.breakPages());
@@ -88,7 +91,7 @@ async function freeze(run: SourceRun): Promise<void> {
   signal.throwIfAborted();
   await note(run, 'frozen');
   report.phase('freeze');
-  if (dump !== undefined) report.round(lastBegins(run));
+  if (dump !== undefined && !run.postCopy) report.round(lastBegins(run));
   run.frozenAtMs = performance.now();
   await report.part('fence', () => (dump === undefined ? stop(run) : ports.machine.freeze(record)));
   // What is throttled would be dumped as slowly.
@@ -99,10 +102,11 @@ async function freeze(run: SourceRun): Promise<void> {
   // It fails, too, when the dump does, and then nobody waits for it.
   collecting.catch(() => undefined);
   if (dump !== undefined) await report.part('dump', () => heldOrWhyNot(dump, collecting, outgoing.targetLeft));
+  if (run.postCopy) await offerMemory(run);
   outgoing.imagesComplete();
   const collected = await report.part('transfer', () => collecting);
   signal.throwIfAborted();
-  if (dump !== undefined) report.memoryRound(lastRound(run));
+  if (dump !== undefined && !run.postCopy) report.memoryRound(lastRound(run));
   report.parts(collected.parts);
   report.know({ diskBytes: report.migration.diskBytes + collected.diskBytes });
   report.step('frozen, and all of it is at the target');
@@ -143,50 +147,6 @@ async function rollBack(run: SourceRun, error: unknown): Promise<CnvmError> {
   const look = await ports.machine.look(record).catch(() => undefined);
   const ended = running && look?.status === 'stopped';
   return rolledBack(error, { source: ports.node, name: record.name, runs: running, stuck, ended, begun });
-}
-
-/** The target runs it: what is here is a dead copy. Nothing in it may fail the migration any more. */
-async function release(run: SourceRun, result: Extract<HandOverResult, { kind: 'running' }>): Promise<void> {
-  const { report, record, target, ports } = run;
-  const epoch = record.epoch + 1;
-  if (run.frozenAtMs !== undefined) report.know({ freezeMs: performance.now() - run.frozenAtMs });
-  report.parts(result.parts);
-  report.know({ epoch, location: target.name });
-  await Promise.all([
-    attempt(run, 'route', () => ports.moved(record, target.name, epoch)),
-    attempt(run, 'note', () => note(run, 'released')),
-  ]);
-  report.phase('release');
-  report.step(`it runs on ${target.name}`);
-  run.undo.clear();
-  await letGo(run);
-}
-
-/** Clears what is left here of a cnvm that the target owns. What cannot be cleared is swept by the next daemon. */
-async function letGo(run: SourceRun): Promise<void> {
-  const { report, record, target, ports } = run;
-  const leftover = isLeftover(ports.current(record.name), record, record.epoch);
-  const cleared = [
-    // The record first: while it is here, somebody could start the dead copy.
-    !leftover || (await attempt(run, 'record', () => ports.forget(record))),
-    await attempt(run, 'dump', async () => await run.dump?.commit()),
-    !leftover || (await attempt(run, 'processes', () => ports.machine.destroy(record))),
-    !leftover || (await attempt(run, 'disk', () => ports.machine.erase(record))),
-    await attempt(run, 'scratch', () => run.outgoing.close()),
-  ];
-  await tell(() => target.link.release(report.migration.id, { timeoutMs: CALL_MS }));
-  await attempt(run, 'note', () => note(run, 'released', cleared.every(Boolean)));
-}
-
-/** Whether it went well; when not, that is in the log and nowhere else. */
-async function attempt(run: SourceRun, what: string, act: () => Promise<void>): Promise<boolean> {
-  try {
-    await act();
-    return true;
-  } catch (error) {
-    run.ports.log.error({ what, error }, 'could not be done after all');
-    return false;
-  }
 }
 
 async function stop(run: SourceRun): Promise<void> {

@@ -3,7 +3,16 @@
  * order in which they happen, and an ended migration never changes.
  */
 
-export const PHASES = ['negotiate', 'seed', 'precopy', 'freeze', 'hand-over', 'activate', 'release'] as const;
+export const PHASES = [
+  'negotiate',
+  'seed',
+  'precopy',
+  'freeze',
+  'hand-over',
+  'activate',
+  'postcopy',
+  'release',
+] as const;
 export type Phase = (typeof PHASES)[number];
 
 export type Mode = 'hot' | 'cold';
@@ -13,7 +22,8 @@ export type Mode = 'hot' | 'cold';
  * - `pre-copy`: in rounds while it runs, and the rest while it is frozen.
  * - `stop-copy`: all of it while it is frozen.
  */
-export type MemoryMode = 'pre-copy' | 'stop-copy';
+export const MEMORY_MODES = ['pre-copy', 'stop-copy', 'post-copy'] as const;
+export type MemoryMode = (typeof MEMORY_MODES)[number];
 
 /**
  * What is done about processes that write faster than the link carries:
@@ -48,7 +58,7 @@ export interface MemoryRound {
  * - `succeeded`: the target owns it and runs it.
  * - `refused`: before anything changed.
  * - `aborted`: rolled back; it runs at the source as before.
- * - `stranded`: the source's, stopped, images kept.
+ * - `stranded`: stopped; its location says where. After a post-copy that broke it is the target's, its memory lost.
  * - `in-doubt`: the target was told to take it and has not said whether it did.
  */
 export type Outcome = 'running' | 'succeeded' | 'refused' | 'aborted' | 'stranded' | 'in-doubt';
@@ -159,6 +169,8 @@ export interface MigrateOrder {
   /** Bytes a second, of all that goes out; 0: as fast as it goes. */
   readonly bandwidth: number;
   readonly compress: Compress;
+  /** Run it at the target before its memory is there. */
+  readonly postCopy: boolean;
 }
 
 /** When nobody said another: hardly longer than a person takes for a stutter. */

@@ -7,7 +7,7 @@ import type { CnvmRecord } from '../cnvms/cnvm.js';
 import type { NodeFacts } from '../mesh/node-facts.js';
 import type { Aims, Expectation } from './convergence.js';
 import type { FreezeCost } from './freeze-cost.js';
-import { agreedMode, leastExpected, modeWarnings, strictRefusals, wantedMode } from './memory-mode.js';
+import { agreedMode, leastExpected, modeRefusals, modeWarnings, strictRefusals, wantedMode } from './memory-mode.js';
 import type { Compress, MemoryMode, Mode } from './migration.js';
 import type { CallLimits, OfferAnswer, TargetLink } from './peer-port.js';
 import { CALL_MS, note, type SourceRun } from './source-run.js';
@@ -21,6 +21,8 @@ export interface OfferOrder {
   readonly memoryBytes: number;
   readonly diskBytes: number;
   readonly compress: Compress;
+  /** Run it at the target before its memory is there. */
+  readonly postCopy: boolean;
   readonly aims: Aims;
   readonly cost: FreezeCost;
   readonly dryRun: boolean;
@@ -39,8 +41,8 @@ export async function offer(
   source: NodeFacts,
   call: CallLimits,
 ): Promise<Agreement> {
-  const { record, aims, cost, compress, ...rest } = order;
-  const wanted = wantedMode(order.mode, source, aims);
+  const { record, aims, cost, compress, postCopy, ...rest } = order;
+  const wanted = wantedMode(order.mode, postCopy, source, aims);
   const ways = { memoryMode: wanted, compression: compress };
   const sent = { ...rest, record: JSON.stringify(record), epoch: record.epoch, source, ...ways };
   const answer = await target.link.offer(sent, call);
@@ -51,20 +53,24 @@ export async function offer(
     compression: answer.compression,
     memoryMode,
     expected,
-    refusals: [...answer.refusals, ...strictRefusals(memoryMode, expected, aims)],
+    refusals: [
+      ...answer.refusals,
+      ...modeRefusals(wanted, memoryMode, target.name),
+      ...strictRefusals(memoryMode, expected, aims),
+    ],
     warnings: [...answer.warnings, ...modeWarnings(memoryMode, { source, target: target.name }, expected)],
   };
 }
 
 /** Afterwards the target waits for it. @throws `refused` with every reason; nothing has changed then. */
 export async function negotiate(run: SourceRun): Promise<void> {
-  const { report, record, target, ports, undo, mode, landing, compress, aims, cost } = run;
+  const { report, record, target, ports, undo, mode, landing, compress, postCopy, aims, cost } = run;
   const { id, memoryBytes, diskBytes } = report.migration;
   // A daemon that comes after us must know of it, to call it off.
   await note(run, 'begun');
   const cancel = () => target.link.cancel(id, 'the source has called it off', { timeoutMs: CALL_MS });
   undo.add('offer', async () => void (await tell(cancel)));
-  const ways = { mode, landing, compress, aims };
+  const ways = { mode, landing, compress, postCopy, aims };
   const order = { migration: id, record, memoryBytes, diskBytes, ...ways, cost, dryRun: false };
   const call = { signal: run.signal, timeoutMs: CALL_MS };
   const agreed = await offer(target, order, await ports.facts(), call);

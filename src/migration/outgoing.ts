@@ -5,10 +5,12 @@
 import { performance } from 'node:perf_hooks';
 import type { Duplex } from 'node:stream';
 import { refused } from '../base/errors.js';
-import type { DumpTarget } from '../cnvms/machine.js';
+import type { DumpTarget, FrozenMemory } from '../cnvms/machine.js';
 import type { Bulk } from './bulk.js';
 import { readImages } from './images.js';
 import { createPageRelay, type PageRelay } from './page-relay.js';
+import { servePages } from './page-server.js';
+import type { Layout } from './page-words.js';
 import type { Channel, ImageChunk, RoundOrder, Wanted } from './peer-port.js';
 import { type Throttle, throttled } from './throttle.js';
 
@@ -48,6 +50,8 @@ export function createOutgoing({ migration, to, disk, bulk, onBytes, throttle }:
   let rootDir: string | undefined;
   /** The directories of rounds that are still there. */
   const rounds = new Map<number, string>();
+  let memory: { readonly frozen: FrozenMemory; readonly layout: Layout } | 'gone' | undefined;
+  const asking = new Set<Duplex>();
   let imagesDir = '';
   let flow: Flow = NO_FLOW;
   let targetLeft = false;
@@ -63,8 +67,36 @@ export function createOutgoing({ migration, to, disk, bulk, onBytes, throttle }:
   let diskFree = Promise.resolve();
   let freeDisk: () => void = () => undefined;
 
+  async function takeMemory(): Promise<void> {
+    const given = memory;
+    memory = undefined;
+    for (const stream of asking) stream.destroy();
+    if (given !== undefined && given !== 'gone') await given.frozen.close();
+  }
+
+  /** Post-copy: as many streams as the target has to open, one after another. */
+  async function serveMemory(stream: Duplex): Promise<void> {
+    if (memory === undefined || memory === 'gone') throw refused('not-found', 'the memory is not here any more');
+    asking.add(stream);
+    try {
+      await servePages(stream, memory.frozen, memory.layout, (count) => onBytes('pages', count));
+    } finally {
+      asking.delete(stream);
+    }
+  }
+
   return {
     to,
+    /** From now on the target may ask for what is in it. */
+    giveMemory(frozen: FrozenMemory, layout: Layout): void {
+      memory = { frozen, layout };
+    },
+    /** Nothing of it is read any more, so the cnvm may be let run on. */
+    takeMemory,
+    /** It is lost, and a target that asks for it is told so. */
+    refuseMemory(): void {
+      memory = 'gone';
+    },
     /** Who asks for the disk from now on is kept waiting: the programs of its last pass start while the cnvm runs. */
     holdDisk(): void {
       diskFree = new Promise((resolve) => {
@@ -117,11 +149,12 @@ export function createOutgoing({ migration, to, disk, bulk, onBytes, throttle }:
       try {
         if (channel === 'disk')
           await bulk.serveDisk(migration, disk, stream, diskFree, (count) => onBytes('disk', count));
+        else if (memory !== undefined) await serveMemory(stream);
         else if (relay === undefined) throw refused('state', 'no pages are to be had yet');
         else if (wanted !== round) throw refused('state', `the pages of round ${wanted} are not to be had`);
         else await relay.attach(stream);
       } catch (error) {
-        targetLeft ||= channel === 'pages';
+        targetLeft ||= channel === 'pages' && memory === undefined;
         throw error;
       } finally {
         streams.delete(stream);
@@ -138,6 +171,7 @@ export function createOutgoing({ migration, to, disk, bulk, onBytes, throttle }:
       closed = true;
       failed(new Error('the migration has ended'));
       relay?.close();
+      await takeMemory();
       for (const stream of streams) stream.destroy();
       await bulk.sweep(migration);
     },

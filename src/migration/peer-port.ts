@@ -69,7 +69,15 @@ export type HandOverResult =
   | { readonly kind: 'returned'; readonly reason: string; readonly epoch: number };
 
 /** What a node's journal says of a migration to it; see `Standing` in the protocol. */
-export type Standing = 'unknown' | 'receiving' | 'activating' | 'running' | 'returned' | 'cancelled';
+export type Standing =
+  | 'unknown'
+  | 'receiving'
+  | 'activating'
+  | 'paging'
+  | 'running'
+  | 'lost'
+  | 'returned'
+  | 'cancelled';
 
 export interface QueryAnswer {
   readonly standing: Standing;

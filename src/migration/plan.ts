@@ -14,17 +14,19 @@ export interface PlanOrder {
   /** Undefined: the target's first landing zone. */
   readonly landing: string | undefined;
   readonly compress: Compress;
+  /** Run it at the target before its memory is there. */
+  readonly postCopy: boolean;
   readonly aims: Aims;
 }
 
 /** @throws when the target does not answer. */
 export async function planOf({ ports, history }: Omit<Surroundings, 'bulk'>, order: PlanOrder): Promise<Plan> {
-  const { record, mode, target, landing, compress, aims } = order;
+  const { record, mode, target, landing, compress, postCopy, aims } = order;
   const usage = await ports.machine.usage(record);
   const hot = mode === 'hot';
   const memoryBytes = hot ? usage.memoryBytes : 0;
-  const cost = expectedCost(history, target.name, memoryBytes);
-  const ways = { mode, landing, compress, aims };
+  const cost = expectedCost(history, target.name, postCopy ? 0 : memoryBytes);
+  const ways = { mode, landing, compress, postCopy, aims };
   const offered = { migration: randomUUID(), record, memoryBytes, ...ways, cost, dryRun: true };
   const call = { timeoutMs: CALL_MS };
   const agreed = await offer(target, { ...offered, diskBytes: usage.diskBytes }, await ports.facts(), call);

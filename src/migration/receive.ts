@@ -9,12 +9,15 @@ import { abortable } from '../base/abortable.js';
 import { messageOf, refused } from '../base/errors.js';
 import type { Undo } from '../base/undo.js';
 import type { CnvmRecord } from '../cnvms/cnvm.js';
-import type { Machine } from '../cnvms/machine.js';
+import type { LazyMemory, Machine } from '../cnvms/machine.js';
 import type { Bulk, PageSink } from './bulk.js';
 import { writeImages } from './images.js';
-import type { Journal, TargetState } from './journal.js';
+import type { Journal } from './journal.js';
 import type { FreezePart, MemoryMode, Mode } from './migration.js';
+import { entry, note } from './note-target.js';
+import type { Layout } from './page-words.js';
 import type { BulkLink, Channel, Collected, HandOverResult, PrepareOrder } from './peer-port.js';
+import { bringRest, runAtOnce } from './postcopy-target.js';
 import type { Report } from './report.js';
 import type { RoundOrders } from './round-orders.js';
 import type { Steps } from './steps.js';
@@ -41,6 +44,10 @@ export interface TargetRun {
   /** As both ends have agreed; undefined in a cold migration, and when the source or this node knows of no rounds. */
   readonly memoryMode: MemoryMode | undefined;
   readonly memory: Memory;
+  /** The shape of the words in which memory that follows is asked for. */
+  readonly layout: Layout;
+  /** It is ours and runs: others may act on it. */
+  readonly taken: () => void;
   readonly steps: Steps<TargetSteps>;
   readonly orders: RoundOrders;
   readonly report: Report;
@@ -129,7 +136,7 @@ async function seed(run: TargetRun): Promise<void> {
 interface Incoming {
   /** Empty in a cold migration. */
   readonly imagesDir: string;
-  /** Undefined in a cold migration. */
+  /** Undefined in a cold migration, and when its memory comes after it. */
   readonly pages: PageSink | undefined;
   /** The bytes that came, when the last of the disk is here. */
   readonly disk: Promise<number>;
@@ -172,9 +179,9 @@ async function collect(run: TargetRun, { imagesDir, pages, disk, over }: Incomin
     return bytes;
   });
   const files =
-    pages === undefined
+    run.mode === 'cold'
       ? Promise.resolve(0)
-      : writeImages(source.link.pullImages(report.migration.id, signal), imagesDir);
+      : writeImages(source.link.pullImages(report.migration.id, signal), imagesDir, run.memoryMode === 'post-copy');
   undo.add('what still comes', () => ended(over, mounted, files));
   const all = Promise.all([mounted, files, pages?.complete]);
   const [diskBytes, imageBytes] = await abortable(all, run.signal);
@@ -187,15 +194,19 @@ async function activate(run: TargetRun, imagesDir: string, epoch: number): Promi
   const owned: CnvmRecord = { ...run.record, owner: ports.node, epoch };
   const parts: FreezePart[] = [];
   report.phase('activate');
+  let memory: LazyMemory | undefined;
   try {
     const from = performance.now();
-    const networkMs = await bring(run, owned, imagesDir);
+    const brought = await bring(run, owned, imagesDir);
+    const { networkMs } = brought;
+    if ('complete' in brought) memory = brought;
     parts.push({ name: 'restore', ms: performance.now() - from - networkMs }, { name: 'network', ms: networkMs });
     run.undo.add('record', () => ports.forget(owned));
     // In this order: once "running" is noted the source may hear it, and then nothing can be given back.
     await ports.keep(owned);
-    await note(run, 'running', epoch);
+    await note(run, memory === undefined ? 'running' : 'paging', epoch);
   } catch (error) {
+    memory?.breakOff();
     await giveBack(run, epoch + 1, messageOf(error));
     return;
   }
@@ -204,19 +215,27 @@ async function activate(run: TargetRun, imagesDir: string, epoch: number): Promi
   ports.announce();
   report.parts(parts);
   report.know({ epoch });
-  await clear(run);
+  if (memory === undefined || (await bringRest(run, owned, memory))) await clear(run);
 }
 
-/** Runs it, in two tries. A cold one that was stopped stays so. @returns how long it took to let its packets in. */
-async function bring(run: TargetRun, record: CnvmRecord, imagesDir: string): Promise<number> {
+/**
+ * Runs it, in two tries. A cold one that was stopped stays so. @returns how long it took to let its packets in; by
+ * post-copy, what of its memory is still to come, too.
+ */
+async function bring(
+  run: TargetRun,
+  record: CnvmRecord,
+  imagesDir: string,
+): Promise<LazyMemory | { networkMs: number }> {
   const { machine, log } = run.ports;
   if (run.mode === 'cold') {
     if (record.wanted === 'running') await machine.boot(record);
-    return 0;
+    return { networkMs: 0 };
   }
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return (await machine.restore(record, imagesDir)).networkMs;
+      if (run.memoryMode === 'post-copy') return await runAtOnce(run, record, imagesDir);
+      return await machine.restore(record, imagesDir);
     } catch (error) {
       log.warn({ attempt, error }, 'it could not be restored');
       if (attempt === RESTORE_TRIES) throw error;
@@ -263,26 +282,6 @@ async function pullDisk(run: TargetRun, signal: AbortSignal): Promise<number> {
   };
   await ports.bulk.pullDisk(id, ports.machine.diskDirectory(record), connect, signal);
   return bytes;
-}
-
-async function note(run: TargetRun, state: TargetState, epoch: number, error = ''): Promise<void> {
-  run.report.know({ epoch });
-  const settled = state === 'returned' || state === 'cancelled';
-  const { migration } = run.report;
-  await run.ports.journal.write({ ...entry(run, state), migration: { ...migration, error }, settled });
-}
-
-function entry(run: TargetRun, state: TargetState) {
-  const { record, report, source } = run;
-  return {
-    version: 1,
-    role: 'target',
-    state,
-    migration: report.migration,
-    record,
-    peer: source.name,
-    settled: false,
-  } as const;
 }
 
 async function timed<T>(name: string, parts: FreezePart[], act: () => Promise<T>): Promise<T> {

@@ -24,6 +24,8 @@ export interface SourceRun {
   /** Undefined: the target's first landing zone. */
   readonly landing: string | undefined;
   readonly compress: Compress;
+  /** It is to run at the target before its memory is there. */
+  readonly postCopy: boolean;
   readonly target: { readonly name: string; readonly link: TargetLink };
   readonly outgoing: Outgoing;
   readonly report: Report;

@@ -28,7 +28,8 @@ export interface Memory {
 /** Where the last dump comes to. */
 export interface OpenImages {
   readonly imagesDir: string;
-  readonly pages: PageSink;
+  /** Undefined when they come after it. */
+  readonly pages: PageSink | undefined;
 }
 
 /** Takes rounds until the source asks for what comes after them. @throws when it is silent, or has given up. */
@@ -72,15 +73,15 @@ async function takeRound(run: TargetRun, order: TakenOrder): Promise<void> {
     open = await openImages(run, order, (count) => {
       bytes += count;
     });
-    await abortable(open.pages.complete, over);
+    await abortable(open.pages?.complete ?? Promise.resolve(), over);
     memory.round = order.round;
     memory.imagesDir = open.imagesDir;
     await dropAllBut(run, order.parent === 0 ? [order.round] : [...memory.left]);
     order.answer({ bytes, broken: '' });
   } catch (error) {
-    open?.pages.close();
+    open?.pages?.close();
     // What still writes must have ended before its directory goes.
-    await open?.pages.complete.catch(() => undefined);
+    await open?.pages?.complete.catch(() => undefined);
     signal.throwIfAborted();
     memory.round = 0;
     await dropAllBut(run, []);
@@ -88,7 +89,10 @@ async function takeRound(run: TargetRun, order: TakenOrder): Promise<void> {
   }
 }
 
-/** Afterwards a page server waits for the pages of that round, or of the last dump. @throws when it cannot build on its parent. */
+/**
+ * Afterwards a page server waits for the pages of that round, or of the last dump, unless they come after it.
+ * @throws when it cannot build on its parent.
+ */
 export async function openImages(
   run: TargetRun,
   { round, parent }: RoundOrder,
@@ -108,6 +112,7 @@ export async function openImages(
     report.bytes(bytes);
     onBytes(bytes);
   };
+  if (run.memoryMode === 'post-copy') return { imagesDir, pages: undefined };
   const pages = ports.bulk.takePages(imagesDir, source.link.tunnel(id, 'pages', round), count, parentDir);
   return { imagesDir, pages };
 }

@@ -37,6 +37,7 @@ const PHASES: Readonly<Record<Phase, wireMigration.MigrationPhase>> = {
   freeze: wireMigration.MigrationPhase.FREEZE,
   'hand-over': wireMigration.MigrationPhase.HAND_OVER,
   activate: wireMigration.MigrationPhase.ACTIVATE,
+  postcopy: wireMigration.MigrationPhase.POSTCOPY,
   release: wireMigration.MigrationPhase.RELEASE,
 };
 
@@ -57,6 +58,7 @@ const MODES: Readonly<Record<Mode, wireMigration.MigrationMode>> = {
 const MEMORY_MODES: Readonly<Record<MemoryMode, wireMigration.MemoryMode>> = {
   'pre-copy': wireMigration.MemoryMode.PRE_COPY,
   'stop-copy': wireMigration.MemoryMode.STOP_COPY,
+  'post-copy': wireMigration.MemoryMode.POST_COPY,
 };
 
 const ON_SLOW: Readonly<Record<OnSlow, wireMigration.OnSlow>> = {

@@ -42,6 +42,7 @@ export function migrationCalls(handling: Handling, migrations: MigrationsPort): 
         strict: request.strict,
         bandwidth: fromBig(request.bandwidth, 'bandwidth'),
         compress: fromCompression(request.compress) ?? 'auto',
+        postCopy: request.postCopy,
       };
       for await (const event of migrations.migrate(order)) await send({ event: toEvent(event) });
     }),

@@ -35,7 +35,9 @@ export const STANDINGS: Readonly<Record<Standing, wire.Standing>> = {
   unknown: wire.Standing.UNKNOWN,
   receiving: wire.Standing.RECEIVING,
   activating: wire.Standing.ACTIVATING,
+  paging: wire.Standing.PAGING,
   running: wire.Standing.RUNNING,
+  lost: wire.Standing.LOST,
   returned: wire.Standing.RETURNED,
   cancelled: wire.Standing.CANCELLED,
 };

@@ -10,6 +10,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 const HIERARCHIES = ['/sys/fs/cgroup/freezer', '/sys/fs/cgroup', '/sys/fs/cgroup/unified'];
 const POLL_MS = 20;
 
+/** Where its directories are, or would be, one in each hierarchy. */
+export const hierarchyPaths = (cgroup: string): string[] => HIERARCHIES.map((hierarchy) => join(hierarchy, cgroup));
+
+/** Whether it is frozen, or about to be: what is held by a tracer meanwhile stops when it is let go. */
+export function isFrozen(cgroup: string): boolean {
+  return hierarchyPaths(cgroup).some(
+    (directory) =>
+      /^FR/.test(read(join(directory, 'freezer.state'))) || /^1/.test(read(join(directory, 'cgroup.freeze'))),
+  );
+}
+
 /** The ids of all processes in it and below it. */
 export function processesIn(cgroup: string): number[] {
   const found = directoriesOf(cgroup).flatMap((directory) => read(join(directory, 'cgroup.procs')).split('\n'));
@@ -33,7 +44,7 @@ export async function endProcessesIn(cgroup: string, withinMs: number): Promise<
  * @throws when there is no such cgroup.
  */
 export function freezeProcessesIn(cgroup: string): void {
-  const directories = HIERARCHIES.map((hierarchy) => join(hierarchy, cgroup));
+  const directories = hierarchyPaths(cgroup);
   const freezers = directories.flatMap((directory) => [
     { file: join(directory, 'freezer.state'), word: 'FROZEN' },
     { file: join(directory, 'cgroup.freeze'), word: '1' },
@@ -92,7 +103,7 @@ function thaw(cgroup: string): void {
 
 /** Its own directories and all below them. */
 function directoriesOf(cgroup: string): string[] {
-  return HIERARCHIES.map((hierarchy) => join(hierarchy, cgroup)).flatMap(withThoseBelow);
+  return hierarchyPaths(cgroup).flatMap(withThoseBelow);
 }
 
 function withThoseBelow(directory: string): string[] {

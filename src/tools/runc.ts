@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { join, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CnvmError, hasErrno } from '../base/errors.js';
-import { firstCriuError } from './criu.js';
+import { withCriuLog } from './criu.js';
 import { unmountBelow } from './mount.js';
 import { endMarked, findMarked, GENTLE_VARIABLE, signalMarked } from './orphans.js';
 import { type RunningTool, run, spawnTool, toolError } from './run.js';
@@ -23,6 +23,8 @@ export interface DumpOrder {
   readonly workDir: string;
   /** The images of the dump that this one builds on: only what has changed since is dumped. */
   readonly parentDir?: string | undefined;
+  /** Memory that nobody else sees is left where it is. Without `PAGES_OPTIONS`. */
+  readonly lazy?: boolean;
 }
 
 export interface RestoreOrder {
@@ -31,6 +33,8 @@ export interface RestoreOrder {
   readonly bundle: string;
   readonly imagesDir: string;
   readonly workDir: string;
+  /** Its memory comes later: a `startLazyPages` of the same directories is running. */
+  readonly lazy?: boolean;
 }
 
 /**
@@ -44,6 +48,8 @@ const PAGES_DESCRIPTOR = 10;
  * pages would lie in it until the kernel's 200 ms have passed, with everything frozen.
  */
 export const PAGES_OPTIONS = ['page-server', `ps-socket ${PAGES_DESCRIPTOR}`];
+/** The same for a lazy dump: criu would serve the memory on it after the verdict, until we break it. */
+export const LAZY_OPTIONS = [`ps-socket ${PAGES_DESCRIPTOR}`];
 
 /**
  * What criu reads beside what runc tells it. The network is locked by who froze the cnvm: criu's own way takes two programs
@@ -69,7 +75,7 @@ const DUMP_ENDS_MS = 10_000;
 const RESTORED = 'restored.pid';
 
 /** Same at both ends: connections and file locks go along. */
-const CRIU_FLAGS = ['--tcp-established', '--file-locks'];
+const flagsOf = (lazy = false) => ['--tcp-established', '--file-locks', ...(lazy ? ['--lazy-pages'] : [])];
 
 /** @param directory on a tmpfs; holds runc's own state. */
 export function createRunc(directory: string) {
@@ -80,11 +86,15 @@ export function createRunc(directory: string) {
   writeFileSync(criuConfig, CRIU_ENVIRONMENT);
   const env = { CRIU_CONFIG_FILE: criuConfig };
 
-  function beginDump(id: string, { imagesDir, workDir, parentDir }: DumpOrder, more: readonly string[]): RunningTool {
+  function beginDump(
+    id: string,
+    { imagesDir, workDir, parentDir, lazy }: DumpOrder,
+    more: readonly string[],
+  ): RunningTool {
     const paths = ['--image-path', imagesDir, '--work-path', workDir];
     // runc takes it from the images' directory on, and nothing else.
     const parent = parentDir === undefined ? [] : ['--parent-path', relative(imagesDir, parentDir)];
-    const tool = spawnTool(runc('checkpoint', ...more, ...CRIU_FLAGS, ...paths, ...parent, id), {
+    const tool = spawnTool(runc('checkpoint', ...more, ...flagsOf(lazy), ...paths, ...parent, id), {
       socketAt: PAGES_DESCRIPTOR,
       // It rolls back when its pipes break with us; killed, it would leave its parasite in the cnvm.
       env: { ...env, [GENTLE_VARIABLE]: 'dump', [DUMP_VARIABLE]: id },
@@ -194,7 +204,7 @@ export function createRunc(directory: string) {
       const paths = ['--bundle', bundle, '--image-path', imagesDir, '--work-path', workDir, '--pid-file', pidFile];
       rmSync(pidFile, { force: true });
       try {
-        const args = ['restore', '--detach', ...CRIU_FLAGS, ...paths, id];
+        const args = ['restore', '--detach', ...flagsOf(order.lazy), ...paths, id];
         // Let it end by itself when we die: broken off, it leaves something that is neither dead nor alive.
         const restoring = { ...env, [GENTLE_VARIABLE]: 'restore', [RESTORE_VARIABLE]: id };
         await whileCriuLives(id, (signal) =>
@@ -279,17 +289,6 @@ interface RuncEvent {
     readonly memory?: { readonly usage?: { readonly usage: number }; readonly raw?: Record<string, number> };
     readonly pids?: { readonly current?: number };
   };
-}
-
-function withCriuLog(error: unknown, logFile: string): unknown {
-  if (!(error instanceof CnvmError) || error.tool === undefined) return error;
-  try {
-    const criuError = firstCriuError(readFileSync(logFile, 'utf8'));
-    return criuError === undefined ? error : toolError({ ...error.tool, criuError });
-  } catch (readError) {
-    if (hasErrno(readError, 'ENOENT')) return error;
-    throw readError;
-  }
 }
 
 /** Its version, for example "1.1.15". @throws `tool` when it is missing. */

@@ -9,6 +9,8 @@ import type { Dump, Machine, MemoryTaken } from '../../src/cnvms/machine.js';
 import type { Bulk, PageSink } from '../../src/migration/bulk.js';
 import { readImages, writeImages } from '../../src/migration/images.js';
 import { createPageRelay, type PageRelay } from '../../src/migration/page-relay.js';
+import type { Layout } from '../../src/migration/page-words.js';
+import { lazyContract } from './lazy-contract.js';
 import { streamPair } from './stream-pair.js';
 
 export interface MachineUnderTest {
@@ -23,12 +25,16 @@ export interface MachineUnderTest {
   read(record: CnvmRecord, path: string): Promise<string>;
   /** What its disk holds, seen from outside; undefined when it does not hold it. */
   fileOnDisk(record: CnvmRecord, path: string): Promise<string | undefined>;
+  /** Of criu's words. */
+  readonly layout: Layout;
+  /** Another node's, which shares nothing with this one; the link to the cnvm here is gone afterwards. */
+  second(): Promise<Pick<MachineUnderTest, 'machine' | 'bulk' | 'read'>>;
 }
 
 const GRACE_MS = 200;
-const IMAGES_BYTES = 256 * 1024 * 1024;
-const MEMORY = '/dev/shm/value';
-const DISK = '/root/value';
+export const IMAGES_BYTES = 256 * 1024 * 1024;
+export const MEMORY = '/dev/shm/value';
+export const DISK = '/root/value';
 
 export function machineContract(what: string, open: () => Promise<MachineUnderTest>): void {
   describe(`the contract of a machine, kept by ${what}`, () => {
@@ -250,6 +256,7 @@ export function machineContract(what: string, open: () => Promise<MachineUnderTe
     });
 
     bulkContract(() => ({ under, there }));
+    lazyContract(() => ({ under, there, running }));
     describe('of its memory', () => memoryContract(() => ({ under, there }), running));
   });
 }
@@ -449,11 +456,12 @@ function bulkContract(given: () => { under: MachineUnderTest; there: CnvmRecord 
   });
 }
 
-async function pull(bulk: Bulk, from: string, to: string): Promise<void> {
+/** @param into the bulk of the node that pulls. */
+export async function pull(bulk: Bulk, from: string, to: string, into = bulk): Promise<void> {
   const [here, across] = await streamPair();
   const served = bulk.serveDisk('from', from, here, Promise.resolve(), () => undefined);
   served.catch(() => undefined);
-  await bulk.pullDisk('to', to, () => across, new AbortController().signal);
+  await into.pullDisk('to', to, () => across, new AbortController().signal);
   across.destroy();
   await served.catch(() => undefined);
 }

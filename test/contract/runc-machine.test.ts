@@ -11,8 +11,9 @@ import { findImage } from '../../src/cnvms/image.js';
 import type { Machine } from '../../src/cnvms/machine.js';
 import { createRuncMachine } from '../../src/cnvms/runc-machine.js';
 import { createBulk } from '../../src/migration/bulk.js';
+import { layoutOf } from '../../src/migration/page-words.js';
 import { createOverlay } from '../../src/overlay/overlay.js';
-import { tracksMemory } from '../../src/tools/criu.js';
+import { criuVersion, tracksMemory } from '../../src/tools/criu.js';
 import { record as sample } from '../support/samples.js';
 import { type MachineUnderTest, machineContract } from './machine-contract.js';
 
@@ -26,16 +27,28 @@ async function open(): Promise<MachineUnderTest> {
   const log = createLog({ level: 'warn', pretty: true }, {});
   const network = createOverlay({ network: '10.100.0.0/16', address: '10.100.0.1', log });
   const cgroupParent = process.env['CNVM_CONTRACT_CGROUP'] ?? '/cnvm-contract';
-  const machine = createRuncMachine({
-    ...{ stateDir: STATE, runDir: RUN, imagesDir: IMAGES, cgroupParent, network },
-    restoreMs: 60_000,
-  });
+  const machineIn = (name: string) =>
+    createRuncMachine({
+      ...{ stateDir: STATE + name, runDir: RUN + name, imagesDir: IMAGES, cgroupParent: cgroupParent + name, network },
+      restoreMs: 60_000,
+    });
+  const machine = machineIn('');
   const { name, digest } = findImage(IMAGES, 'base');
   return {
     machine,
     bulk: createBulk(RUN),
     tracks: await tracksMemory(),
     record: { ...sample, name: 'contract', address: '10.100.200.1', image: { name, digest }, landing: LANDING },
+    layout: layoutOf(await criuVersion()),
+    async second() {
+      const other = machineIn('-second');
+      await network.unwire('10.100.200.1');
+      return {
+        machine: other,
+        bulk: createBulk(`${RUN}-second`),
+        read: (record: CnvmRecord, path: string) => inside(other, record, `cat ${path}`, ''),
+      };
+    },
     async write(record, path, text) {
       await inside(machine, record, `cat > ${path}`, text);
     },

@@ -123,7 +123,6 @@ export function createFakeHost({ node, overlayAddress, directory, witness }: Fak
       if (found.status !== 'running') throw new Error(`${name} is frozen on ${node}`);
       found.memory[key] = value;
     },
-    recall: (name: string, key: string): string | undefined => processesOf(name).memory[key],
     /** Its kernel tells which pages have changed, or does not. */
     track(tracks: boolean): void {
       state.tracks = tracks;
@@ -134,6 +133,12 @@ export function createFakeHost({ node, overlayAddress, directory, witness }: Fak
     },
     /** What it is held to of the CPU, in thousandths; undefined when it is not. */
     cpuOf: (name: string): number | undefined => processesOf(name).cpuMillis,
+    /** @throws while its memory is still elsewhere: a process would wait. */
+    recall(name: string, key: string): string | undefined {
+      const found = processesOf(name);
+      if (found.lacking) throw new Error(`${name} on ${node} waits for its memory`);
+      return found.memory[key];
+    },
     /** A process of the cnvm writes a file. */
     write(name: string, path: string, text: string, landing = LANDING): void {
       const { status } = processesOf(name);

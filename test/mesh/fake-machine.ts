@@ -10,6 +10,7 @@ import { refused } from '../../src/base/errors.js';
 import type { CnvmRecord } from '../../src/cnvms/cnvm.js';
 import type { Dump, Look, Machine } from '../../src/cnvms/machine.js';
 import { streamPair } from '../contract/stream-pair.js';
+import { lazyMachine, pageCount } from './fake-lazy.js';
 import { beginPreDump, memoryOf, readMemory } from './fake-memory.js';
 import { type Disk, directoryOf, type FakeState, type Files, newProcesses, type Processes } from './fake-state.js';
 import { toolFails } from './fake-tool.js';
@@ -41,8 +42,8 @@ export function createFakeMachine(state: FakeState, plan: Plan): Machine {
     disk.mounted = true;
   }
 
-  function begin(record: CnvmRecord, memory: Files): void {
-    processes.set(record.name, newProcesses(record, memory));
+  function begin(record: CnvmRecord, memory: Files, lacking = false): void {
+    processes.set(record.name, { ...newProcesses(record, memory), lacking });
     witness.runs(record, node);
   }
 
@@ -140,8 +141,9 @@ export function createFakeMachine(state: FakeState, plan: Plan): Machine {
       const found = processesOf(record);
       if (found.endDump !== undefined) throw toolFails(`${record.name} is being dumped`);
       const [pages, theirs] = await streamPair();
-      target.takePages(theirs);
-      return readyDump(found, pages, () => memoryOf(state, found, target.parentDir), {
+      if (target.lazy) theirs.destroy();
+      else target.takePages(theirs);
+      return readyDump(found, target.lazy ? undefined : pages, () => memoryOf(state, found, target.parentDir), {
         ...{ imagesDir: target.imagesDir, plan, kill: () => kill(record) },
       });
     },
@@ -190,6 +192,7 @@ export function createFakeMachine(state: FakeState, plan: Plan): Machine {
         throw error;
       }
     },
+    ...lazyMachine(state, plan, { begin, kill, diskOf }),
   };
 }
 
@@ -200,7 +203,12 @@ interface DumpWay {
 }
 
 /** Sends the pages when it is begun, waits for the target to have them, and then for the verdict. */
-function readyDump(found: Processes, pages: Duplex, take: () => Buffer, { imagesDir, plan, kill }: DumpWay): Dump {
+function readyDump(
+  found: Processes,
+  pages: Duplex | undefined,
+  take: () => Buffer,
+  { imagesDir, plan, kill }: DumpWay,
+): Dump {
   let whole = false;
   let ended = false;
   let begin: () => void = () => undefined;
@@ -211,7 +219,7 @@ function readyDump(found: Processes, pages: Duplex, take: () => Buffer, { images
     ended = true;
     begin();
     found.endDump = undefined;
-    pages.destroy();
+    pages?.destroy();
   };
   found.endDump = end;
 
@@ -220,11 +228,14 @@ function readyDump(found: Processes, pages: Duplex, take: () => Buffer, { images
     if (ended) throw toolFails('the dump was called off');
     await plan.reach('dump.held', 'before');
     if (found.status !== 'frozen') throw toolFails('the dump sees a process that runs');
-    writeFileSync(join(imagesDir, 'core-1.img'), JSON.stringify({ name: found.record.name }));
-    sendMessage(pages, take());
-    const word = (await receiveMessage(pages)).toString();
-    if (word !== 'filed' || ended) throw toolFails('the page server did not take the pages');
-    pages.end();
+    const memoryPages = pages === undefined ? pageCount(found.memory) : 0;
+    writeFileSync(join(imagesDir, 'core-1.img'), JSON.stringify({ name: found.record.name, memoryPages }));
+    if (pages !== undefined) {
+      sendMessage(pages, take());
+      const word = (await receiveMessage(pages)).toString();
+      if (word !== 'filed' || ended) throw toolFails('the page server did not take the pages');
+      pages.end();
+    }
     whole = true;
     await plan.reach('dump.held', 'after');
   }

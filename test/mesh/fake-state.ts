@@ -19,6 +19,8 @@ export interface Processes {
   readonly record: CnvmRecord;
   status: 'running' | 'frozen';
   readonly memory: Files;
+  /** Some of its memory is still elsewhere: who touches it waits. Undefined of one that was never restored lazily. */
+  lacking?: boolean;
   /** Ends a dump that is under way, as its program does when its daemon dies; undefined when none is. */
   endDump: (() => void) | undefined;
   /** As the kernel tracks it: what has not changed since the last dump of the memory began; undefined before the first. */

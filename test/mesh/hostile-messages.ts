@@ -70,7 +70,12 @@ const offer = fc
     diskBytes: fc.oneof(fc.constant(0n), count),
     source,
     dryRun: fc.boolean(),
-    memoryMode: fc.constantFrom(MemoryMode.UNSPECIFIED, MemoryMode.STOP_COPY, MemoryMode.PRE_COPY),
+    memoryMode: fc.constantFrom(
+      MemoryMode.UNSPECIFIED,
+      MemoryMode.STOP_COPY,
+      MemoryMode.PRE_COPY,
+      MemoryMode.POST_COPY,
+    ),
     compression,
   })
   .map((message) => wire.OfferRequest.encode(message).finish());

@@ -37,6 +37,7 @@ export interface TeleportOptions {
   /** Bytes a second. */
   readonly bandwidth?: number;
   readonly compress?: Compression;
+  readonly postCopy?: boolean;
 }
 
 export interface CreateOptions {
@@ -45,7 +46,7 @@ export interface CreateOptions {
 }
 
 function wishesOf({ bandwidth = 0, ...more }: TeleportOptions) {
-  const nothing = { onSlow: OnSlow.UNSPECIFIED, strict: false, compress: Compression.UNSPECIFIED };
+  const nothing = { onSlow: OnSlow.UNSPECIFIED, strict: false, compress: Compression.UNSPECIFIED, postCopy: false };
   return { ...nothing, ...more, bandwidth: BigInt(bandwidth) };
 }
 
@@ -108,12 +109,13 @@ export function openOperator(socket: () => string) {
     async teleport(
       name: string,
       target: string,
-      mode: 'hot' | 'cold' | '' = '',
+      mode: 'hot' | 'cold' | 'post-copy' | '' = '',
       landing = '',
       more: TeleportOptions = {},
     ): Promise<Ended> {
-      const modes = { hot: MigrationMode.HOT, cold: MigrationMode.COLD, '': MigrationMode.UNSPECIFIED };
-      const aims = wishesOf(more);
+      const { HOT, COLD, UNSPECIFIED } = MigrationMode;
+      const modes = { hot: HOT, cold: COLD, 'post-copy': HOT, '': UNSPECIFIED };
+      const aims = { ...wishesOf(more), postCopy: mode === 'post-copy' };
       const request = { name, target, landing, mode: modes[mode], dryRun: false, ...aims };
       return await ask(async (at) => {
         let last: Migration | undefined;

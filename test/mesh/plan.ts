@@ -13,6 +13,8 @@ export type Step =
   /** Between its memory being taken and being sent, and when the target has it. */
   | 'preDump.taken'
   | 'preDump.rollBack'
+  /** A part of a memory that comes late is about to be asked for. */
+  | 'pages.ask'
   /** It runs, and no packet has been let in yet. */
   | 'restore.unheard'
   | `overlay.${'setBehind' | 'unwire'}`;

@@ -29,6 +29,7 @@ export function facts(name: string, change: Partial<NodeFacts> = {}): NodeFacts 
     memoryAvailableBytes: 2 ** 32,
     landingZones: [{ path: '/home/cnvm/sneakers', availableBytes: 2 ** 33 }],
     softDirty: true,
+    postCopyObstacles: [],
     images: [{ name: 'base', digest: 'sha256:aa' }],
     overlayAddress: '10.100.0.1',
     cnvmCount: 0,

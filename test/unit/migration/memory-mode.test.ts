@@ -3,6 +3,7 @@ import type { Aims } from '../../../src/migration/convergence.js';
 import {
   agreedMode,
   leastExpected,
+  modeRefusals,
   modeWarnings,
   strictRefusals,
   takenMode,
@@ -19,11 +20,13 @@ const blind = facts('node1', { softDirty: false });
 describe('the way of the memory', () => {
   it('is agreed on by what the source can and the target knows', () => {
     const modes: (readonly [MemoryMode | undefined, number, MemoryMode | undefined])[] = [
-      [wantedMode('hot', tracking, aims), 30, 'pre-copy'],
-      [wantedMode('hot', tracking, aims), 0, 'stop-copy'],
-      [wantedMode('hot', blind, aims), 30, 'stop-copy'],
-      [wantedMode('hot', tracking, { ...aims, roundsMax: 0 }), 30, 'stop-copy'],
-      [wantedMode('cold', tracking, aims), 30, undefined],
+      [wantedMode('hot', false, tracking, aims), 30, 'pre-copy'],
+      [wantedMode('hot', false, tracking, aims), 0, 'stop-copy'],
+      [wantedMode('hot', false, blind, aims), 30, 'stop-copy'],
+      [wantedMode('hot', false, tracking, { ...aims, roundsMax: 0 }), 30, 'stop-copy'],
+      [wantedMode('cold', false, tracking, aims), 30, undefined],
+      [wantedMode('hot', true, tracking, aims), 30, 'post-copy'],
+      [wantedMode('hot', true, blind, { ...aims, roundsMax: 0 }), 0, 'post-copy'],
       // A source that knows of one way alone.
       [undefined, 30, undefined],
     ];
@@ -31,9 +34,19 @@ describe('the way of the memory', () => {
       assert.equal(agreedMode(wanted, takenMode(wanted, roundsMax)), agreed);
   });
 
+  it('is never another one than the post-copy that was wanted', () => {
+    assert.deepEqual(modeRefusals('post-copy', 'post-copy', 'node2'), []);
+    for (const taken of [undefined, 'stop-copy', 'pre-copy'] as const) {
+      const agreed = agreedMode('post-copy', taken);
+      assert.match(modeRefusals('post-copy', agreed, 'node2').join(), /^node2 is of an older version/);
+    }
+    assert.deepEqual(modeRefusals('pre-copy', agreedMode('pre-copy', undefined), 'node2'), []);
+  });
+
   it('costs at least what is known before', () => {
     assert.equal(leastExpected('stop-copy', 1_000_000, cost).downtimeMs, 1_200);
     assert.equal(leastExpected('pre-copy', 1_000_000, cost).downtimeMs, 200);
+    assert.equal(leastExpected('post-copy', 1_000_000, cost).downtimeMs, 200);
     assert.equal(leastExpected(undefined, 1_000_000, cost).downtimeMs, 0);
   });
 
@@ -43,6 +56,8 @@ describe('the way of the memory', () => {
     assert.match(words(blind), /kernel of node1 does not tell .* expected for 1200 ms/);
     assert.match(words(tracking), /node2 takes no rounds/);
     assert.deepEqual(modeWarnings('pre-copy', { source: tracking, target: 'node2' }, expected), []);
+    const postCopy = modeWarnings('post-copy', { source: tracking, target: 'node2' }, expected);
+    assert.match(postCopy.join(), /its disk is whole, its memory is lost/);
     assert.deepEqual(modeWarnings(undefined, { source: tracking, target: 'node2' }, expected), []);
   });
 
