@@ -27,6 +27,8 @@ export interface ArrivalsOptions {
   readonly history: History;
   readonly overlayNetwork: string;
   readonly limits: Limits;
+  /** Multiplies how long the source may be silent between its steps. */
+  readonly patience: number;
   readonly facts: () => Promise<NodeFacts>;
   /** The bulk of a peer, or undefined when we know no such peer. */
   readonly bulkOf: (peer: string) => BulkLink | undefined;
@@ -63,7 +65,7 @@ export function createArrivals(options: ArrivalsOptions) {
       mode: offer.mode,
       source: { name: from, link: bulk },
       memoryBytes: offer.memoryBytes,
-      steps: createSteps<TargetSteps>(),
+      steps: createSteps<TargetSteps>(options.patience),
       report,
       undo: createUndo((what, error) => log.error({ what, error: messageOf(error) }, 'could not undo')),
       signal: abort.signal,

@@ -14,7 +14,8 @@ interface Slot {
 
 export type Steps<T extends StepTable> = ReturnType<typeof createSteps<T>>;
 
-export function createSteps<T extends StepTable>() {
+/** @param patience multiplies how long the story waits for a step to be asked for. */
+export function createSteps<T extends StepTable>(patience = 1) {
   const slots = new Map<keyof T, Slot>();
   let failure: { error: unknown } | undefined;
 
@@ -37,13 +38,14 @@ export function createSteps<T extends StepTable>() {
       return await slot(step).answered.promise;
     },
 
-    /** The story's side: waits until the step is asked for. @throws `refused` when that takes longer than `patienceMs`. */
+    /** The story's side: waits until the step is asked for. @throws `refused` when that takes longer than `patienceMs`, multiplied. */
     async until<K extends keyof T>(step: K, patienceMs: number): Promise<T[K]['ask']> {
       const { asked } = slot(step);
+      const waitMs = patienceMs * patience;
       const timer = setTimeout(() => {
-        const seconds = patienceMs / 1000;
+        const seconds = waitMs / 1000;
         asked.reject(refused('unavailable', `the source has been silent for ${seconds} s before "${String(step)}"`));
-      }, patienceMs);
+      }, waitMs);
       try {
         return await asked.promise;
       } finally {
