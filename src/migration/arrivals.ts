@@ -31,6 +31,8 @@ export interface ArrivalsOptions {
   readonly limits: Limits;
   /** Rounds of memory that are made; 0: none are made, and none are taken. */
   readonly roundsMax: number;
+  /** Multiplies how long the source may be silent between its steps. */
+  readonly patience: number;
   readonly facts: () => Promise<NodeFacts>;
   /** The bulk of a peer, or undefined when we know no such peer. */
   readonly bulkOf: (peer: string) => BulkLink | undefined;
@@ -63,7 +65,7 @@ export function createArrivals(options: ArrivalsOptions) {
     const report = createReport(arrivingMigration(offer, record, from, ports.node), history.open(offer.migration));
     history.follow(offer.migration, report);
     const abort = new AbortController();
-    const steps = createSteps<TargetSteps>();
+    const steps = createSteps<TargetSteps>(options.patience);
     const log = ports.log.child({ migration: offer.migration, cnvm: record.name, peer: from });
     const run: TargetRun = {
       record,
