@@ -82,6 +82,7 @@ export async function startDaemon(config: Config, host: Host, log: Logger): Prom
     socket: config.socket,
     socketGroup: config.socketGroup,
     tls: config.tls,
+    patience: config.limits.patience,
     log,
     cnvms,
     nodes: { list: () => mesh.list(), describe: async () => describe(host, await facts()) },
@@ -124,6 +125,7 @@ function build(config: Config, host: Host, log: Logger) {
   const bulkOf = (peer: string) => mesh.peer(peer)?.link.bulk;
   const arrivals = createArrivals({
     ...{ ports: common, cnvms, locks, directory, history, limits, roundsMax, overlayNetwork, facts, bulkOf },
+    patience: config.limits.patience,
   });
   const sweeping = createSweeping(() =>
     host.sweep(sweepPorts({ store, journal, locks, history, marks: cnvms.marks, log })),

@@ -7,16 +7,17 @@ import { execa } from 'execa';
 /** What a node of a lab is: namespaces of this machine, or an emulated machine of its own. */
 export type LabKind = 'namespaces' | 'machines';
 
+const MINUTE_MS = 60_000;
+
+/** `upMs`: the first time, roots and disks are built; a busy machine takes its time. */
 const KINDS = {
-  namespaces: { script: '../lab', slowness: 1 },
+  namespaces: { script: '../lab', slowness: 1, upMs: 15 * MINUTE_MS },
   /** Emulated processors are 10 to 20 times slower, and there are more of them than real ones. */
-  machines: { script: '../vmlab', slowness: 15 },
+  machines: { script: '../vmlab', slowness: 15, upMs: 45 * MINUTE_MS },
 } as const;
 
 /** What the lab keeps on the machine's disk: a directory a lab, in it the id of each node's first process. */
 const STATE = '/var/lib/cnvm-lab';
-/** The first time, roots and disks are built. */
-const UP_TIMEOUT_MS = 15 * 60_000;
 const COMMAND_TIMEOUT_MS = 120_000;
 
 export interface Output {
@@ -29,12 +30,12 @@ export type Lab = ReturnType<typeof openLab>;
 
 /** @param show whether what the lab says of its progress goes to our standard error. */
 export function openLab(name: string, show: boolean, kind: LabKind = 'namespaces') {
-  const { script, slowness } = KINDS[kind];
+  const { script, slowness, upMs } = KINDS[kind];
   const program = fileURLToPath(new URL(script, import.meta.url));
   const timeout = COMMAND_TIMEOUT_MS * slowness;
   const lab = async (args: readonly string[], detached = false): Promise<void> => {
     const stderr = show ? 'inherit' : 'pipe';
-    const options = { stdin: 'ignore', stdout: 'ignore', stderr, timeout: UP_TIMEOUT_MS, detached } as const;
+    const options = { stdin: 'ignore', stdout: 'ignore', stderr, timeout: upMs, detached } as const;
     await execa(program, ['--name', name, ...args], options);
   };
   const argv = (node: string, command: readonly string[]) => ['--name', name, 'exec', node, '--', ...command];
@@ -43,6 +44,8 @@ export function openLab(name: string, show: boolean, kind: LabKind = 'namespaces
     name,
     /** By which every time limit of who uses this lab is to be multiplied. */
     slowness,
+    /** What "up" may take. */
+    upMs,
     up: (nodes: number, ...more: string[]) => lab(['up', '--nodes', String(nodes), ...more]),
     /** Detached, so that another Ctrl-C of somebody in a hurry does not leave half of the lab behind. */
     down: () => lab(['down'], true),

@@ -32,6 +32,8 @@ export interface ArrivalsOptions {
   readonly limits: Limits;
   /** Rounds of memory that are made; 0: none are made, and none are taken. */
   readonly roundsMax: number;
+  /** Multiplies how long the source may be silent between its steps. */
+  readonly patience: number;
   readonly facts: () => Promise<NodeFacts>;
   /** The bulk of a peer, or undefined when we know no such peer. */
   readonly bulkOf: (peer: string) => BulkLink | undefined;
@@ -67,7 +69,7 @@ export function createArrivals(options: ArrivalsOptions) {
     const memoryMode = takenMode(offer.memoryMode, options.roundsMax);
     report.know({ memoryMode });
     const abort = new AbortController();
-    const steps = createSteps<TargetSteps>();
+    const steps = createSteps<TargetSteps>(options.patience);
     const log = ports.log.child({ migration: offer.migration, cnvm: record.name, peer: from });
     const run: TargetRun = {
       record,

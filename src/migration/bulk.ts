@@ -95,7 +95,7 @@ export function createBulk(runDir: string): Bulk {
         streams.push(stream);
         pipeline(client, stream).catch(() => client.destroy());
         const whole = carry(stream, client);
-        // Before it is waited for rsync is the one to say what went wrong.
+        // It is waited for when rsync has ended.
         whole.catch(() => undefined);
         carried.push(whole);
       });
@@ -104,7 +104,11 @@ export function createBulk(runDir: string): Bulk {
         server.listen(socket, resolve);
       });
       try {
-        await pullDirectory(socket, directory, signal);
+        await pullDirectory(socket, directory, signal).catch((error: unknown) => {
+          // A stream that broke is what broke rsync.
+          signal.throwIfAborted();
+          throw streams.find(({ errored }) => errored !== null)?.errored ?? error;
+        });
         // It may have all that it wants before the last word has come about what it got.
         await abortable(Promise.all(carried), signal);
       } finally {

@@ -3,7 +3,7 @@
  * Invariant: one dump and no second; breaking the relay makes criu roll back.
  */
 import type { Duplex } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import { finished, pipeline } from 'node:stream/promises';
 import { refused } from '../base/errors.js';
 
 export interface PageRelay {
@@ -51,7 +51,15 @@ export function createPageRelay(onBytes: (count: number) => void): PageRelay {
       source.on('data', (chunk: Uint8Array) => onBytes(chunk.length));
       // criu hangs up when its last acknowledgement has come, and so breaks this way; how all went, the other way says.
       pipeline(stream, source).catch(() => undefined);
-      await pipeline(source, stream);
+      // Who started criu may hold its socket open until long after: that the page server has all it was promised, and has
+      // hung up, is the end, too.
+      stream.once('end', () => {
+        source.unpipe(stream);
+        stream.end();
+      });
+      const relayed = pipeline(source, stream);
+      relayed.catch(() => undefined);
+      await Promise.race([relayed, finished(stream, { readable: false })]);
     },
     close() {
       closed = true;

@@ -14,7 +14,8 @@ interface Slot {
 
 export type Steps<T extends StepTable> = ReturnType<typeof createSteps<T>>;
 
-export function createSteps<T extends StepTable>() {
+/** @param patience multiplies how long the story waits for a step to be asked for. */
+export function createSteps<T extends StepTable>(patience = 1) {
   const slots = new Map<keyof T, Slot>();
   let failure: { error: unknown } | undefined;
   const story = withResolvers<never>();
@@ -31,20 +32,26 @@ export function createSteps<T extends StepTable>() {
     return made;
   }
 
+  const patient = (ms: number): number => ms * patience;
+
   return {
+    /** How long to wait for the source, where another one would wait for `ms`. */
+    patient,
+
     /** The caller's side: asks for the step and waits until it is done. */
     async ask<K extends keyof T>(step: K, what: T[K]['ask']): Promise<T[K]['answer']> {
       slot(step).asked.resolve(what);
       return await slot(step).answered.promise;
     },
 
-    /** The story's side: waits until the step is asked for. @throws `refused` when that takes longer than `patienceMs`. */
+    /** The story's side: waits until the step is asked for. @throws `refused` when that takes longer than `patienceMs`, multiplied. */
     async until<K extends keyof T>(step: K, patienceMs: number): Promise<T[K]['ask']> {
       const { asked } = slot(step);
+      const waitMs = patient(patienceMs);
       const timer = setTimeout(() => {
-        const seconds = patienceMs / 1000;
+        const seconds = waitMs / 1000;
         asked.reject(refused('unavailable', `the source has been silent for ${seconds} s before "${String(step)}"`));
-      }, patienceMs);
+      }, waitMs);
       try {
         return await asked.promise;
       } finally {

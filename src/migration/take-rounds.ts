@@ -49,8 +49,9 @@ export async function takeRounds(run: TargetRun): Promise<void> {
 async function nextOrder({ orders, steps }: TargetRun): Promise<TakenOrder | undefined> {
   let timer: NodeJS.Timeout | undefined;
   const silence = new Promise<never>((_, reject) => {
-    const why = refused('unavailable', `the source has been silent for ${PATIENCE_MS / 1000} s between rounds`);
-    timer = setTimeout(() => reject(why), PATIENCE_MS);
+    const waitMs = steps.patient(PATIENCE_MS);
+    const why = refused('unavailable', `the source has been silent for ${waitMs / 1000} s between rounds`);
+    timer = setTimeout(() => reject(why), waitMs);
   });
   try {
     return await Promise.race([orders.next(), steps.asked('prepare').then(() => undefined), silence]);

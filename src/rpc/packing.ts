@@ -83,14 +83,14 @@ function adaptive(): Packing {
 /** What a frame's header says that it holds (RFC 8878, 3.1.1.1); undefined when it does not say it. */
 function frameBytes(frame: Uint8Array): number | undefined {
   const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
-  if (view.byteLength < 18 && view.byteLength < 6) return undefined;
-  if (view.getUint32(0, true) !== 0xfd2fb528) return undefined;
+  if (view.byteLength < 5 || view.getUint32(0, true) !== MAGIC) return undefined;
   const descriptor = view.getUint8(4);
   const single = (descriptor & 0x20) !== 0;
   const at = 5 + (single ? 0 : 1) + ([0, 1, 2, 4][descriptor & 3] ?? 0);
-  const size = descriptor >> 6;
-  if (at + 8 > view.byteLength) return size === 0 && single && at < view.byteLength ? view.getUint8(at) : undefined;
-  if (size === 0) return single ? view.getUint8(at) : undefined;
-  if (size === 1) return view.getUint16(at, true) + 256;
-  return size === 2 ? view.getUint32(at, true) : undefined;
+  const sizeBytes = [single ? 1 : 0, 2, 4, 8][descriptor >> 6];
+  if (sizeBytes === undefined || view.byteLength < at + sizeBytes) return undefined;
+  if (sizeBytes === 1) return view.getUint8(at);
+  if (sizeBytes === 2) return view.getUint16(at, true) + 256;
+  return sizeBytes === 4 ? view.getUint32(at, true) : undefined;
 }
+const MAGIC = 0xfd2fb528;

@@ -30,6 +30,8 @@ export interface RpcOptions {
   readonly socket: string;
   readonly socketGroup: string;
   readonly tls: TlsFiles;
+  /** Multiplies how long a caller may be silent. */
+  readonly patience: number;
   readonly log: Logger;
   readonly cnvms: CnvmsPort;
   readonly nodes: NodesPort;
@@ -85,7 +87,7 @@ function makeServer(
 ): Server {
   const limits: ServerOptions = {
     'grpc.keepalive_time_ms': KEEPALIVE_EVERY_MS,
-    'grpc.keepalive_timeout_ms': KEEPALIVE_WAIT_MS,
+    'grpc.keepalive_timeout_ms': KEEPALIVE_WAIT_MS * options.patience,
     'grpc.max_receive_message_length': MESSAGE_BYTES_MAX,
   };
   const server = new Server(limits);

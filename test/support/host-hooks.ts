@@ -2,7 +2,7 @@
 import { assertNoResidue, lab, mend, NODES, removeAll } from '../host/support.js';
 import { UP_OPTIONS } from './test-lab.js';
 
-export const UP_MS = 15 * 60_000;
+export const UP_MS = lab.upMs;
 /** For who tries one test again and again: what is up is used, and stays up. */
 export const KEEP_LAB = process.env['CNVM_TEST_KEEP'] !== undefined;
 

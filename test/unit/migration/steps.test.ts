@@ -47,4 +47,9 @@ describe('steps', () => {
     const steps = createSteps<Table>();
     await assert.rejects(steps.until('seed', 20), /silent for 0.02 s before "seed"/);
   });
+
+  it('with patience a silent source is given up later', async () => {
+    const steps = createSteps<Table>(3);
+    await assert.rejects(steps.until('seed', 20), /silent for 0.06 s before "seed"/);
+  });
 });
