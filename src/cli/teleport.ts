@@ -40,7 +40,8 @@ GB are powers of 1000, KiB, MiB and GiB of 1024, K, M and G the same as KB, MB a
 --post-copy keeps the downtime short whatever the memory's size. Until all of it has followed, the cnvm needs both nodes:
 if the source or its frozen copy is lost, the target's daemon dies, or the two cannot reach each other for 15 minutes,
 it ends as by a power cut: its disk is whole at the target, its memory is lost. Both nodes need userfaultfd and the sysctl
-vm.unprivileged_userfaultfd=1; memory that processes share with each other is still copied while it is frozen.
+vm.unprivileged_userfaultfd=1; memory that processes share with each other is still copied while it is frozen. There are no
+rounds then, and --on-slow has no meaning; --bandwidth is also what its processes have to wait for their memory by.
 Ctrl-C calls the migration off and rolls it back, until the hand-over; after that it is followed to its end.`;
 
 const program = withCommonOptions(new Command('teleport'))

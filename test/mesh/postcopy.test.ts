@@ -1,5 +1,6 @@
 /** Post-copy between daemons: what runs at the target has its own memory or has ended, and everybody says the same. */
 import assert from 'node:assert/strict';
+import { Compression, MemoryMode } from '../../src/gen/cnvm/v1/migration.js';
 import { record } from '../support/samples.js';
 import { assertAtRest, eventually, ownName, testMesh } from './support.js';
 
@@ -63,6 +64,33 @@ describe('post-copy', () => {
     assert.equal((await node2.teleport(name(), 'node1', 'post-copy')).outcome, 'succeeded');
     assert.equal(ends()[0].host.recall(name(), 'lines'), LINES);
     await assertAtRest(mesh(), name(), 'node1', 3);
+  });
+
+  it('says before what it costs, and that no memory moves while it is frozen', async () => {
+    await made();
+    const [node1] = ends();
+    const plan = await node1.plan(name(), 'node2', { postCopy: true });
+    assert.deepEqual([plan.memoryMode, plan.refusals], [MemoryMode.POST_COPY, []]);
+    assert.match(plan.warnings.join(), /its disk is whole, its memory is lost/);
+    const ended = await node1.teleport(name(), 'node2', 'post-copy');
+    assert.ok(ended.steps?.some((step) => /^warning: post-copy: .* its memory is lost/.test(step)));
+    const [entry] = node1.journal();
+    assert.deepEqual([entry?.migration.memoryMode, entry?.migration.memoryRounds], ['post-copy', []]);
+    await assertWhole();
+  });
+
+  it('its memory comes compressed, at a limited rate, over a link that is cut', async () => {
+    await made();
+    const [node1] = ends();
+    const held = holdSecondPage();
+    const wishes = { compress: Compression.ZSTD, bandwidth: 1_000_000 };
+    const moving = node1.teleport(name(), 'node2', 'post-copy', '', wishes);
+    await held.reached;
+    mesh().cut('node1', 'node2');
+    held.goOn();
+    mesh().heal('node1', 'node2');
+    assert.equal((await moving).outcome, 'succeeded');
+    await assertWhole();
   });
 
   it('outlives a link that is cut and healed', async () => {
