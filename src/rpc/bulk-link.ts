@@ -16,6 +16,7 @@ import type { Compress } from '../migration/migration.js';
 import type { BulkLink, ImageChunk } from '../migration/peer-port.js';
 import { bulkService } from './bulk-codec.js';
 import { toCompression } from './messages.js';
+import { loadZstd } from './packing.js';
 import { CHANNELS } from './peer-calls.js';
 import { fromServiceError } from './status.js';
 import { createImageSum, faultIn, newSumKey } from './sum.js';
@@ -42,7 +43,11 @@ export function bulkLink(
 ): BulkLink {
   return {
     asking: (other) => bulkLink(client, who, reach, other),
-    reach,
+    async reach(signal) {
+      // What comes may be compressed from its first byte on, and a tunnel has no time to wait for it.
+      if (compress !== 'none') await loadZstd();
+      await reach(signal);
+    },
     tunnel(migration, channel, round): Duplex {
       const open = { migration, channel: CHANNELS[channel], round, compression: toCompression(compress) };
       return clientTunnel(client.tunnel(), open, (error) => fromServiceError(error as ServiceError, who));
