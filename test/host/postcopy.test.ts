@@ -17,11 +17,13 @@ import {
   whereIs,
 } from './support.js';
 
+/** Where the freeze is compared; elsewhere less does, and leaves the time for what goes wrong. */
 const MIB = 256;
-const PAGES = MIB * 256;
-/** Holds MIB of memory, no page like another, and goes through all of it again and again. What is wrong it writes to disk. */
-const KEEPER = `import os, time
-n = ${PAGES}
+const MIB_OF_FAULTS = 64;
+const TEST_MS = 400_000;
+/** Holds so many MiB of memory, no page like another, and goes through all of it again and again. What is wrong it writes to disk. */
+const KEEPER = `import os, sys, time
+n = int(sys.argv[1]) * 256
 m = bytearray(n * 4096)
 def mark(i): return (i * 2654435761 % 2**64).to_bytes(8, 'little')
 for i in range(n):
@@ -46,12 +48,11 @@ const inside = async (node: string, script: string): Promise<string> =>
   await lab.must(node, ['cnvm', 'exec', NAME, '--', 'sh', '-c', script]);
 
 /** It runs on node1 and holds its memory. */
-async function keeping(): Promise<CnvmJson> {
-  const made = await create('node1');
+async function keeping(mib = MIB_OF_FAULTS): Promise<void> {
+  await create('node1');
   await lab.must('node1', ['cnvm', 'exec', NAME, '--', 'sh', '-c', 'cat > /srv/keeper.py'], KEEPER);
-  await inside('node1', 'setsid python3 /srv/keeper.py >/dev/null 2>&1 </dev/null & true');
+  await inside('node1', `setsid python3 /srv/keeper.py ${mib} >/dev/null 2>&1 </dev/null & true`);
   await rounds(1);
-  return made;
 }
 
 /** By ssh, which is there as soon as it runs. @throws when a page was wrong. */
@@ -64,7 +65,7 @@ async function roundsNow(): Promise<number> {
 /** Waits until the memory has been gone through so many more times. */
 async function rounds(more: number): Promise<void> {
   const from = await roundsNow();
-  await eventually('the memory to be checked', async () => (await roundsNow()) >= from + more, 60_000);
+  await eventually('the memory to be checked', async () => (await roundsNow()) >= from + more, 180_000);
 }
 
 const diskOf = async (node: string, file: string): Promise<string> =>
@@ -76,7 +77,10 @@ async function under(): Promise<{ moving: ReturnType<typeof teleport> }> {
   moving.catch(() => undefined);
   await eventually(
     'it runs on node2 without its memory',
-    async () => /POSTCOPY|postcopy/.test((await lab.run('node2', ['cnvm', 'migrations', '--json'])).stdout),
+    async () => {
+      const all = await lab.json<{ phase: string; outcome: string }[]>('node2', 'cnvm', 'migrations');
+      return all.some(({ phase, outcome }) => /postcopy$/i.test(phase) && /running$/i.test(outcome));
+    },
     30_000,
     20,
   );
@@ -103,7 +107,8 @@ async function heal(): Promise<void> {
   ]);
 }
 
-describe('post-copy', () => {
+describe('post-copy', function () {
+  this.timeout(TEST_MS);
   afterEach(async () => {
     await quick();
     await heal();
@@ -111,20 +116,16 @@ describe('post-copy', () => {
   });
 
   it(`${MIB} MiB and an ssh session: every page is right, and the freeze is a part of stop-and-copy's`, async () => {
-    await keeping();
+    await keeping(MIB);
     const shell = await openShell(lab, 'node3', ADDRESS);
     await shell.type('mine=kept-$$');
     const before = await shell.type('echo $mine $$');
-    const ratios: number[] = [];
-    for (let round = 0; round < 2; round += 1) {
-      const copied = await mustTeleport('node1', 'node2');
-      const followed = await mustTeleport('node2', 'node1', '--post-copy');
-      ratios.push(followed.freezeMs / copied.freezeMs);
-      await rounds(1);
-    }
+    const copied = await mustTeleport('node1', 'node2');
+    const followed = await mustTeleport('node2', 'node1', '--post-copy');
+    await rounds(1);
+    const ratio = followed.freezeMs / copied.freezeMs;
     assert.equal(await shell.type('echo $mine $$'), before);
-    assert.ok(Math.min(...ratios) < 0.9, `freeze, post-copy to stop-and-copy: ${ratios.join(', ')}`);
-    console.log(`      freeze, post-copy to stop-and-copy: ${ratios.map((ratio) => ratio.toFixed(2)).join(', ')}`);
+    assert.ok(ratio < 0.9, `freeze, post-copy to stop-and-copy: ${ratio}`);
     assert.equal(await whereIs(), 'node1');
     await shell.close();
   });
@@ -138,7 +139,7 @@ describe('post-copy', () => {
 
   it('a link that is cut in the middle and healed: it goes on, and every page is right', async () => {
     await keeping();
-    await slow('8 mbytes/second');
+    await slow('4 mbytes/second');
     const { moving } = await under();
     await cut();
     await sleep(3_000);
@@ -164,28 +165,28 @@ describe('post-copy', () => {
 
   it('a source daemon that is killed in the middle: the next one serves the rest', async () => {
     await keeping();
-    await slow('8 mbytes/second');
+    await slow('4 mbytes/second');
     await under();
     await lab.must('node1', ['sv', 'kill', 'cnvmd']);
     await quick();
     await eventually(
       'all of it there',
       async () => (await whereIs()) === 'node2' && /running/.test(await states('node2')),
-      60_000,
+      180_000,
     );
     await rounds(1);
   });
 
   it('a source whose frozen copy is lost in the middle: the target says so, and no wrong page is ever read', async () => {
     await keeping();
-    await slow('8 mbytes/second');
+    await slow('4 mbytes/second');
     const { moving } = await under();
     // The machine's end, as far as the target can tell: the daemon is gone, and so is what it kept frozen.
     await lab.must('node1', ['sv', 'kill', 'cnvmd']);
     await lab.must('node1', ['sh', '-c', KILL_COPY]);
     await quick();
     await moving.catch(() => undefined);
-    await eventually('its end', async () => /stopped/.test(await states('node2')), 60_000);
+    await eventually('its end', async () => /stopped/.test(await states('node2')), 180_000);
     assert.doesNotMatch(await diskOf('node2', 'keeper'), /wrong/);
     const { stdout } = await lab.run('node2', ['cnvm', 'migrations', '--json']);
     assert.match(stdout, /its memory was on two machines/);
@@ -193,7 +194,7 @@ describe('post-copy', () => {
 
   it('criu’s page daemon is killed in the middle: it ends, and no wrong page is ever read', async () => {
     await keeping();
-    await slow('8 mbytes/second');
+    await slow('4 mbytes/second');
     const { moving } = await under();
     await lab.must('node2', ['pkill', '-KILL', '-f', 'criu lazy-pages']);
     await quick();
