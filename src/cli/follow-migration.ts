@@ -21,10 +21,12 @@ export interface FollowOptions {
   readonly quiet: boolean;
 }
 
-export type Order = MigrateRequest;
-
 /** @returns the exit code. @throws the daemon's error when it refused. */
-export async function followMigration(connection: Connection, order: Order, options: FollowOptions): Promise<number> {
+export async function followMigration(
+  connection: Connection,
+  order: MigrateRequest,
+  options: FollowOptions,
+): Promise<number> {
   const interrupt = onInterrupt(connection, order.name);
   const screen = createScreen(options);
   let begun = false;
@@ -167,7 +169,7 @@ function planText(plan: MigrationPlan): string {
   const lines = [
     `${plan.name}: ${plan.source} -> ${plan.target}:${plan.landing} (${hot ? 'hot' : 'cold'})`,
     `memory ${bytesText(Number(plan.memoryBytes))}, disk ${bytesText(Number(plan.diskBytes))}`,
-    ...(hot ? [`memory by ${memoryText(plan.memoryMode, 0)}; ${aim}`] : []),
+    ...(hot ? [`memory by ${memoryText(plan.memoryMode)}; ${aim}`] : []),
     ...plan.warnings.map((warning) => `warning: ${warning}`),
     ...plan.refusals.map((refusal) => `no: ${refusal}`),
     plan.refusals.length === 0 ? 'it would go' : 'it would be refused; nothing has changed',
@@ -179,8 +181,7 @@ function endText(migration: Migration): string {
   if (migration.outcome !== MigrationOutcome.SUCCEEDED) return `[x] ${migration.error}\n`;
   const { freezeMs, totalMs, memoryBytes, diskBytes, freezeParts, memoryMode, memoryRounds } = migration;
   const parts = freezeParts.map((part) => `${part.name} ${msText(part.ms)}`).join(', ');
-  const rounds = memoryRounds.filter(({ frozen }) => !frozen).length;
-  const way = memoryMode === MemoryMode.UNSPECIFIED ? '' : ` by ${memoryText(memoryMode, rounds)}`;
+  const way = memoryMode === MemoryMode.UNSPECIFIED ? '' : ` by ${memoryText(memoryMode, memoryRounds)}`;
   const moved = `${bytesText(Number(memoryBytes))} of memory${way}, ${bytesText(Number(diskBytes))} of disk`;
   return `${migration.name} runs on ${migration.target}: frozen ${msText(freezeMs)} (${parts}), ${moved}, ${msText(totalMs)} in all\n`;
 }

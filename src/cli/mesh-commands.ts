@@ -18,7 +18,7 @@ import { parseCount } from './arguments.js';
 import { type CommonOptions, connected, withCommonOptions } from './common-options.js';
 import { call } from './connect.js';
 import { EXIT } from './exit-codes.js';
-import { bytesText, jsonText, memoryText, msText, table } from './text.js';
+import { bytesText, jsonText, memoryText, msText, table, wordOf } from './text.js';
 
 export function addMeshCommands(program: Command): void {
   const add = (usage: string, description: string) =>
@@ -112,7 +112,7 @@ function row(migration: Migration): string[] {
     expectedDowntimeMs === 0 ? '-' : msText(expectedDowntimeMs),
     msText(totalMs),
     bytesText(Number(memoryBytes)),
-    memoryText(memoryMode, memoryRounds.filter(({ frozen }) => !frozen).length),
+    memoryText(memoryMode, memoryRounds),
     bytesText(Number(diskBytes)),
     error,
   ];
@@ -120,10 +120,6 @@ function row(migration: Migration): string[] {
 
 /** One that runs is known by what it does now. */
 const phaseWord = (phase: MigrationPhase): string => wordOf(phase, 'MIGRATION_PHASE_');
-
-function wordOf(name: string, prefix: string): string {
-  return name.replace(prefix, '').toLowerCase().replaceAll('_', '-');
-}
 
 async function abort(idOrName: string, options: CommonOptions): Promise<void> {
   const { migration } = await connected(options, (connection) =>

@@ -2,6 +2,7 @@
 /** `teleport`: moves a running cnvm to another node. Parses, calls the local daemon, shows what streams back. */
 import { Command, Option } from 'commander';
 import { Compression, MigrationMode, OnSlow } from '../gen/cnvm/v1/migration.js';
+import { MAX_DOWNTIME_MS } from '../migration/migration.js';
 import { parseDestination, parseDuration, parseRate } from './arguments.js';
 import { type CommonOptions, connected, runProgram, withCommonOptions } from './common-options.js';
 import { completionScript } from './completion.js';
@@ -51,7 +52,9 @@ const program = withCommonOptions(new Command('teleport'))
   .option('--dry-run', 'say what would happen, with every reason why not, and change nothing')
   .option('--cold', 'stop it, move it, start it')
   .addOption(
-    new Option('--max-downtime <time>', 'the downtime to aim for').argParser(parseDuration).default(300, '300ms'),
+    new Option('--max-downtime <time>', 'the downtime to aim for')
+      .argParser(parseDuration)
+      .default(MAX_DOWNTIME_MS, `${MAX_DOWNTIME_MS}ms`),
   )
   .addOption(
     new Option('--on-slow <what>', 'when it writes faster than the link carries')

@@ -1,6 +1,6 @@
 /** Values as people read them, and tables. Pure. */
 
-import { MemoryMode } from '../gen/cnvm/v1/migration.js';
+import { MemoryMode, type MemoryRound } from '../gen/cnvm/v1/migration.js';
 
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
 
@@ -23,10 +23,16 @@ export function msText(ms: number): string {
   return `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1000)} s`;
 }
 
+/** A value of the protocol as people write it: MEMORY_MODE_PRE_COPY is "pre-copy". */
+export function wordOf(value: string, prefix: string): string {
+  return value.replace(prefix, '').toLowerCase().replaceAll('_', '-');
+}
+
 /** How memory moves, and in how many rounds while it runs. */
-export function memoryText(mode: MemoryMode, rounds: number): string {
+export function memoryText(mode: MemoryMode, all: readonly MemoryRound[] = []): string {
   if (mode === MemoryMode.UNSPECIFIED) return '-';
-  const word = mode.replace('MEMORY_MODE_', '').toLowerCase().replace('_', '-');
+  const word = wordOf(mode, 'MEMORY_MODE_');
+  const rounds = all.filter(({ frozen }) => !frozen).length;
   return rounds === 0 ? word : `${word} in ${rounds} round${rounds === 1 ? '' : 's'}`;
 }
 

@@ -223,9 +223,10 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
     async thaw(record) {
       await releaseHold(holdOf(record));
       runc.clearDumpMarker(record.name);
-      unthrottle(cgroupOf(record), record.limits);
       await network.open(record.address);
       await runc.resume(record.name);
+      // The last: to go on slowly is better than not at all.
+      unthrottle(cgroupOf(record), record.limits);
     },
 
     cpuMs: async (record) => cpuTimeMs(cgroupOf(record)),

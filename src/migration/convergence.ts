@@ -3,6 +3,7 @@
  * its reason in figures. Invariant: it comes to an end, whatever the processes write: each round is either better than the
  * best before, or counted against a limit.
  */
+import { mibFigure, msFigure } from '../base/figures.js';
 import type { MemoryRound, OnSlow } from './migration.js';
 
 /** What a migration aims for. */
@@ -54,7 +55,6 @@ const PROGRESS = 0.9;
 const PATIENCE_ROUNDS = 2;
 /** Halved until little is left: below this the dump itself, which runs within the same quota, takes too long. */
 const THROTTLE_PERCENTS = [50, 25, 12, 6];
-const MIB = 1024 * 1024;
 
 /** What a freeze right after the last of these would cost; undefined before the first. */
 export function expectDowntime(rounds: readonly MemoryRound[], floorMs: number): Expectation | undefined {
@@ -90,7 +90,7 @@ export function judge(course: Course, aims: Aims): Verdict {
   const { maxDowntimeMs, strict, roundsMax } = aims;
   const expected = expectDowntime(rounds, floorMs);
   if (strict && floorMs > maxDowntimeMs) {
-    const why = `a freeze takes about ${ms(floorMs)} here without any memory, which is over ${ms(maxDowntimeMs)}`;
+    const why = `a freeze takes about ${msFigure(floorMs)} here without any memory, which is over ${msFigure(maxDowntimeMs)}`;
     return { kind: 'cancel', why, expected };
   }
   if (expected === undefined) {
@@ -99,9 +99,9 @@ export function judge(course: Course, aims: Aims): Verdict {
   }
   const figures = figuresOf(expected, floorMs);
   if (expected.downtimeMs <= maxDowntimeMs) {
-    return { kind: 'freeze', why: `${figures}, within ${ms(maxDowntimeMs)}`, expected };
+    return { kind: 'freeze', why: `${figures}, within ${msFigure(maxDowntimeMs)}`, expected };
   }
-  const over = `${figures}, over ${ms(maxDowntimeMs)}`;
+  const over = `${figures}, over ${msFigure(maxDowntimeMs)}`;
   if (expected.memoryMs <= Math.max(WORTH_MS, floorMs * WORTH_OF_FLOOR)) {
     return last(`${over}; the memory has little part in it`, expected, strict);
   }
@@ -135,10 +135,6 @@ function last(why: string, expected: Expectation | undefined, strict: boolean): 
 }
 
 function figuresOf({ downtimeMs, bytes, bytesPerSecond }: Expectation, floorMs: number): string {
-  const memory = `${(bytes / MIB).toFixed(1)} MiB at ${(bytesPerSecond / MIB).toFixed(1)} MiB/s`;
-  return `expected downtime ${ms(downtimeMs)} (${memory}, and ${ms(floorMs)} for the rest)`;
-}
-
-function ms(value: number): string {
-  return `${Math.round(value)} ms`;
+  const memory = `${mibFigure(bytes)} at ${mibFigure(bytesPerSecond)}/s`;
+  return `expected downtime ${msFigure(downtimeMs)} (${memory}, and ${msFigure(floorMs)} for the rest)`;
 }

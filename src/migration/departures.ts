@@ -101,7 +101,9 @@ export function createDepartures(options: DeparturesOptions) {
     const { migration } = run.report;
     const entry = ports.journal.get(migration.id);
     try {
-      if (entry !== undefined) await ports.journal.write({ ...entry, migration });
+      // Of one that was refused nothing is left anywhere; who tries again and again must not push out those that moved.
+      if (entry?.settled && migration.outcome === 'refused') await ports.journal.forget(migration.id);
+      else if (entry !== undefined) await ports.journal.write({ ...entry, migration });
       await ports.journal.prune();
     } catch (error) {
       run.ports.log.error({ error }, 'the last word of a migration is not in the journal');

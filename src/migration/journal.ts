@@ -126,6 +126,11 @@ export function openJournal(directory: string) {
   const newestFirst = () =>
     [...entries.values()].sort((a, b) => b.migration.startTime.localeCompare(a.migration.startTime));
 
+  async function forget(id: string): Promise<void> {
+    await removeFileDurably(fileOf(id));
+    entries.delete(id);
+  }
+
   return {
     get: (id: string): JournalEntry | undefined => entries.get(id),
     newestFirst,
@@ -149,13 +154,12 @@ export function openJournal(directory: string) {
     remember(entry: JournalEntry): void {
       entries.set(entry.migration.id, entry);
     },
+    /** For what came to nothing: nobody can ask about it. */
+    forget,
     /** Forgets the oldest settled entries beyond what people look at. */
     async prune(): Promise<void> {
       const settled = newestFirst().filter((entry) => entry.settled);
-      for (const { migration } of settled.slice(HISTORY_MAX)) {
-        await removeFileDurably(fileOf(migration.id));
-        entries.delete(migration.id);
-      }
+      for (const { migration } of settled.slice(HISTORY_MAX)) await forget(migration.id);
     },
   };
 }

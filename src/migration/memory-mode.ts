@@ -1,4 +1,5 @@
 /** How the memory of a hot cnvm is to move, and what that is expected to cost, pure. */
+import { msFigure } from '../base/figures.js';
 import type { NodeFacts } from '../mesh/node-facts.js';
 import { type Aims, type Expectation, expectation } from './convergence.js';
 import type { FreezeCost } from './freeze-cost.js';
@@ -55,17 +56,13 @@ export function modeWarnings(
   const why = names.source.softDirty
     ? `${names.target} takes no rounds of memory, or ${names.source.name} makes none`
     : `the kernel of ${names.source.name} does not tell which pages change`;
-  return [`${why}: all of the memory moves while it is frozen, expected for ${ms(expected.downtimeMs)}`];
+  return [`${why}: all of the memory moves while it is frozen, expected for ${msFigure(expected.downtimeMs)}`];
 }
 
 /** Why it is not to begin, under `strict`. */
 export function strictRefusals(mode: MemoryMode | undefined, expected: Expectation, aims: Aims): string[] {
   if (mode === undefined || !aims.strict || expected.downtimeMs <= aims.maxDowntimeMs) return [];
-  const memory = expected.memoryMs === 0 ? '' : `, ${ms(expected.memoryMs)} of it for the memory`;
-  const figures = `a downtime of ${ms(expected.downtimeMs)} is expected${memory}`;
-  return [`${figures}; not more than ${ms(aims.maxDowntimeMs)} is wanted`];
-}
-
-function ms(value: number): string {
-  return `${Math.round(value)} ms`;
+  const memory = expected.memoryMs === 0 ? '' : `, ${msFigure(expected.memoryMs)} of it for the memory`;
+  const figures = `a downtime of ${msFigure(expected.downtimeMs)} is expected${memory}`;
+  return [`${figures}; not more than ${msFigure(aims.maxDowntimeMs)} is wanted`];
 }

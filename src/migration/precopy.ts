@@ -7,13 +7,14 @@ import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CnvmError, messageOf } from '../base/errors.js';
 import { failureOf } from '../base/failure-of.js';
+import { msFigure, PAGE_BYTES } from '../base/figures.js';
 import type { MemoryTaken, PreDump } from '../cnvms/machine.js';
-import { expectation, judge, type Verdict } from './convergence.js';
+import { type Expectation, expectation, expectDowntime, judge, type Verdict } from './convergence.js';
 import type { MemoryRound } from './migration.js';
 import type { RoundTaken } from './peer-port.js';
 import type { RoundBegins } from './report.js';
 import { stepText } from './round-text.js';
-import type { SourceRun } from './source-run.js';
+import type { LastRound, SourceRun } from './source-run.js';
 
 /** How it goes; the rounds are those that build on each other. */
 interface Course {
@@ -60,7 +61,7 @@ export async function precopy(run: SourceRun): Promise<void> {
     tell(run, verdict);
     if (verdict.kind === 'cancel') throw new CnvmError('aborted', `it was not frozen: ${verdict.why}`);
     if (verdict.kind === 'freeze') {
-      run.lastRound = { ...run.lastRound, ...leftFor(run, course, verdict) };
+      run.lastRound = leftFor(run, course, verdict.expected);
       return;
     }
     if (verdict.kind === 'throttle') await throttle(run, course, verdict.cpuPercent);
@@ -74,7 +75,7 @@ function tell({ report }: SourceRun, { kind, why, expected }: Verdict): void {
 }
 
 /** What the dump in the freeze builds on, and how much it is expected to hold. */
-function leftFor(run: SourceRun, course: Course, { expected }: Verdict) {
+function leftFor(run: SourceRun, course: Course, expected: Expectation | undefined): LastRound {
   const { memoryBytes } = run.report.migration;
   const last = course.rounds.at(-1);
   return {
@@ -118,12 +119,12 @@ function withoutRounds(run: SourceRun, course: Course, error: unknown): false {
   const { report, aims, cost } = run;
   const { memoryBytes } = report.migration;
   const expected = expectation(memoryBytes, cost.bytesPerSecond, cost.floorMs);
-  const words = `rounds of memory cannot be made: ${messageOf(error)}; a downtime of ${Math.round(expected.downtimeMs)} ms is expected`;
+  const words = `rounds of memory cannot be made: ${messageOf(error)}; a downtime of ${msFigure(expected.downtimeMs)} is expected`;
   if (aims.strict && expected.downtimeMs > aims.maxDowntimeMs) throw new CnvmError('aborted', words);
   report.step(`warning: ${words}`);
   run.memoryMode = 'stop-copy';
   report.know({ memoryMode: 'stop-copy', expectedDowntimeMs: expected.downtimeMs });
-  run.lastRound = { ...run.lastRound, ...leftFor(run, course, { kind: 'freeze', why: words, expected }) };
+  run.lastRound = leftFor(run, course, expected);
   return false;
 }
 
@@ -200,8 +201,8 @@ async function count(
   course.takenAtMs = fromMs;
   course.cpu = useSince(course.cpu, await ports.machine.cpuMs(record));
   course.rounds.push(round);
-  const verdict = judge({ ...course, floorMs: cost.floorMs }, run.aims);
-  const whole = { ...round, expectedDowntimeMs: verdict.expected?.downtimeMs ?? 0 };
+  const expected = expectDowntime(course.rounds, cost.floorMs);
+  const whole = { ...round, expectedDowntimeMs: expected?.downtimeMs ?? 0 };
   report.memoryRound(whole);
   report.step(stepText(whole, taken.frozenMs));
 }
@@ -242,4 +243,3 @@ export function lastRound({ outgoing, lastRound: last }: SourceRun): MemoryRound
     cpuPercent: last.cpuPercent,
   };
 }
-const PAGE_BYTES = 4096;

@@ -3,12 +3,11 @@
  * sees the latest state at once, and nobody who watches slowly holds the migration up.
  */
 import { performance } from 'node:perf_hooks';
+import { PAGE_BYTES } from '../base/figures.js';
 import type { FreezePart, MemoryRound, Migration, MigrationEvent, Outcome, Phase, Plan } from './migration.js';
 
 /** Often enough for a display that moves, seldom enough to cost nothing. */
 const PROGRESS_EVERY_MS = 200;
-/** As the kernel and criu count memory on the machines that cnvms run on. */
-const PAGE_BYTES = 4096;
 
 /** What is known of a round before it begins. */
 export interface RoundBegins {

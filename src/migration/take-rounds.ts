@@ -77,7 +77,7 @@ async function takeRound(run: TargetRun, order: TakenOrder): Promise<void> {
     await abortable(open.pages?.complete ?? Promise.resolve(), over);
     memory.round = order.round;
     memory.imagesDir = open.imagesDir;
-    await dropAllBut(run, order.parent === 0 ? [order.round] : [...memory.left]);
+    if (order.parent === 0) await dropAllBut(run, [order.round]);
     order.answer({ bytes, broken: '' });
   } catch (error) {
     open?.pages?.close();

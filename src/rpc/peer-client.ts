@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { PeerCertificate } from 'node:tls';
 import {
   type CallOptions,
@@ -120,6 +121,8 @@ export function createPeerClient(peer: PeerAddress, tls: TlsFiles, patience = 1)
       } catch (error) {
         signal.throwIfAborted();
         if (performance.now() > until) throw error;
+        // Who answers at once with a no would be asked thousands of times.
+        await sleep(RECONNECT_MS_MIN);
       }
     }
   }

@@ -36,6 +36,7 @@ const LINES_MAX = 300;
 const FUNCTION_LINES_MAX = 60;
 /** Decisions: no waiting, no clock, nothing of the host. */
 const PURE = [
+  'src/base/figures.ts',
   'src/cnvms/address.ts',
   'src/cnvms/bundle.ts',
   'src/cnvms/check-new.ts',

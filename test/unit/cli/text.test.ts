@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { exitCodeOf } from '../../../src/cli/exit-codes.js';
 import { progressLine } from '../../../src/cli/progress.js';
 import { bytesText, jsonText, memoryText, msText, table } from '../../../src/cli/text.js';
-import { MemoryMode, MigrationPhase } from '../../../src/gen/cnvm/v1/migration.js';
+import { MemoryMode, MemoryRound, MigrationPhase } from '../../../src/gen/cnvm/v1/migration.js';
 
+const round = (frozen: boolean) => MemoryRound.fromPartial({ frozen });
 const noRound = { round: 0, pagesDone: 0n, dirtyBytesPerSecond: 0n, expectedDowntimeMs: 0, leftMs: 0n };
 
 describe('what people read', () => {
@@ -63,10 +64,13 @@ describe('the memory’s way', () => {
   });
 
   it('is a word', () => {
-    assert.equal(memoryText(MemoryMode.UNSPECIFIED, 0), '-');
-    assert.equal(memoryText(MemoryMode.STOP_COPY, 0), 'stop-copy');
-    assert.equal(memoryText(MemoryMode.PRE_COPY, 1), 'pre-copy in 1 round');
-    assert.equal(memoryText(MemoryMode.PRE_COPY, 3), 'pre-copy in 3 rounds');
+    assert.equal(memoryText(MemoryMode.UNSPECIFIED), '-');
+    assert.equal(memoryText(MemoryMode.STOP_COPY, [round(true)]), 'stop-copy');
+    assert.equal(memoryText(MemoryMode.PRE_COPY, [round(false), round(true)]), 'pre-copy in 1 round');
+    assert.equal(
+      memoryText(MemoryMode.PRE_COPY, [round(false), round(false), round(false), round(true)]),
+      'pre-copy in 3 rounds',
+    );
   });
 });
 

@@ -132,6 +132,14 @@ describe('the journal', () => {
     assert.throws(() => openJournal(directory()), /m2\.json is that of m1/);
   });
 
+  it('forgets what came to nothing, for good', async () => {
+    const journal = openJournal(directory());
+    await journal.write(entry);
+    await journal.forget('m1');
+    assert.equal(journal.get('m1'), undefined);
+    assert.deepEqual(openJournal(directory()).newestFirst(), []);
+  });
+
   it('forgets old settled entries, and no other', async () => {
     const journal = openJournal(directory());
     await journal.write(entry);

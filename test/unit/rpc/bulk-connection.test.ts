@@ -2,7 +2,14 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Server, ServerCredentials, type ServerUnaryCall, type sendUnaryData } from '@grpc/grpc-js';
+import {
+  Server,
+  ServerCredentials,
+  type ServerUnaryCall,
+  type StatusObject,
+  type sendUnaryData,
+  status,
+} from '@grpc/grpc-js';
 import * as wire from '../../../src/gen/cnvm/peer/v1/peer.js';
 import { initPki, issueNode } from '../../../src/pki/pki-dir.js';
 import { createPeerClient, type PeerClient, type TlsFiles } from '../../../src/rpc/peer-client.js';
@@ -53,6 +60,19 @@ describe('the bulk of a link that has just healed', () => {
     await client.bulk.reach(signal);
   });
 
+  it('is not asked thousands of times when the answer is no', async () => {
+    const tls = await issue(directory());
+    let asked = 0;
+    const { server, port } = await serve(tls, () => {
+      asked += 1;
+      return { code: status.PERMISSION_DENIED, details: 'no' };
+    });
+    closing.push(() => server.forceShutdown());
+    const [, client] = await peerBehind(tls, () => port);
+    await assert.rejects(client.bulk.reach(AbortSignal.timeout(1_000)));
+    assert.ok(asked > 0 && asked <= 10, `asked ${asked} times`);
+  });
+
   it('is not waited for once nobody wants it', async () => {
     const tls = await issue(directory());
     const [, client] = await peerBehind(tls, () => undefined);
@@ -67,11 +87,14 @@ async function issue(directory: string): Promise<TlsFiles> {
   return { ca: file('ca.crt'), cert: file('nodes', 'node2.crt'), key: file('nodes', 'node2.key') };
 }
 
-/** Answers every probe. */
-async function serve(tls: TlsFiles): Promise<{ server: Server; port: number }> {
+/** Answers every probe. @param fault what it answers with, if not well. */
+async function serve(
+  tls: TlsFiles,
+  fault: () => Partial<StatusObject> | null = () => null,
+): Promise<{ server: Server; port: number }> {
   const server = new Server();
   const probe = (_: ServerUnaryCall<wire.ProbeRequest, wire.ProbeResponse>, done: sendUnaryData<wire.ProbeResponse>) =>
-    done(null, {});
+    done(fault(), {});
   server.addService({ probe: wire.BulkServiceService.probe }, { probe });
   const pair = { private_key: readFileSync(tls.key), cert_chain: readFileSync(tls.cert) };
   const credentials = ServerCredentials.createSsl(readFileSync(tls.ca), [pair], true);
