@@ -4,8 +4,11 @@ import { openNumberStream, startStreamServer } from '../../scripts/lib/number-st
 import { openShell } from '../../scripts/lib/shell-session.js';
 import { ADDRESS, type CnvmJson, create, lab, mustTeleport, NAME, whereIs } from './support.js';
 
-/** Made on the first of these nodes, it is taken from each to the next. @param observer the node that reads the stream. */
-export async function ride(stops: readonly [string, ...string[]], observer: string): Promise<void> {
+/**
+ * Made on the first of these nodes, it is taken from each to the next. @param observer the node that reads the stream.
+ * @returns the last number of the stream, which had every one before it.
+ */
+export async function ride(stops: readonly [string, ...string[]], observer: string): Promise<number> {
   const [home, ...rest] = stops;
   await create(home);
   await startStreamServer(lab, home, ADDRESS);
@@ -21,8 +24,10 @@ export async function ride(stops: readonly [string, ...string[]], observer: stri
     assert.equal(await shell.type('echo $mine $$ $PWD'), before);
     await stream.more(20);
   }
-  assert.deepEqual(stream.state.faults, []);
+  const { last, faults } = stream.state;
+  assert.deepEqual(faults, []);
   assert.equal((await lab.json<CnvmJson>(at, 'cnvm', 'inspect', NAME)).epoch, stops.length);
   await stream.close();
   await shell.close();
+  return last;
 }

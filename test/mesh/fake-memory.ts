@@ -6,6 +6,7 @@
 import { existsSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import type { Duplex } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { CnvmError, messageOf } from '../../src/base/errors.js';
 import type { PreDump } from '../../src/cnvms/machine.js';
 import type { FakeState, Files, Processes } from './fake-state.js';
@@ -14,6 +15,8 @@ import { receiveMessage, sendMessage } from './framing.js';
 import type { Plan } from './plan.js';
 
 const PAGE_BYTES = 4096;
+/** Slower than the machines that this runs on: whether another round pays must not depend on how fast they are. */
+const LINK_BYTES_PER_MS = 40 * 1024;
 
 interface Pages {
   readonly memory: Files;
@@ -58,6 +61,7 @@ export function beginPreDump(
     sendMessage(pages, sent);
     const word = (await receiveMessage(pages)).toString();
     if (word !== 'filed' || ended) throw toolFails('the page server did not take the pages');
+    await sleep(sent.length / LINK_BYTES_PER_MS);
     pages.end();
     writeFileSync(join(imagesDir, 'inventory.img'), '');
     await plan.reach('preDump.taken', 'after');
