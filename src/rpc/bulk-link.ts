@@ -34,9 +34,9 @@ export function createBulkClient(
   return new BulkClient(endpoint, secure, options);
 }
 
-/** @param who is called, for people. */
+/** @param client as it is connected now. @param who is called, for people. */
 export function bulkLink(
-  client: wire.BulkServiceClient,
+  client: () => wire.BulkServiceClient,
   who: string,
   reach: BulkLink['reach'],
   compress: Compress,
@@ -50,12 +50,12 @@ export function bulkLink(
     },
     tunnel(migration, channel, round): Duplex {
       const open = { migration, channel: CHANNELS[channel], round, compression: toCompression(compress) };
-      return clientTunnel(client.tunnel(), open, (error) => fromServiceError(error as ServiceError, who));
+      return clientTunnel(client().tunnel(), open, (error) => fromServiceError(error as ServiceError, who));
     },
     async *pullImages(migration, signal): AsyncGenerator<ImageChunk> {
       signal.throwIfAborted();
       const sumKey = newSumKey();
-      const stream = client.pullImages({ migration, sumKey });
+      const stream = client().pullImages({ migration, sumKey });
       const cancel = () => stream.cancel();
       signal.addEventListener('abort', cancel, { once: true });
       try {

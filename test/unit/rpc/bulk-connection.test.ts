@@ -1,20 +1,10 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import {
-  Server,
-  ServerCredentials,
-  type ServerUnaryCall,
-  type StatusObject,
-  type sendUnaryData,
-  status,
-} from '@grpc/grpc-js';
-import * as wire from '../../../src/gen/cnvm/peer/v1/peer.js';
-import { initPki, issueNode } from '../../../src/pki/pki-dir.js';
+import { status } from '@grpc/grpc-js';
 import { createPeerClient, type PeerClient, type TlsFiles } from '../../../src/rpc/peer-client.js';
 import { type LinkProxy, openLinkProxy } from '../../mesh/link-proxy.js';
 import { temporary } from '../../support/temporary.js';
+import { issue, serveProbes } from './probes.js';
 
 /** Longer than the first tries of a connection take, so that it waits for one of the later. */
 const LATE_MS = 1_000;
@@ -36,7 +26,7 @@ describe('the bulk of a link that has just healed', () => {
   }
 
   async function served(tls: TlsFiles): Promise<number> {
-    const { server, port } = await serve(tls);
+    const { server, port } = await serveProbes(tls);
     closing.push(() => server.forceShutdown());
     return port;
   }
@@ -63,7 +53,7 @@ describe('the bulk of a link that has just healed', () => {
   it('is not asked thousands of times when the answer is no', async () => {
     const tls = await issue(directory());
     let asked = 0;
-    const { server, port } = await serve(tls, () => {
+    const { server, port } = await serveProbes(tls, () => {
       asked += 1;
       return { code: status.PERMISSION_DENIED, details: 'no' };
     });
@@ -79,27 +69,3 @@ describe('the bulk of a link that has just healed', () => {
     await assert.rejects(client.bulk.reach(AbortSignal.timeout(200)), /timeout/);
   });
 });
-
-async function issue(directory: string): Promise<TlsFiles> {
-  await initPki(directory, { force: false });
-  await issueNode(directory, 'node2', { force: false });
-  const file = (...path: string[]) => join(directory, ...path);
-  return { ca: file('ca.crt'), cert: file('nodes', 'node2.crt'), key: file('nodes', 'node2.key') };
-}
-
-/** Answers every probe. @param fault what it answers with, if not well. */
-async function serve(
-  tls: TlsFiles,
-  fault: () => Partial<StatusObject> | null = () => null,
-): Promise<{ server: Server; port: number }> {
-  const server = new Server();
-  const probe = (_: ServerUnaryCall<wire.ProbeRequest, wire.ProbeResponse>, done: sendUnaryData<wire.ProbeResponse>) =>
-    done(fault(), {});
-  server.addService({ probe: wire.BulkServiceService.probe }, { probe });
-  const pair = { private_key: readFileSync(tls.key), cert_chain: readFileSync(tls.cert) };
-  const credentials = ServerCredentials.createSsl(readFileSync(tls.ca), [pair], true);
-  const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync('127.0.0.1:0', credentials, (error, bound) => (error === null ? resolve(bound) : reject(error)));
-  });
-  return { server, port };
-}

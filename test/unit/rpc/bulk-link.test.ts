@@ -7,7 +7,7 @@ import { openPacking } from '../../../src/rpc/packing.js';
 const FRESH = `
 const { bulkLink } = await import(process.argv[1]);
 const { unpack } = await import(process.argv[2]);
-await bulkLink({}, 'node1', async () => undefined, 'auto').reach(new AbortController().signal);
+await bulkLink(() => ({}), 'node1', async () => undefined, 'auto').reach(new AbortController().signal);
 process.stdout.write(String(unpack(Buffer.from(process.argv[3], 'base64')).length));
 `;
 
