@@ -152,7 +152,7 @@ export function createOutgoing({ migration, to, disk, bulk, onBytes, throttle }:
         else if (memory !== undefined) await serveMemory(stream);
         else if (relay === undefined) throw refused('state', 'no pages are to be had yet');
         else if (wanted !== round) throw refused('state', `the pages of round ${wanted} are not to be had`);
-        else await relay.attach(stream);
+        else targetLeft = (await relay.attach(stream)) === 'left';
       } catch (error) {
         targetLeft ||= channel === 'pages' && memory === undefined;
         throw error;

@@ -11,8 +11,11 @@ export interface PageRelay {
   readonly attached: Promise<void>;
   /** Gives it the dump's stream. One that comes when it is closed is broken. @throws `refused` when it has one. */
   takePages(stream: Duplex): void;
-  /** Gives it the target's stream; resolves when every page has gone to it. @throws `refused` when it has one. */
-  attach(stream: Duplex): Promise<void>;
+  /**
+   * Gives it the target's stream. Resolves when every page has gone to it (`sent`), or when its page server has hung up
+   * (`left`): with all that it was promised, or too early, and then the dump fails. @throws `refused` when it has one.
+   */
+  attach(stream: Duplex): Promise<'sent' | 'left'>;
   /** Breaks both. Harmless twice. */
   close(): void;
 }
@@ -53,13 +56,16 @@ export function createPageRelay(onBytes: (count: number) => void): PageRelay {
       pipeline(stream, source).catch(() => undefined);
       // Who started criu may hold its socket open until long after: that the page server has all it was promised, and has
       // hung up, is the end, too.
+      let left = false;
       stream.once('end', () => {
+        left = !source.readableEnded;
         source.unpipe(stream);
         stream.end();
       });
       const relayed = pipeline(source, stream);
       relayed.catch(() => undefined);
       await Promise.race([relayed, finished(stream, { readable: false })]);
+      return left ? 'left' : 'sent';
     },
     close() {
       closed = true;

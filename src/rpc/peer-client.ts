@@ -11,9 +11,9 @@ import { cutText } from '../base/cut-text.js';
 import { refused } from '../base/errors.js';
 import * as wire from '../gen/cnvm/peer/v1/peer.js';
 import type { MeshLink } from '../mesh/mesh.js';
-import type { BulkLink, HandOverResult, Offer, Standing, TargetLink } from '../migration/peer-port.js';
+import type { BulkLink, CallLimits, HandOverResult, Offer, Standing, TargetLink } from '../migration/peer-port.js';
 import { bulkLink, createBulkClient } from './bulk-link.js';
-import { type Clients, type Connection, createConnection } from './connection.js';
+import { type Begin, type Clients, type Connection, createConnection } from './connection.js';
 import {
   fromBig,
   fromCompression,
@@ -140,62 +140,54 @@ export function createPeerClient(peer: PeerAddress, tls: TlsFiles, patience = 1)
 type Control = Connection<Clients & { readonly handOver: wire.HandOverServiceClient }>;
 
 function targetLink(control: Control): TargetLink {
+  const ask = <A>(limits: CallLimits, begin: Begin<wire.HandOverServiceClient, A>) =>
+    control.call<A>(limits, ({ handOver }, o, done) => begin(handOver, o, done));
   return {
     async offer(offer, limits) {
       const request = toOffer(offer);
-      const answer = await control.call<wire.OfferResponse>(limits, ({ handOver }, o, done) =>
-        handOver.offer(request, new Metadata(), o, done),
-      );
+      const answer = await ask<wire.OfferResponse>(limits, (to, o, done) => to.offer(request, new Metadata(), o, done));
       const compression = fromCompression(answer.compression) ?? 'none';
       return { ...answer, memoryMode: fromMemoryMode(answer.memoryMode), compression };
     },
     async seed(migration, limits) {
       const request = { migration };
-      const answer = await control.call<wire.SeedResponse>(limits, ({ handOver }, o, done) =>
-        handOver.seed(request, new Metadata(), o, done),
-      );
+      const answer = await ask<wire.SeedResponse>(limits, (to, o, done) => to.seed(request, new Metadata(), o, done));
       return { diskBytes: fromMeasure(answer.diskBytes) };
     },
     async round(migration, order, limits) {
       const request = { migration, ...order };
-      const answer = await control.call<wire.RoundResponse>(limits, ({ handOver }, o, done) =>
-        handOver.round(request, new Metadata(), o, done),
-      );
+      const answer = await ask<wire.RoundResponse>(limits, (to, o, done) => to.round(request, new Metadata(), o, done));
       return { bytes: fromMeasure(answer.bytes), broken: cutText(answer.broken, REASON_MAX) };
     },
     async prepare(migration, { round, parent, flushedMs }, limits) {
       const request = { migration, round, parent, flushedTime: new Date(flushedMs) };
-      await control.call<wire.PrepareResponse>(limits, ({ handOver }, o, done) =>
-        handOver.prepare(request, new Metadata(), o, done),
-      );
+      await ask<wire.PrepareResponse>(limits, (to, o, done) => to.prepare(request, new Metadata(), o, done));
     },
     async collect(migration, limits) {
-      const answer = await control.call<wire.CollectResponse>(limits, ({ handOver }, o, done) =>
-        handOver.collect({ migration }, new Metadata(), o, done),
+      const answer = await ask<wire.CollectResponse>(limits, (to, o, done) =>
+        to.collect({ migration }, new Metadata(), o, done),
       );
       const { diskBytes, imageBytes, parts } = answer;
       return { diskBytes: fromMeasure(diskBytes), imageBytes: fromMeasure(imageBytes), parts: fromParts(parts) };
     },
     async handOver(migration, epoch, limits) {
       const request = { migration, epoch: toBig(epoch) };
-      const answer = await control.call<wire.HandOverResponse>(limits, ({ handOver }, o, done) =>
-        handOver.handOver(request, new Metadata(), o, done),
+      const answer = await ask<wire.HandOverResponse>(limits, (to, o, done) =>
+        to.handOver(request, new Metadata(), o, done),
       );
       return fromHandOver(answer);
     },
     async release(migration, limits) {
-      await control.call<wire.ReleaseResponse>(limits, ({ handOver }, o, done) =>
-        handOver.release({ migration }, new Metadata(), o, done),
-      );
+      await ask<wire.ReleaseResponse>(limits, (to, o, done) => to.release({ migration }, new Metadata(), o, done));
     },
     async cancel(migration, reason, limits) {
-      await control.call<wire.CancelResponse>(limits, ({ handOver }, o, done) =>
-        handOver.cancel({ migration, reason }, new Metadata(), o, done),
+      await ask<wire.CancelResponse>(limits, (to, o, done) =>
+        to.cancel({ migration, reason }, new Metadata(), o, done),
       );
     },
     async query(migration, limits) {
-      const answer = await control.call<wire.QueryResponse>(limits, ({ handOver }, o, done) =>
-        handOver.query({ migration }, new Metadata(), o, done),
+      const answer = await ask<wire.QueryResponse>(limits, (to, o, done) =>
+        to.query({ migration }, new Metadata(), o, done),
       );
       const standing = (Object.keys(STANDINGS) as Standing[]).find((name) => STANDINGS[name] === answer.standing);
       // A word that we do not know is no word: only a known one may decide.

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { PassThrough } from 'node:stream';
+import { Duplex, PassThrough } from 'node:stream';
 import type { Bulk } from '../../../src/migration/bulk.js';
 import { createOutgoing } from '../../../src/migration/outgoing.js';
 
@@ -73,6 +73,30 @@ describe('what leaves', () => {
     // The one before it broke.
     assert.deepEqual(await places(4, 0), ['/images/4', undefined]);
     assert.deepEqual(closed, [1, 2, 3]);
+    await made.close();
+  });
+
+  it('tells that the target has left, when its page server hangs up before all pages have come', async () => {
+    const bulk: Pick<Bulk, 'openImages' | 'sweep'> = {
+      openImages: async () => '/images',
+      sweep: async () => undefined,
+    };
+    const made = createOutgoing({
+      ...{ migration: 'm', to: 'node2', disk: '/disk', onBytes: () => undefined },
+      bulk: bulk as Bulk,
+    });
+    const { takePages } = await made.open({ round: 0, parent: 0 });
+    const pages = new PassThrough();
+    takePages(Duplex.from({ readable: new PassThrough(), writable: pages }));
+    const answers = new PassThrough();
+    const serving = made.tunnel(
+      { channel: 'pages', round: 0 },
+      Duplex.from({ readable: answers, writable: new PassThrough() }),
+    );
+    assert.equal(made.targetLeft(), false);
+    answers.end();
+    await serving;
+    assert.equal(made.targetLeft(), true);
     await made.close();
   });
 });

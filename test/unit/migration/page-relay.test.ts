@@ -31,7 +31,7 @@ describe('the page relay', () => {
       assert.equal((await once(dump.sent, 'data')).toString(), 'ack');
       dump.reply.end();
       target.reply.end();
-      await done;
+      assert.equal(await done, 'sent');
       assert.equal(counted, 5);
     });
   }
@@ -46,7 +46,8 @@ describe('the page relay', () => {
     const ended = once(target.sent, 'end');
     target.reply.end('ack');
     assert.equal((await once(dump.sent, 'data')).toString(), 'ack');
-    await Promise.all([done, ended]);
+    assert.equal(await done, 'left');
+    await ended;
     relay.close();
   });
 
