@@ -1,40 +1,43 @@
 /**
- * The benchmark: teleports and podman's checkpoints and restores of the same processes, in turn on one machine.
+ * The benchmark: teleports, podman's checkpoints and restores, and the shell's pipeline of the same processes, in turn on
+ * one machine.
  * Invariant: it ends with its lab down, whatever happens.
  */
+import { writeFile } from 'node:fs/promises';
 import { cpus, loadavg, release } from 'node:os';
 import { parseArgs } from 'node:util';
 import { type Lab, openLab } from '../lab.js';
-import { type PodmanRound, startPodmanSide } from './podman-side.js';
-import { type Result, resultOf, roundText, tableOf } from './report.js';
-import { measureStream, streamTable } from './stream-part.js';
-import { startTeleportSide, type TeleportRound } from './teleport-side.js';
+import { CASES, type Case, QUICK_CASES } from './cases.js';
+import { measureCase } from './measure-case.js';
+import { plotOf } from './plot.js';
+import { type CaseResult, caseTable, labRatios, ratioTable } from './report.js';
+import { measureStream, NO_STREAM_RATIOS, streamTable } from './stream-part.js';
 
-/** The cnvm goes to and fro between the first two; its client is on the third. */
 const NODES = 3;
-const ENDS = ['node1', 'node2'] as const;
-const CLIENT = 'node3';
 const ROUNDS = 10;
 const QUICK_ROUNDS = 3;
 const ROUNDS_MAX = 1000;
 
-const HELP = `Usage: scripts/bench [--quick | --rounds N] [--part PART]... [--json] [--lab NAME]
+const HELP = `Usage: scripts/bench [--quick | --rounds N] [--part PART]... [--json] [--plot FILE] [--lab NAME]
 
 Measures in one run, in turn, on this machine:
-  teleport  the silence that a TCP client on a third node hears while an idle cnvm of the base image teleports
-  podman    what "container checkpoint --export" and "container restore --import" take for the same processes on a
-            node, the transfer between machines not counted
-
+  teleport  the silence that a TCP client on a third node hears while a cnvm teleports; its freeze, what it cost the
+            processors, and what the daemons held. Cnvms of 0, 16, 256 and 1024 MiB beside their services, that change
+            0, 1, 10 or 50 MiB a second, in 1 or 20 processes. Beside those that change nothing:
+            podman, what "container checkpoint --export" and "container restore --import" take for the same processes
+            on one node, the transfer between machines not counted; and
+            shell, what "runc checkpoint", rsync and "runc restore" take between two nodes
   stream    a migration's tunnel beside a bare TLS and a bare TCP socket, between two processes, straight and behind
             10 ms of delay in each direction; needs no lab
 
-Brings up a lab of its own for the first two and takes it down at the end. A first round of each is not counted.
+Brings up a lab of its own for the first and takes it down at the end. A first round of each is not counted.
 
-  --part NAME  only this part, "teleport" (with podman) or "stream"; may be given more than once; both without it
-
+  --part NAME  only this part, "teleport" or "stream"; may be given more than once; both without it
   --rounds N   rounds of each; ${ROUNDS} without it
-  --quick      ${QUICK_ROUNDS} rounds
-  --json       the last line on standard output is one JSON object with every figure; without it, a table
+  --quick      ${QUICK_ROUNDS} rounds, of an idle base image and of 256 MiB that do not change alone
+  --plot FILE  draws the gaps and the freezes into an SVG file
+  --json       the last line on standard output is one JSON object with every figure and, as "ratios", what the
+               figures come to (null: not measured); without it, tables
   --lab NAME   the lab's name; "bench" without it
 
 Exit codes: 0 measured, 1 failed or interrupted, 2 wrong usage.
@@ -42,6 +45,8 @@ Exit codes: 0 measured, 1 failed or interrupted, 2 wrong usage.
 
 interface Usage {
   readonly rounds: number;
+  readonly quick: boolean;
+  readonly plot: string | undefined;
   readonly json: boolean;
   readonly lab: string;
   readonly parts: readonly Part[];
@@ -57,6 +62,7 @@ function readUsage(): Usage | undefined {
       rounds: { type: 'string' },
       quick: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
+      plot: { type: 'string' },
       lab: { type: 'string', default: 'bench' },
       part: { type: 'string', multiple: true, default: [...PARTS] },
       help: { type: 'boolean', short: 'h', default: false },
@@ -70,45 +76,24 @@ function readUsage(): Usage | undefined {
   }
   const wrong = values.part.find((part) => !PARTS.some((known) => known === part));
   if (wrong !== undefined) throw new Error(`there is no part "${wrong}"; there are ${PARTS.join(' and ')}`);
-  return { rounds, json: values.json, lab: values.lab, parts: PARTS.filter((part) => values.part.includes(part)) };
-}
-
-/** In turn, so that what else the machine does meanwhile falls on both alike. */
-async function measure(lab: Lab, rounds: number, signal: AbortSignal): Promise<Result> {
-  say('starting what is measured ...');
-  const podman = await startPodmanSide(lab, ENDS[0]);
-  signal.throwIfAborted();
-  const teleport = await startTeleportSide(lab, ENDS, CLIENT);
-  const teleports: TeleportRound[] = [];
-  const podmans: PodmanRound[] = [];
-  try {
-    for (let number = 0; number <= rounds; number += 1) {
-      const ours = await teleport.round();
-      signal.throwIfAborted();
-      const theirs = await podman.round();
-      signal.throwIfAborted();
-      say(number === 0 ? `${roundText(number, ours, theirs)} (not counted)` : roundText(number, ours, theirs));
-      // The first of each also fills caches: criu's of the kernel, the files of every program.
-      if (number === 0) continue;
-      teleports.push(ours);
-      podmans.push(theirs);
-    }
-  } finally {
-    await teleport.close();
-  }
-  return resultOf(teleports, podmans);
+  const { quick, json, lab, plot } = values;
+  return { rounds, quick, json, lab, plot, parts: PARTS.filter((part) => values.part.includes(part)) };
 }
 
 /** Each part's figures and table; their ratios in one. */
-async function run({ rounds, json, lab, parts }: Usage, signal: AbortSignal): Promise<void> {
-  const teleport = parts.includes('teleport') ? await inLab(lab, rounds, signal) : undefined;
+async function run({ rounds, quick, json, lab, parts, plot }: Usage, signal: AbortSignal): Promise<void> {
+  const cases = parts.includes('teleport') ? await inLab(lab, quick ? QUICK_CASES : CASES, rounds, signal) : [];
   const stream = parts.includes('stream') ? await measureStream(rounds, signal, say) : undefined;
-  const ratios = { ...teleport?.ratios, ...stream?.ratios };
-  if (json) process.stdout.write(`${JSON.stringify({ ...teleport, ...(stream && { stream }), ratios })}\n`);
-  else process.stdout.write([teleport && tableOf(teleport), stream && streamTable(stream)].filter(Boolean).join('\n'));
+  const ratios = { ...labRatios(cases), ...NO_STREAM_RATIOS, ...stream?.ratios };
+  if (plot !== undefined && cases.length > 0) await writeFile(plot, plotOf(cases));
+  if (json) process.stdout.write(`${JSON.stringify({ rounds, cases, stream: stream ?? null, ratios })}\n`);
+  else
+    process.stdout.write(
+      [...cases.map(caseTable), stream && streamTable(stream), ratioTable(ratios)].filter(Boolean).join('\n'),
+    );
 }
 
-async function inLab(name: string, rounds: number, signal: AbortSignal): Promise<Result> {
+async function inLab(name: string, cases: readonly Case[], rounds: number, signal: AbortSignal): Promise<CaseResult[]> {
   const lab = openLab(name, true);
   await lab.down();
   try {
@@ -116,7 +101,9 @@ async function inLab(name: string, rounds: number, signal: AbortSignal): Promise
     await lab.up(NODES, '--with-podman');
     signal.throwIfAborted();
     say(await machineText(lab));
-    return await measure(lab, rounds, signal);
+    const results: CaseResult[] = [];
+    for (const one of cases) results.push(await measureCase(lab, one, rounds, signal, say));
+    return results;
   } finally {
     await lab.down();
   }
@@ -124,7 +111,7 @@ async function inLab(name: string, rounds: number, signal: AbortSignal): Promise
 
 async function machineText(lab: Lab): Promise<string> {
   const versions = 'criu --version | head -n 1; runc --version | head -n 1; podman --version';
-  const tools = (await lab.must(ENDS[0], ['sh', '-c', versions])).trim().replaceAll('\n', ', ');
+  const tools = (await lab.must('node1', ['sh', '-c', versions])).trim().replaceAll('\n', ', ');
   return `${cpus().length} cores, Linux ${release()}, ${tools}; load ${loadavg()[0]?.toFixed(1)}`;
 }
 

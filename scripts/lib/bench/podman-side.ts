@@ -12,6 +12,7 @@
 import type { Lab } from '../lab.js';
 import { expectSshd } from './expect-sshd.js';
 import { INSTALL_NUMBERS } from './install-numbers.js';
+import { type Load, loadCommand } from './load.js';
 
 export interface PodmanRound {
   readonly checkpointMs: number;
@@ -35,18 +36,19 @@ function podman(...args: string[]): string[] {
 }
 
 /** Afterwards the container runs in `node`, with the services of the base image and the number service. */
-export async function startPodmanSide(lab: Lab, node: string) {
+export async function startPodmanSide(lab: Lab, node: string, load: Load) {
   const { entrypoint } = JSON.parse(await lab.must(node, ['cat', `${IMAGE_DIR}/image.json`])) as {
     entrypoint: string[];
   };
   const change = `ENTRYPOINT ${JSON.stringify(entrypoint)}`;
-  const load = `tar -C ${IMAGE_DIR}/rootfs -c . | "$@"`;
+  const unpack = `tar -C ${IMAGE_DIR}/rootfs -c . | "$@"`;
   const into = podman('import', '--quiet', '--change', change, '-', IMAGE);
-  await lab.must(node, ['bash', '-o', 'pipefail', '-c', load, 'import', ...into]);
+  await lab.must(node, ['bash', '-o', 'pipefail', '-c', unpack, 'import', ...into]);
   // In the lab's own part of the cgroup tree, which goes when the lab goes.
   const options = ['--detach', '--name', CONTAINER, '--cgroup-parent', `/cnvm-${lab.name}/podman`];
   await lab.must(node, podman('run', ...options, IMAGE));
   await lab.must(node, podman('exec', '--interactive', CONTAINER, 'sh'), INSTALL_NUMBERS);
+  if (load.mib > 0) await lab.must(node, podman('exec', '--interactive', CONTAINER, 'sh'), loadCommand(load));
   const processes = await look();
 
   async function look(): Promise<string> {
@@ -67,6 +69,7 @@ export async function startPodmanSide(lab: Lab, node: string) {
       if (now !== processes) throw new Error(`podman's container came back changed:\n${processes}\nand now:\n${now}`);
       return { checkpointMs, restoreMs };
     },
+    close: () => lab.must(node, ['sh', '-c', `"$@" >/dev/null`, 'rm', ...podman('rm', '--force', CONTAINER)]),
   };
 }
 

@@ -5,6 +5,8 @@ export interface Spread {
   readonly min: number;
   /** With fewer than ten figures the same as `max`. */
   readonly p90: number;
+  /** With fewer than a hundred figures the same as `max`. */
+  readonly p99: number;
   readonly max: number;
 }
 
@@ -28,6 +30,7 @@ export function spreadOf(figures: readonly number[]): Spread {
     median: median(figures),
     min: percentile(figures, 0),
     p90: percentile(figures, 90),
+    p99: percentile(figures, 99),
     max: percentile(figures, 100),
   };
 }

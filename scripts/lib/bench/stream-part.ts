@@ -34,6 +34,14 @@ export interface StreamResult {
   };
 }
 
+/** When it was not measured. */
+export const NO_STREAM_RATIOS = {
+  streamVsTls: null,
+  streamVsTcp: null,
+  streamVsTlsAt10ms: null,
+  streamVsTcpAt10ms: null,
+};
+
 type Rates = Readonly<Record<Way, readonly number[]>>;
 
 /** @param say told what is being done. */
@@ -111,7 +119,7 @@ function resultOf(straight: Rates, delayed: Rates): StreamResult {
 }
 
 /** Lines for people, each ended. */
-export function streamTable({ straight, delayed, delayMs, ratios }: StreamResult): string {
+export function streamTable({ straight, delayed, delayMs }: StreamResult): string {
   const lines = Object.entries({ straight, [`${delayMs} ms each way`]: delayed }).flatMap(([where, rates]) =>
     WAYS.map((way) => {
       const { median, min, max } = spreadOf(rates[way]);
@@ -119,8 +127,7 @@ export function streamTable({ straight, delayed, delayMs, ratios }: StreamResult
     }),
   );
   const head = `${'stream, MB/s'.padEnd(32)}${['median', 'min', 'max'].map((text) => text.padStart(9)).join('')}`;
-  const ratioLines = Object.entries(ratios).map(([name, ratio]) => `${name}: ${ratio.toFixed(2)}`);
-  return [head, ...lines, '', ...ratioLines].map((line) => `${line}\n`).join('');
+  return [head, ...lines].map((line) => `${line}\n`).join('');
 }
 
 function tlsIn(directory: string, node: string) {
