@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { hasErrno, refused } from '../base/errors.js';
-import { cpuTimeMs, endProcessesIn } from '../tools/cgroup.js';
+import { cpuTimeMs, endProcessesIn, stopProcessesIn } from '../tools/cgroup.js';
 import { unmountBelow } from '../tools/mount.js';
 import { createRunc } from '../tools/runc.js';
 import { syncFileSystem } from '../tools/sync.js';
@@ -216,7 +216,7 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
 
     async freeze(record) {
       // In this order: what a process sends must not be lost to the filter, or its peer waits for it to be sent again.
-      await runc.pause(record.name);
+      await stopProcessesIn(cgroupOf(record));
       await network.close(record.address);
     },
 

@@ -16,7 +16,7 @@ import { bringMemory, lost, offerMemory } from './postcopy.js';
 import { lastBegins, lastRound, precopy } from './precopy.js';
 import { afterQuery } from './protocol.js';
 import { attempt, handedOver, release } from './release.js';
-import { CALL_MS, note, type SourceRun } from './source-run.js';
+import { CALL_MS, layoutHere, note, type SourceRun } from './source-run.js';
 
 /** How long the target's word is waited for before people are told that it is not known. */
 const DOUBT_AFTER_MS = 30_000;
@@ -71,7 +71,7 @@ async function seed(run: SourceRun): Promise<void> {
 async function prepare(run: SourceRun): Promise<void> {
   const { report, record, target, signal, undo, outgoing, ports, lastRound: order } = run;
   outgoing.holdDisk();
-  const way = run.mode === 'hot' ? await outgoing.open(order) : undefined;
+  const way = run.mode === 'hot' ? await outgoing.open(order, await layoutHere(run)) : undefined;
   await target.link.prepare(report.migration.id, { ...order, flushedMs: run.flushedMs }, { signal });
   // Taken back after the dump, which must have let go of it by then.
   undo.add('freeze', async () => {

@@ -7,6 +7,7 @@ import type { Duplex } from 'node:stream';
 import { refused } from '../base/errors.js';
 import type { DumpTarget, FrozenMemory } from '../cnvms/machine.js';
 import type { Bulk } from './bulk.js';
+import { createEarlyAnswers } from './early-answers.js';
 import { readImages } from './images.js';
 import { createPageRelay, type PageRelay } from './page-relay.js';
 import { servePages } from './page-server.js';
@@ -107,17 +108,18 @@ export function createOutgoing({ migration, to, disk, bulk, onBytes, throttle }:
     releaseDisk: (): void => freeDisk(),
     /**
      * Opens the way for the pages of a round, or of the last dump; that of the one before is broken. Of earlier ones only
-     * what this one builds on is kept. @returns where a dump is to put the pages and its other images.
+     * what this one builds on is kept. @param layout in which criu says what the pages are. @returns where a dump is to put the pages and its other images.
      */
-    async open(order: RoundOrder): Promise<DumpTarget> {
+    async open(order: RoundOrder, layout: Layout): Promise<DumpTarget> {
       relay?.close();
       flow = NO_FLOW;
       targetLeft = false;
-      relay = createPageRelay((count) => {
+      const count = (bytes: number) => {
         const now = performance.now();
-        flow = { bytes: flow.bytes + count, fromMs: flow.fromMs ?? now, untilMs: now };
-        onBytes('pages', count);
-      });
+        flow = { bytes: flow.bytes + bytes, fromMs: flow.fromMs ?? now, untilMs: now };
+        onBytes('pages', bytes);
+      };
+      relay = createPageRelay(count, order.parent === 0 ? createEarlyAnswers(layout) : undefined);
       rootDir ??= await bulk.openImages(migration, IMAGES_MAX_BYTES);
       for (const old of rounds.keys()) {
         if (old === order.parent) continue;

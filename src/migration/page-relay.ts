@@ -2,9 +2,10 @@
  * Where criu's pages leave the source: the stream of the dump and the stream that the target has opened become one.
  * Invariant: one dump and no second; breaking the relay makes criu roll back.
  */
-import type { Duplex } from 'node:stream';
+import { type Duplex, Transform } from 'node:stream';
 import { finished, pipeline } from 'node:stream/promises';
 import { refused } from '../base/errors.js';
+import type { EarlyAnswers } from './early-answers.js';
 
 export interface PageRelay {
   /** Resolves when the target's stream is there: what is dumped from then on need not wait for it. */
@@ -20,8 +21,11 @@ export interface PageRelay {
   close(): void;
 }
 
-/** @param onBytes told how many bytes of pages went to the target. */
-export function createPageRelay(onBytes: (count: number) => void): PageRelay {
+/**
+ * @param onBytes told how many bytes of pages went to the target.
+ * @param early answers the dump in the target's place, as far as it can; undefined: the target alone does.
+ */
+export function createPageRelay(onBytes: (count: number) => void, early?: EarlyAnswers): PageRelay {
   let giveDump: (stream: Duplex) => void = () => undefined;
   let failDump: (error: Error) => void = () => undefined;
   const dump = new Promise<Duplex>((resolve, reject) => {
@@ -51,9 +55,14 @@ export function createPageRelay(onBytes: (count: number) => void): PageRelay {
       theirs = stream;
       tellAttached();
       const source = await dump;
-      source.on('data', (chunk: Uint8Array) => onBytes(chunk.length));
+      source.on('data', (chunk: Uint8Array) => {
+        onBytes(chunk.length);
+        const answers = early?.fromDump(chunk);
+        if (answers !== undefined && answers.length > 0) source.write(answers);
+      });
       // criu hangs up when its last acknowledgement has come, and so breaks this way; how all went, the other way says.
-      pipeline(stream, source).catch(() => undefined);
+      const back = early === undefined ? pipeline(stream, source) : pipeline(stream, withoutEarly(early), source);
+      back.catch(() => undefined);
       // Who started criu may hold its socket open until long after: that the page server has all it was promised, and has
       // hung up, is the end, too.
       let left = false;
@@ -74,4 +83,17 @@ export function createPageRelay(onBytes: (count: number) => void): PageRelay {
       failDump(new Error('the page relay is closed'));
     },
   };
+}
+
+/** What the target says, without what the dump has heard already. */
+function withoutEarly(early: EarlyAnswers): Transform {
+  return new Transform({
+    transform(chunk: Uint8Array, _, done) {
+      try {
+        done(null, early.fromTarget(chunk));
+      } catch (error) {
+        done(error as Error);
+      }
+    },
+  });
 }

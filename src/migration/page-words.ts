@@ -12,6 +12,10 @@ const PAGES_MAX = 16_384;
 export type Layout = 'narrow' | 'wide';
 const HEADER_BYTES: Readonly<Record<Layout, number>> = { narrow: 24, wide: 32 };
 
+/** Of a dump: pages follow; none do; a process begins, and whether there are earlier pages of it is to be answered. */
+const PAGES = 1;
+const HOLE = 2;
+const OPEN = 4;
 const ADD = 6;
 const GET = 7;
 const CLOSE = 0x1023;
@@ -46,6 +50,20 @@ export function parseWord(header: Buffer, layout: Layout): PageWord {
   if (pages < 1n || pages > BigInt(PAGES_MAX) || !aligned || pid < 1n || pid > 0xffff_ffffn)
     throw refused('invalid', `a page stream asks for ${pages} pages of process ${pid} at ${address}`);
   return { kind: command === GET ? 'get' : 'add', pid: Number(pid), address: Number(address), pages: Number(pages) };
+}
+
+/**
+ * What follows a header of a dump, in bytes; "asks": nothing, but a byte in answer is waited for. Undefined: not known.
+ * @param header as long as `headerBytes`.
+ */
+export function spanOf(header: Buffer, layout: Layout): number | 'asks' | undefined {
+  const word = header.readUInt32LE(0);
+  const command = word & COMMAND_MASK;
+  if (command === OPEN) return 'asks';
+  if (command === HOLE || (command === ADD && (word & PRESENT) === 0)) return 0;
+  if (command !== PAGES && command !== ADD) return undefined;
+  const pages = layout === 'wide' ? Number(header.readBigUInt64LE(8)) : header.readUInt32LE(4);
+  return pages * PAGE_BYTES;
 }
 
 /** A request for pages, or the head of an answer, which the pages follow. */

@@ -6,9 +6,8 @@
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CnvmError, messageOf } from '../base/errors.js';
-import { layoutOf } from './page-words.js';
 import { afterPages } from './protocol.js';
-import { CALL_MS, type SourceRun } from './source-run.js';
+import { CALL_MS, layoutHere, type SourceRun } from './source-run.js';
 
 const ASK_EVERY_MS = 500;
 /** Without a page asked for, people are told so. */
@@ -19,8 +18,7 @@ const DOUBT_AFTER_MS = 30_000;
 /** Afterwards the target may ask for the memory of the frozen copy. What is thawed later is not read any more. */
 export async function offerMemory(run: SourceRun): Promise<void> {
   const { ports, record, outgoing, undo } = run;
-  const { criuVersion } = await ports.facts();
-  outgoing.giveMemory(await ports.machine.openMemory(record), layoutOf(criuVersion));
+  outgoing.giveMemory(await ports.machine.openMemory(record), await layoutHere(run));
   undo.add('memory', () => outgoing.takeMemory());
 }
 

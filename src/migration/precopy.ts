@@ -14,7 +14,7 @@ import type { MemoryRound } from './migration.js';
 import type { RoundTaken } from './peer-port.js';
 import type { RoundBegins } from './report.js';
 import { stepText } from './round-text.js';
-import type { LastRound, SourceRun } from './source-run.js';
+import { type LastRound, layoutHere, type SourceRun } from './source-run.js';
 
 /** How it goes; the rounds are those that build on each other. */
 interface Course {
@@ -155,7 +155,7 @@ function faultOf({ outgoing }: SourceRun): (reason: unknown) => never {
 async function makeRound(run: SourceRun, course: Course, parent: MemoryRound | undefined): Promise<void> {
   const { report, record, target, ports, outgoing, signal } = run;
   const order = { round: course.tried, parent: parent?.number ?? 0 };
-  const way = await outgoing.open(order);
+  const way = await outgoing.open(order, await layoutHere(run));
   const taking = wholeOf(target.name, target.link.round(report.migration.id, order, { signal }));
   taking.catch(() => undefined);
   let dump: PreDump | undefined;

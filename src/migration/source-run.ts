@@ -9,6 +9,7 @@ import type { FreezeCost } from './freeze-cost.js';
 import type { Journal, SourceState } from './journal.js';
 import type { Compress, MemoryMode, Mode } from './migration.js';
 import type { Outgoing } from './outgoing.js';
+import { type Layout, layoutOf } from './page-words.js';
 import type { HandOverResult, RoundOrder, TargetLink } from './peer-port.js';
 import type { Report } from './report.js';
 
@@ -88,4 +89,9 @@ export async function note(run: SourceRun, state: SourceState, settled = state =
     peer: target.name,
     settled,
   });
+}
+
+/** In which our criu says what the pages are. */
+export async function layoutHere({ ports }: SourceRun): Promise<Layout> {
+  return layoutOf((await ports.facts()).criuVersion);
 }

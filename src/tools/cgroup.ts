@@ -4,11 +4,14 @@
  */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Where a cnvm's processes are listed and frozen: version 1's freezer, version 2, and version 2 beside version 1. */
 const HIERARCHIES = ['/sys/fs/cgroup/freezer', '/sys/fs/cgroup', '/sys/fs/cgroup/unified'];
 const POLL_MS = 20;
+/** A process stops at its next step; one that waits for a disk that does not answer, after that. */
+const STOP_WAIT_MS = 2_000;
 
 /** Where its directories are, or would be, one in each hierarchy. */
 export const hierarchyPaths = (cgroup: string): string[] => HIERARCHIES.map((hierarchy) => join(hierarchy, cgroup));
@@ -44,15 +47,42 @@ export async function endProcessesIn(cgroup: string, withinMs: number): Promise<
  * @throws when there is no such cgroup.
  */
 export function freezeProcessesIn(cgroup: string): void {
-  const directories = hierarchyPaths(cgroup);
-  const freezers = directories.flatMap((directory) => [
-    { file: join(directory, 'freezer.state'), word: 'FROZEN' },
-    { file: join(directory, 'cgroup.freeze'), word: '1' },
+  const { file, word } = freezerOf(cgroup);
+  writeFileSync(file, word);
+}
+
+/**
+ * Freezes it. Afterwards none of its processes runs a step. @throws when one of them does not stop in time, or there is no
+ * such cgroup; it is not frozen then.
+ */
+export async function stopProcessesIn(cgroup: string): Promise<void> {
+  const { file, word, stands } = freezerOf(cgroup);
+  const until = performance.now() + STOP_WAIT_MS;
+  do {
+    // Again each time: version 1 does not catch what was forked meanwhile.
+    writeFileSync(file, word);
+    if (stands()) return;
+    await sleep(1);
+  } while (performance.now() < until);
+  thaw(cgroup);
+  throw new Error(`the processes in the cgroup ${cgroup} do not stop`);
+}
+
+function freezerOf(cgroup: string): { file: string; word: string; stands: () => boolean } {
+  const freezers = hierarchyPaths(cgroup).flatMap((directory) => [
+    {
+      ...{ file: join(directory, 'freezer.state'), word: 'FROZEN' },
+      stands: () => /^FROZEN/.test(read(join(directory, 'freezer.state'))),
+    },
+    {
+      ...{ file: join(directory, 'cgroup.freeze'), word: '1' },
+      stands: () => /^frozen 1/m.test(read(join(directory, 'cgroup.events'))),
+    },
   ]);
   // The first and no other: where both are there, who thaws it knows of the older one alone.
   const freezer = freezers.find(({ file }) => existsSync(file));
   if (freezer === undefined) throw new Error(`there is no cgroup ${cgroup} to freeze`);
-  writeFileSync(freezer.file, freezer.word);
+  return freezer;
 }
 
 /** Where CPU time is shared out and counted: version 1, whose two controllers may be apart, version 2, and both. */

@@ -136,12 +136,7 @@ export function createRunc(directory: string) {
       await run(runc('delete', ...(force ? ['--force'] : []), id), { accept: force ? [] : [1] });
     },
 
-    /** Freezes every process; they stay so, whatever happens to us, until `resume`. */
-    async pause(id: string): Promise<void> {
-      await run(runc('pause', id));
-    },
-
-    /** Lets it run on. One that is not paused is no failure. */
+    /** Lets one run on that was frozen. One that is not is no failure. */
     async resume(id: string): Promise<void> {
       const result = await run(runc('resume', id), { accept: [1] });
       if (result.exitCode === 1 && !/not paused/.test(result.stderr)) {

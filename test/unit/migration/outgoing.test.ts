@@ -62,7 +62,7 @@ describe('what leaves', () => {
       bulk: bulk as Bulk,
     });
     const places = async (round: number, parent: number) => {
-      const { imagesDir, parentDir } = await made.open({ round, parent });
+      const { imagesDir, parentDir } = await made.open({ round, parent }, 'wide');
       return [imagesDir, parentDir];
     };
     assert.deepEqual(await places(1, 0), ['/images/1', undefined]);
@@ -85,7 +85,7 @@ describe('what leaves', () => {
       ...{ migration: 'm', to: 'node2', disk: '/disk', onBytes: () => undefined },
       bulk: bulk as Bulk,
     });
-    const { takePages } = await made.open({ round: 0, parent: 0 });
+    const { takePages } = await made.open({ round: 0, parent: 0 }, 'wide');
     const pages = new PassThrough();
     takePages(Duplex.from({ readable: new PassThrough(), writable: pages }));
     const answers = new PassThrough();

@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { Duplex, PassThrough } from 'node:stream';
 import fc from 'fast-check';
+import { createEarlyAnswers } from '../../../src/migration/early-answers.js';
 import { createPageRelay } from '../../../src/migration/page-relay.js';
+import { headerBytes } from '../../../src/migration/page-words.js';
 import { FUZZ_TIMEOUT_MS, runs } from '../../support/fuzz.js';
 
 /** A stream whose two directions a test holds. */
@@ -49,6 +51,23 @@ describe('the page relay', () => {
     assert.equal(await done, 'left');
     await ended;
     relay.close();
+  });
+
+  it('answers in the place of the target, and lets its other words through', async () => {
+    const relay = createPageRelay(() => undefined, createEarlyAnswers('wide'));
+    const [dump, target] = [pair(), pair()];
+    relay.takePages(dump.stream);
+    const done = relay.attach(target.stream);
+    const open = Buffer.alloc(headerBytes('wide'));
+    open.writeUInt32LE(4, 0);
+    dump.reply.write(open);
+    assert.deepEqual([...((await once(dump.sent, 'data'))[0] as Buffer)], [0]);
+    const heard = once(dump.sent, 'data');
+    target.reply.write(Buffer.from([0, 5]));
+    assert.deepEqual([...((await heard)[0] as Buffer)], [5]);
+    dump.reply.end();
+    target.reply.end();
+    await done;
   });
 
   it('takes one dump and no second', () => {
