@@ -76,8 +76,9 @@ export function createBulk(runDir: string): Bulk {
       server.stdout.on('data', (chunk: Uint8Array) => onBytes(chunk.length));
       try {
         // It looks at the disk when it is asked for it. Its exit code says whether all went well; that it stops listening
-        // before the other end stops talking does not.
-        void free.then(() => pipeline(stream, server.stdin)).catch(() => undefined);
+        // before the other end stops talking does not, and must not break the stream before the exit code is known.
+        server.stdin.on('error', () => undefined);
+        void free.then(() => stream.pipe(server.stdin));
         await Promise.all([pipeline(server.stdout, stream), server.ended]);
       } finally {
         server.kill('SIGTERM');
