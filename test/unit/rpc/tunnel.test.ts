@@ -1,17 +1,11 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { Server, ServerCredentials, type ServiceError } from '@grpc/grpc-js';
-import { pino } from 'pino';
+import type { ServiceError } from '@grpc/grpc-js';
 import type { BulkLink } from '../../../src/migration/peer-port.js';
-import { initPki, issueNode } from '../../../src/pki/pki-dir.js';
-import { bulkService } from '../../../src/rpc/bulk-codec.js';
-import { bulkCalls } from '../../../src/rpc/peer-calls.js';
-import { createPeerClient } from '../../../src/rpc/peer-client.js';
 import { temporary } from '../../support/temporary.js';
+import { openTunnels } from './tunnels.js';
 
 /** Several messages, and more than one end's buffers. */
 const DATA = Buffer.from('what goes down '.repeat(400_000));
@@ -21,29 +15,10 @@ describe('a tunnel', () => {
   let close: () => void = () => undefined;
   afterEach(() => close());
 
-  /** A real server, whose tunnels `serve` has. */
   async function connect(serve: (stream: Duplex) => Promise<void>): Promise<BulkLink> {
-    await initPki(directory(), { force: false });
-    await issueNode(directory(), 'node2', { force: false });
-    const file = (...path: string[]) => join(directory(), ...path);
-    const tls = { ca: file('ca.crt'), cert: file('nodes', 'node2.crt'), key: file('nodes', 'node2.key') };
-    const server = new Server();
-    const handling = { log: pino({ level: 'silent' }), local: false };
-    const pullImages = () => {
-      throw new Error('no images here');
-    };
-    server.addService(bulkService, bulkCalls(handling, { tunnel: (_, __, ___, stream) => serve(stream), pullImages }));
-    const pair = { private_key: readFileSync(tls.key), cert_chain: readFileSync(tls.cert) };
-    const secure = ServerCredentials.createSsl(readFileSync(tls.ca), [pair], true);
-    const port = await new Promise<number>((resolve, reject) => {
-      server.bindAsync('127.0.0.1:0', secure, (error, bound) => (error === null ? resolve(bound) : reject(error)));
-    });
-    const client = createPeerClient({ name: 'node2', endpoint: `127.0.0.1:${port}` }, tls);
-    close = () => {
-      client.close();
-      server.forceShutdown();
-    };
-    return client.bulk;
+    const opened = await openTunnels(directory(), serve);
+    ({ close } = opened);
+    return opened.link;
   }
 
   it('of a program that hangs up first is whole all the same', async () => {

@@ -1,0 +1,41 @@
+/** A peer that serves tunnels, and nothing else. */
+import { readFileSync } from 'node:fs';
+import type { Duplex } from 'node:stream';
+import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { pino } from 'pino';
+import type { BulkLink } from '../../../src/migration/peer-port.js';
+import { bulkService } from '../../../src/rpc/bulk-codec.js';
+import { bulkCalls } from '../../../src/rpc/peer-calls.js';
+import { createPeerClient } from '../../../src/rpc/peer-client.js';
+import { issue } from './probes.js';
+
+/**
+ * A real server, whose tunnels `serve` has, and a client of it.
+ * @param through where the client connects to reach the server at that port.
+ */
+export async function openTunnels(
+  directory: string,
+  serve: (stream: Duplex) => Promise<void>,
+  through: (port: number) => Promise<number> = (port) => Promise.resolve(port),
+): Promise<{ link: BulkLink; close: () => void }> {
+  const tls = await issue(directory);
+  const server = new Server();
+  const handling = { log: pino({ level: 'silent' }), local: false };
+  const pullImages = () => {
+    throw new Error('no images here');
+  };
+  server.addService(bulkService, bulkCalls(handling, { tunnel: (_, __, ___, stream) => serve(stream), pullImages }));
+  const pair = { private_key: readFileSync(tls.key), cert_chain: readFileSync(tls.cert) };
+  const secure = ServerCredentials.createSsl(readFileSync(tls.ca), [pair], true);
+  const port = await new Promise<number>((resolve, reject) => {
+    server.bindAsync('127.0.0.1:0', secure, (error, bound) => (error === null ? resolve(bound) : reject(error)));
+  });
+  const client = createPeerClient({ name: 'node2', endpoint: `127.0.0.1:${await through(port)}` }, tls);
+  return {
+    link: client.bulk,
+    close() {
+      client.close();
+      server.forceShutdown();
+    },
+  };
+}
