@@ -31,6 +31,8 @@ export interface RuncMachineOptions {
   readonly network: NetworkPort;
   /** After which a restore is broken off. */
   readonly restoreMs: number;
+  /** Multiplies how long a restore may be without a criu before that is taken for dead. */
+  readonly patience: number;
 }
 
 /** A deleted file that a process still holds travels in the images, up to this size. */
@@ -40,7 +42,7 @@ const KILL_WAIT_MS = 10_000;
 const POLL_MS = 20;
 
 export function createRuncMachine(options: RuncMachineOptions): Machine {
-  const { stateDir, runDir, imagesDir, cgroupParent, network, restoreMs } = options;
+  const { stateDir, runDir, imagesDir, cgroupParent, network, restoreMs, patience } = options;
   const runc = createRunc(runDir);
   const bundleOf = (record: CnvmRecord) => join(stateDir, 'bundles', record.name);
   const holdOf = (record: CnvmRecord) => join(runDir, 'hold', record.name);
@@ -222,7 +224,7 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
       try {
         shareImages(imagesDirOfDump, uidBase(record.address));
         const paths = { bundle: bundleOf(record), imagesDir: imagesDirOfDump, workDir: workOf(record) };
-        await runc.restore(record.name, { ...paths, timeoutMs: restoreMs });
+        await runc.restore(record.name, { ...paths, timeoutMs: restoreMs, patience });
         await network.open(record.address);
       } catch (error) {
         await kill(record);

@@ -26,6 +26,8 @@ export interface DumpOrder {
 export interface RestoreOrder {
   /** Afterwards it is broken off. */
   readonly timeoutMs: number;
+  /** Multiplies how long it may be without a criu before that is taken for dead. */
+  readonly patience: number;
   readonly bundle: string;
   readonly imagesDir: string;
   readonly workDir: string;
@@ -185,7 +187,7 @@ export function createRunc(directory: string) {
         const args = ['restore', '--detach', ...CRIU_FLAGS, ...paths, id];
         // Let it end by itself when we die: broken off, it leaves something that is neither dead nor alive.
         const restoring = { ...env, [GENTLE_VARIABLE]: 'restore', [RESTORE_VARIABLE]: id };
-        await whileCriuLives(id, (signal) =>
+        await whileCriuLives(id, order.patience, (signal) =>
           leaveBehind(runc, args, join(bundle, 'runc.log'), order.timeoutMs, restoring, signal),
         );
       } catch (error) {
@@ -218,7 +220,11 @@ export function createRunc(directory: string) {
  * Breaks a restore off whose criu has died: the half-made processes hold criu's end of the line to runc, which would wait
  * for as long as it may.
  */
-async function whileCriuLives(id: string, restore: (signal: AbortSignal) => Promise<void>): Promise<void> {
+async function whileCriuLives(
+  id: string,
+  patience: number,
+  restore: (signal: AbortSignal) => Promise<void>,
+): Promise<void> {
   const dead = new AbortController();
   let missed = 0;
   const timer = setInterval(() => {
@@ -227,7 +233,7 @@ async function whileCriuLives(id: string, restore: (signal: AbortSignal) => Prom
     const lives = marked.some((one) => one.parent === runc?.pid && one.program === 'criu' && !one.nested);
     missed = runc === undefined || lives ? 0 : missed + 1;
     if (missed === CRIU_MISSED_MAX) dead.abort();
-  }, CRIU_LOOK_MS);
+  }, CRIU_LOOK_MS * patience);
   try {
     await restore(dead.signal);
   } finally {

@@ -26,6 +26,7 @@ machineContract('runc, criu and rsync', async () => {
   const machine = createRuncMachine({
     ...{ stateDir: STATE, runDir: RUN, imagesDir: IMAGES, cgroupParent, network },
     restoreMs: 60_000,
+    patience: 1,
   });
   const { name, digest } = findImage(IMAGES, 'base');
   return {
