@@ -7,7 +7,8 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { hasErrno, refused } from '../base/errors.js';
-import { endProcessesIn, freezeProcessesIn } from '../tools/cgroup.js';
+import { endProcessesIn, freezeProcessesIn, isUnified } from '../tools/cgroup.js';
+import { restoreOptions } from '../tools/criu.js';
 import { unmountBelow } from '../tools/mount.js';
 import { createRunc, PAGES_OPTIONS } from '../tools/runc.js';
 import { syncFileSystem } from '../tools/sync.js';
@@ -216,7 +217,7 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
 
     async assemble(record) {
       await mountDisk(pathsOf(record), record, findImage(imagesDir, record.image.name));
-      await writeBundle(record, []);
+      await writeBundle(record, restoreOptions(cgroupOf(record), isUnified()));
       await network.close(record.address);
     },
 

@@ -10,6 +10,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 const HIERARCHIES = ['/sys/fs/cgroup/freezer', '/sys/fs/cgroup', '/sys/fs/cgroup/unified'];
 const POLL_MS = 20;
 
+/** Whether version 2 stands alone. */
+export const isUnified = (): boolean => existsSync('/sys/fs/cgroup/cgroup.controllers');
+
 /** The ids of all processes in it and below it. */
 export function processesIn(cgroup: string): number[] {
   const found = directoriesOf(cgroup).flatMap((directory) => read(join(directory, 'cgroup.procs')).split('\n'));

@@ -19,6 +19,7 @@ describe('a teleport between whole machines', () => {
       assert.equal(await whereIs(), to);
       assert.equal(await shell.type('echo $mine $$ $PWD'), before);
       await stream.more(20);
+      await assertInOwnGroup(to);
     }
     assert.deepEqual(stream.state.faults, []);
     assert.equal((await lab.json<CnvmJson>('node1', 'cnvm', 'inspect', NAME)).epoch, 3);
@@ -26,3 +27,10 @@ describe('a teleport between whole machines', () => {
     await shell.close();
   });
 });
+
+/** Each machine has a tree of its own: what came with the source's path would be out of this node's reach. */
+async function assertInOwnGroup(node: string): Promise<void> {
+  const { pid } = await lab.json<CnvmJson>(node, 'cnvm', 'inspect', NAME);
+  const group = await lab.must(node, ['cat', `/proc/${pid}/cgroup`]);
+  assert.equal(group.trim(), `0::/cnvm-${lab.name}/${node}/${NAME}`);
+}
