@@ -23,6 +23,7 @@ import { createHistory } from './migration/history.js';
 import { type Journal, openJournal } from './migration/journal.js';
 import type { TargetLink } from './migration/peer-port.js';
 import { recover } from './migration/recover.js';
+import { CALL_MS } from './migration/source-run.js';
 import type { Sweep } from './migration/sweep.js';
 import { sweepPorts } from './migration/sweep-ports.js';
 import { createSweeping, type Sweeping } from './migration/sweeping.js';
@@ -117,13 +118,14 @@ function build(config: Config, host: Host, log: Logger) {
   const common = { node, machine, bulk, journal, log, ...ownership(store, host, mesh) };
   const findPeer = (target: string) => linkOf(mesh.find(target));
   const limits = limitsOf(config);
+  const roundsMax = config.limits.rounds;
   const departures = createDepartures({
-    ...{ ports: { ...common, facts }, bulk, cnvms, locks, history, limits, findPeer },
+    ...{ ports: { ...common, facts }, bulk, cnvms, locks, history, limits, roundsMax, findPeer },
     audit: (entry) => audit(join(config.stateDir, 'audit.log'), entry),
   });
   const bulkOf = (peer: string) => mesh.peer(peer)?.link.bulk;
   const arrivals = createArrivals({
-    ...{ ports: common, cnvms, locks, directory, history, limits, overlayNetwork, facts, bulkOf },
+    ...{ ports: common, cnvms, locks, directory, history, limits, roundsMax, overlayNetwork, facts, bulkOf },
     patience: config.limits.patience,
   });
   const sweeping = createSweeping(() =>
@@ -205,10 +207,9 @@ async function describe(host: Host, facts: NodeFacts): Promise<{ facts: NodeFact
 }
 
 async function tellOff(link: TargetLink, migration: string, news: 'cancel' | 'release'): Promise<void> {
-  if (news === 'release') await link.release(migration, { timeoutMs: NEWS_MS });
-  else await link.cancel(migration, 'the daemon of the source died', { timeoutMs: NEWS_MS });
+  if (news === 'release') await link.release(migration, { timeoutMs: CALL_MS });
+  else await link.cancel(migration, 'the daemon of the source died', { timeoutMs: CALL_MS });
 }
-const NEWS_MS = 10_000;
 
 function logFindings(findings: readonly Finding[], log: Logger): void {
   for (const { level, subject, detail, remedy } of findings) {

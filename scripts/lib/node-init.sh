@@ -44,6 +44,8 @@ hostname "$name"
 sysctl -q -w net.ipv4.ip_forward=1
 # Post-copy needs wide pipes where root lacks CAP_SYS_RESOURCE; not every machine lets us.
 sysctl -q -w fs.pipe-max-size=16777216 2>/dev/null || true
+# And a userfaultfd within a user namespace. Like the one above it is the whole machine's.
+sysctl -q -w vm.unprivileged_userfaultfd=1 2>/dev/null || true
 
 cd "$root"
 mkdir -p .old

@@ -28,6 +28,9 @@ const seconds = z
   .positive()
   .max(7 * 24 * 60 * 60);
 
+/** Far beyond what converges, if anything does. */
+const ROUNDS_MAX = 1_000;
+
 const peer = z.strictObject({
   /** As in its certificate. */
   name: nodeName,
@@ -78,6 +81,8 @@ const schema = z.strictObject({
       seed: seconds.default(24 * 60 * 60),
       /** For the rounds of memory. */
       precopy: seconds.default(24 * 60 * 60),
+      /** Rounds of memory that are made at most, those that broke included. 0: none are made, and none are taken. */
+      rounds: z.number().int().nonnegative().max(ROUNDS_MAX).default(30),
       /** For the freeze, up to the hand-over. */
       freeze: seconds.default(10 * 60),
       /** For a restore at the target, after the hand-over: beyond that it is tried once more, and then given back. */

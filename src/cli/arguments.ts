@@ -35,6 +35,21 @@ export function parseSize(text: string): number {
   throw refused('invalid', `"${text}" is no size; write for example 512M or 1.5G`);
 }
 
+/** "20MB", "512k", "1.5GiB", each with or without "/s": bytes a second. As networks count: MB is a power of 1000, MiB of 1024. */
+export function parseRate(text: string): number {
+  const match = /^(\d{1,15}(?:\.\d{1,6})?)\s*([kmg]?)(i?)b?(?:\/s)?$/i.exec(text.trim());
+  const power = ['', 'k', 'm', 'g'].indexOf((match?.[2] ?? '').toLowerCase());
+  const unit = match?.[3] === '' ? 1000 : 1024;
+  const bytes = match === null || (power === 0 && match[3] !== '') ? 0 : Math.round(Number(match[1]) * unit ** power);
+  if (Number.isSafeInteger(bytes) && bytes >= RATE_MIN) return bytes;
+  throw refused(
+    'invalid',
+    `"${text}" is no rate of at least ${RATE_MIN} bytes a second; write for example 20MB or 512K`,
+  );
+}
+/** Below it a migration would take for ever, and who means kilobytes would not notice. */
+const RATE_MIN = 1000;
+
 const DURATION_UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 /** What the protocol's 32 bits hold. */
 const DURATION_MS_MAX = 2 ** 32 - 1;

@@ -19,7 +19,7 @@ import { type CommonOptions, connected, withCommonOptions } from './common-optio
 import { type Connection, call, messages } from './connect.js';
 import { execCommand } from './exec-command.js';
 import { EXIT } from './exit-codes.js';
-import { bytesText, jsonText, table } from './text.js';
+import { bytesText, jsonText, table, wordOf } from './text.js';
 
 type Option<T> = { readonly [K in keyof T]?: T[K] } & CommonOptions;
 
@@ -197,5 +197,5 @@ async function oneCnvm(
 }
 
 function stateText(state: CnvmState): string {
-  return state.replace('CNVM_STATE_', '').toLowerCase().replaceAll('_', '-');
+  return wordOf(state, 'CNVM_STATE_');
 }

@@ -3,6 +3,8 @@
 import { CnvmError } from '../base/errors.js';
 import type { AbortMigrationResponse } from '../gen/cnvm/v1/migration.js';
 import {
+  MemoryMode,
+  type MigrateRequest,
   type Migration,
   type MigrationEvent,
   MigrationMode,
@@ -12,23 +14,19 @@ import {
 import { type Connection, call, messages, Unreachable } from './connect.js';
 import { EXIT } from './exit-codes.js';
 import { progressLine } from './progress.js';
-import { bytesText, jsonText, msText } from './text.js';
+import { bytesText, jsonText, memoryText, msText } from './text.js';
 
 export interface FollowOptions {
   readonly json: boolean;
   readonly quiet: boolean;
 }
 
-export interface Order {
-  readonly name: string;
-  readonly target: string;
-  readonly landing: string;
-  readonly mode: MigrationMode;
-  readonly dryRun: boolean;
-}
-
 /** @returns the exit code. @throws the daemon's error when it refused. */
-export async function followMigration(connection: Connection, order: Order, options: FollowOptions): Promise<number> {
+export async function followMigration(
+  connection: Connection,
+  order: MigrateRequest,
+  options: FollowOptions,
+): Promise<number> {
   const interrupt = onInterrupt(connection, order.name);
   const screen = createScreen(options);
   let begun = false;
@@ -165,9 +163,13 @@ function eventJson({ event }: MigrationEvent): unknown {
 }
 
 function planText(plan: MigrationPlan): string {
+  const hot = plan.mode === MigrationMode.HOT;
+  const least = plan.memoryMode === MemoryMode.PRE_COPY ? 'at least ' : '';
+  const aim = `expected downtime ${least}${msText(plan.expectedDowntimeMs)}, aims for ${msText(plan.maxDowntimeMs)}`;
   const lines = [
-    `${plan.name}: ${plan.source} -> ${plan.target}:${plan.landing} (${plan.mode === MigrationMode.HOT ? 'hot' : 'cold'})`,
+    `${plan.name}: ${plan.source} -> ${plan.target}:${plan.landing} (${hot ? 'hot' : 'cold'})`,
     `memory ${bytesText(Number(plan.memoryBytes))}, disk ${bytesText(Number(plan.diskBytes))}`,
+    ...(hot ? [`memory by ${memoryText(plan.memoryMode)}; ${aim}`] : []),
     ...plan.warnings.map((warning) => `warning: ${warning}`),
     ...plan.refusals.map((refusal) => `no: ${refusal}`),
     plan.refusals.length === 0 ? 'it would go' : 'it would be refused; nothing has changed',
@@ -177,8 +179,9 @@ function planText(plan: MigrationPlan): string {
 
 function endText(migration: Migration): string {
   if (migration.outcome !== MigrationOutcome.SUCCEEDED) return `[x] ${migration.error}\n`;
-  const { freezeMs, totalMs, memoryBytes, diskBytes, freezeParts } = migration;
+  const { freezeMs, totalMs, memoryBytes, diskBytes, freezeParts, memoryMode, memoryRounds } = migration;
   const parts = freezeParts.map((part) => `${part.name} ${msText(part.ms)}`).join(', ');
-  const moved = `${bytesText(Number(memoryBytes))} of memory, ${bytesText(Number(diskBytes))} of disk`;
+  const way = memoryMode === MemoryMode.UNSPECIFIED ? '' : ` by ${memoryText(memoryMode, memoryRounds)}`;
+  const moved = `${bytesText(Number(memoryBytes))} of memory${way}, ${bytesText(Number(diskBytes))} of disk`;
   return `${migration.name} runs on ${migration.target}: frozen ${msText(freezeMs)} (${parts}), ${moved}, ${msText(totalMs)} in all\n`;
 }

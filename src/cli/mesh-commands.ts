@@ -10,6 +10,7 @@ import {
   type ListMigrationsResponse,
   type Migration,
   MigrationOutcome,
+  type MigrationPhase,
 } from '../gen/cnvm/v1/migration.js';
 import type { GetNodeResponse, ListNodesResponse } from '../gen/cnvm/v1/node.js';
 import { FindingLevel, NodeReach } from '../gen/cnvm/v1/node.js';
@@ -17,7 +18,7 @@ import { parseCount } from './arguments.js';
 import { type CommonOptions, connected, withCommonOptions } from './common-options.js';
 import { call } from './connect.js';
 import { EXIT } from './exit-codes.js';
-import { bytesText, jsonText, msText, table } from './text.js';
+import { bytesText, jsonText, memoryText, msText, table, wordOf } from './text.js';
 
 export function addMeshCommands(program: Command): void {
   const add = (usage: string, description: string) =>
@@ -90,25 +91,35 @@ async function migrations(name: string | undefined, options: CommonOptions & { l
     return;
   }
   process.stdout.write(
-    table(['STARTED', 'CNVM', 'FROM', 'TO', 'OUTCOME', 'FROZEN', 'TOTAL', 'MEMORY', 'DISK', ''], all.map(row)),
+    table(
+      ['STARTED', 'CNVM', 'FROM', 'TO', 'OUTCOME', 'FROZEN', 'EXPECTED', 'TOTAL', 'MEMORY', 'BY', 'DISK', ''],
+      all.map(row),
+    ),
   );
 }
 
 function row(migration: Migration): string[] {
   const { startTime, name, source, target, freezeMs, totalMs, memoryBytes, diskBytes, error } = migration;
+  const { expectedDowntimeMs, memoryMode, memoryRounds } = migration;
+  const runs = migration.outcome === MigrationOutcome.RUNNING;
   return [
     startTime?.toISOString().slice(0, 19).replace('T', ' ') ?? '',
     name,
     source,
     target,
-    migration.outcome.replace('MIGRATION_OUTCOME_', '').toLowerCase().replaceAll('_', '-'),
+    runs ? phaseWord(migration.phase) : wordOf(migration.outcome, 'MIGRATION_OUTCOME_'),
     freezeMs === 0 ? '-' : msText(freezeMs),
+    expectedDowntimeMs === 0 ? '-' : msText(expectedDowntimeMs),
     msText(totalMs),
     bytesText(Number(memoryBytes)),
+    memoryText(memoryMode, memoryRounds),
     bytesText(Number(diskBytes)),
     error,
   ];
 }
+
+/** One that runs is known by what it does now. */
+const phaseWord = (phase: MigrationPhase): string => wordOf(phase, 'MIGRATION_PHASE_');
 
 async function abort(idOrName: string, options: CommonOptions): Promise<void> {
   const { migration } = await connected(options, (connection) =>

@@ -9,6 +9,7 @@ const WORDS: Readonly<Partial<Record<string, string>>> = {
   [MigrationPhase.FREEZE]: 'frozen: the last of memory and disk',
   [MigrationPhase.HAND_OVER]: 'hand over',
   [MigrationPhase.ACTIVATE]: 'restore at the target',
+  [MigrationPhase.POSTCOPY]: 'it runs at the target, the rest of its memory follows',
   [MigrationPhase.RELEASE]: 'release',
 };
 const BAR_WIDTH = 24;
@@ -24,12 +25,22 @@ export function progressLine(progress: MigrationProgress, width: number): string
   const total = Number(progress.bytesTotal);
   const rate = Number(progress.bytesPerSecond);
   const fraction = total === 0 ? 0 : Math.min(1, done / total);
-  const left = rate > 0 && total > done ? `, ${msText(((total - done) / rate) * 1000)} left` : '';
+  const leftMs = Number(progress.leftMs);
+  const left = leftMs > 0 ? `, ${msText(leftMs)} left` : '';
   const moved = done === 0 ? '' : ` ${bytesText(done)} of ${bytesText(total)}, ${bytesText(rate)}/s${left}`;
   const bar = total === 0 ? '' : ` ${barText(fraction)} ${Math.round(fraction * 100)}%`;
-  const line = `[>] ${phaseText(progress.phase)} (${msText(progress.phaseMs)})${bar}${moved}`;
+  const line = `[>] ${phaseText(progress.phase)}${roundText(progress)} (${msText(progress.phaseMs)})${bar}${moved}`;
   // The last column is left free: a terminal that wraps would break the redrawing.
   return line.slice(0, Math.max(0, width - 1));
+}
+
+/** What is known of the memory's way. */
+function roundText({ round, dirtyBytesPerSecond, expectedDowntimeMs }: MigrationProgress): string {
+  if (round === 0) return '';
+  const written = Number(dirtyBytesPerSecond);
+  const rate = written === 0 ? '' : `, written at ${bytesText(written)}/s`;
+  const expected = expectedDowntimeMs === 0 ? '' : `, downtime ${msText(expectedDowntimeMs)}`;
+  return `, round ${round}${rate}${expected}`;
 }
 
 function barText(fraction: number): string {

@@ -1,5 +1,7 @@
 /** Values as people read them, and tables. Pure. */
 
+import { MemoryMode, type MemoryRound } from '../gen/cnvm/v1/migration.js';
+
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
 
 /** 1536 is "1.5 KiB". */
@@ -19,6 +21,19 @@ export function msText(ms: number): string {
   if (ms < 1000) return `${Math.round(ms)} ms`;
   if (ms < 60_000) return `${(ms / 1000).toFixed(1)} s`;
   return `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1000)} s`;
+}
+
+/** A value of the protocol as people write it: MEMORY_MODE_PRE_COPY is "pre-copy". */
+export function wordOf(value: string, prefix: string): string {
+  return value.replace(prefix, '').toLowerCase().replaceAll('_', '-');
+}
+
+/** How memory moves, and in how many rounds while it runs. */
+export function memoryText(mode: MemoryMode, all: readonly MemoryRound[] = []): string {
+  if (mode === MemoryMode.UNSPECIFIED) return '-';
+  const word = wordOf(mode, 'MEMORY_MODE_');
+  const rounds = all.filter(({ frozen }) => !frozen).length;
+  return rounds === 0 ? word : `${word} in ${rounds} round${rounds === 1 ? '' : 's'}`;
 }
 
 /** Columns as wide as their widest cell; the last one is not padded. */

@@ -51,7 +51,12 @@ const MASKED = ['kcore', 'keys', 'latency_stats', 'timer_list', 'timer_stats', '
 const READ_ONLY = ['bus', 'fs', 'irq', 'sys', 'sysrq-trigger'].map((name) => `/proc/${name}`);
 
 /** One scheduling period; the kernel's default. */
-const CPU_PERIOD_US = 100_000;
+export const CPU_PERIOD_US = 100_000;
+
+/** What thousandths of a CPU are in each period. */
+export function cpuQuotaUs(cpuMillis: number): number {
+  return (cpuMillis * CPU_PERIOD_US) / 1000;
+}
 
 /** The bundle's config.json. */
 export function bundleConfig(
@@ -118,7 +123,7 @@ function resources(limits: Limits): object {
   return {
     devices: [{ allow: false, access: 'rwm' }],
     ...(memoryBytes === 0 ? {} : { memory: { limit: memoryBytes, swap: memoryBytes } }),
-    ...(cpuMillis === 0 ? {} : { cpu: { period: CPU_PERIOD_US, quota: (cpuMillis * CPU_PERIOD_US) / 1000 } }),
+    ...(cpuMillis === 0 ? {} : { cpu: { period: CPU_PERIOD_US, quota: cpuQuotaUs(cpuMillis) } }),
     ...(pids === 0 ? {} : { pids: { limit: pids } }),
   };
 }

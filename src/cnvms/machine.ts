@@ -26,11 +26,49 @@ export interface Dump {
   rollBack(): Promise<void>;
 }
 
+/** Memory of one that runs, as it was at one moment. Its processes stand still only while that is taken. */
+export interface PreDump {
+  /** Resolves when all of it has been taken. @throws `tool` otherwise: then the next dump must build on none. */
+  readonly done: Promise<MemoryTaken>;
+  /** Ends it when it has not ended; its pages must not be taken any more. Afterwards the processes are whole and run. */
+  rollBack(): Promise<void>;
+}
+
+export interface MemoryTaken {
+  readonly pages: number;
+  /** For so long the processes stood still. */
+  readonly frozenMs: number;
+}
+
 export interface DumpTarget {
   /** A directory in memory for all but the pages. */
   readonly imagesDir: string;
+  /** That of the dump before, beside it: then only what has changed since is dumped. */
+  readonly parentDir?: string | undefined;
   /** Takes the stream on which the pages come, in criu's words; to break it fails the dump. */
   takePages(stream: Duplex): void;
+  /** Its own memory is left where it is and not sent: `openMemory` reads it. All the rest is in `imagesDir`. */
+  readonly lazy?: boolean;
+}
+
+/** The memory of one that is frozen, at the moment of its freeze. */
+export interface FrozenMemory {
+  /**
+   * @param pid its id inside. @returns so many bytes, or whole pages up to where its memory ends. @throws when it has no
+   * such memory, or is not frozen any more.
+   */
+  read(pid: number, address: number, bytes: number): Promise<Uint8Array>;
+  close(): Promise<void>;
+}
+
+/** The memory of one that runs while it still comes. */
+export interface LazyMemory {
+  /** How long it took to let the packets in. */
+  readonly networkMs: number;
+  /** Resolves when all of it is here. @throws when it never will be: nothing of the cnvm runs any more then. */
+  readonly complete: Promise<void>;
+  /** Gives up: what is not here will not come, and `complete` fails. */
+  breakOff(): void;
 }
 
 export interface Machine {
@@ -64,8 +102,16 @@ export interface Machine {
 
   /** Freezes it where it is, packets kept from it. Whatever dies afterwards, only `thaw` lets it run on. */
   freeze(record: CnvmRecord): Promise<void>;
-  /** Lets it run on. Harmless when it runs. */
+  /** Lets it run on, as fast as it may. Harmless when it runs. */
   thaw(record: CnvmRecord): Promise<void>;
+  /** The CPU time that its processes have used. */
+  cpuMs(record: CnvmRecord): Promise<number>;
+  /** Gives it so much of the CPU (thousandths of one) until `unthrottle` or `thaw`, and never more than its own limit. */
+  throttle(record: CnvmRecord, cpuMillis: number): Promise<void>;
+  /** Gives it what its limit says. Harmless when it has that. */
+  unthrottle(record: CnvmRecord): Promise<void>;
+  /** Begins to take the memory of one that runs. */
+  preDump(record: CnvmRecord, target: DumpTarget): Promise<PreDump>;
   /** Makes a dump ready, of one that runs or is frozen. */
   dump(record: CnvmRecord, target: DumpTarget): Promise<Dump>;
   /**
@@ -75,6 +121,20 @@ export interface Machine {
   expect(record: CnvmRecord): Promise<void>;
   /** Mounts the disk that has come and keeps packets from its address, so that `restore` need not. */
   assemble(record: CnvmRecord): Promise<void>;
-  /** Runs what was dumped elsewhere. Afterwards it runs here; when this throws, nothing of it does. */
-  restore(record: CnvmRecord, imagesDir: string): Promise<void>;
+  /**
+   * Runs what was dumped elsewhere. Afterwards it runs here, and packets reach it; when this throws, nothing of it does.
+   * @returns how long it took to let the packets in.
+   */
+  restore(record: CnvmRecord, imagesDir: string): Promise<{ networkMs: number }>;
+
+  /** For one whose dump, a lazy one, is held or was. @throws when it is not frozen. */
+  openMemory(record: CnvmRecord): Promise<FrozenMemory>;
+  /**
+   * Runs what was dumped lazily elsewhere, its memory still there. Afterwards it runs here, and what it has not got of its
+   * memory it waits for; when this throws, nothing of it does.
+   * @param takeRequests takes the stream on which its memory is asked for, in criu's words.
+   */
+  restoreLazily(record: CnvmRecord, imagesDir: string, takeRequests: (stream: Duplex) => void): Promise<LazyMemory>;
+  /** Of one that was restored lazily and runs: whether all of its memory is here. */
+  hasMemory(record: CnvmRecord): Promise<boolean>;
 }

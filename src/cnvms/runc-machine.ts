@@ -2,27 +2,32 @@
  * The machine port on real programs: runc, criu, overlay mounts. Invariant: a cnvm's processes, mounts and link are
  * found by its name and address alone, so a daemon that starts anew finds what its predecessor left.
  */
-import { chmodSync, chownSync, existsSync, readdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { hasErrno, refused } from '../base/errors.js';
-import { endProcessesIn, freezeProcessesIn, isUnified } from '../tools/cgroup.js';
+import { cpuTimeMs, endProcessesIn, isUnified } from '../tools/cgroup.js';
 import { restoreOptions } from '../tools/criu.js';
 import { unmountBelow } from '../tools/mount.js';
-import { createRunc, PAGES_OPTIONS } from '../tools/runc.js';
+import { createRunc } from '../tools/runc.js';
 import { syncFileSystem } from '../tools/sync.js';
 import { uidBase } from './address.js';
 import { bundleConfig } from './bundle.js';
 import type { CnvmRecord } from './cnvm.js';
 import { diskBytes, diskPaths, makeDisk, mountDisk, mountImage, personalise, removeDisk, unmountDisk } from './disk.js';
+import { beginPreDump, type DumpPlaces, readyDump, shareImages, writeCriuConfig } from './dumps.js';
 import { execInside } from './exec.js';
 import { foreignCommands } from './foreign.js';
-import { holdScript, openHold, releaseHold } from './hold.js';
+import { openFrozenMemory } from './frozen-memory.js';
+import { releaseHold } from './hold.js';
 import { findImage } from './image.js';
+import { isComplete, restoreLazily } from './lazy-restore.js';
 import { readLogs } from './logs.js';
-import type { Dump, DumpTarget, Look, Machine } from './machine.js';
+import type { Look, Machine } from './machine.js';
 import type { NetworkPort } from './network-port.js';
+import { throttle, unthrottle } from './throttle.js';
 
 export interface RuncMachineOptions {
   readonly stateDir: string;
@@ -36,11 +41,11 @@ export interface RuncMachineOptions {
   readonly patience: number;
 }
 
-/** A deleted file that a process still holds travels in the images, up to this size. */
-const GHOST_LIMIT_BYTES = 256 * 1024 * 1024;
 /** After KILL the kernel needs a moment to end every process. */
 const KILL_WAIT_MS = 10_000;
 const POLL_MS = 20;
+/** In the bundle. */
+const LAZY_MARKER = 'memory';
 
 export function createRuncMachine(options: RuncMachineOptions): Machine {
   const { stateDir, runDir, imagesDir, cgroupParent, network, restoreMs, patience } = options;
@@ -50,10 +55,11 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
   const workOf = (record: CnvmRecord) => join(runDir, 'criu', record.name);
   const cgroupOf = (record: CnvmRecord) => join(cgroupParent, record.name);
   const pathsOf = (record: CnvmRecord) => diskPaths(record, runDir);
+  const criuConfigOf = (record: CnvmRecord) => join(bundleOf(record), 'criu.conf');
 
   async function writeBundle(record: CnvmRecord, criuOptions: readonly string[]): Promise<string> {
     const bundle = bundleOf(record);
-    const criuConfig = join(bundle, 'criu.conf');
+    const criuConfig = criuConfigOf(record);
     const image = findImage(imagesDir, record.image.name);
     await mkdir(bundle, { recursive: true, mode: 0o700 });
     const config = bundleConfig(
@@ -103,6 +109,11 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
     if (left.length > 0) throw new Error(`processes of ${record.name} do not end: ${left.join(', ')}`);
   }
 
+  function placesOf(record: CnvmRecord): DumpPlaces {
+    const places = { holdDir: holdOf(record), workDir: workOf(record), cgroup: cgroupOf(record) };
+    return { name: record.name, ...places, criuConfig: criuConfigOf(record), end: () => endProcesses(record) };
+  }
+
   async function kill(record: CnvmRecord): Promise<void> {
     await endProcesses(record);
     await runc.delete(record.name, true);
@@ -121,6 +132,23 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
   async function destroy(record: CnvmRecord): Promise<void> {
     await kill(record);
     await clear(record);
+  }
+
+  async function restore(record: CnvmRecord, imagesDirOfDump: string, lazy: boolean): Promise<{ networkMs: number }> {
+    try {
+      shareImages(imagesDirOfDump, uidBase(record.address));
+      const paths = { bundle: bundleOf(record), imagesDir: imagesDirOfDump, workDir: workOf(record) };
+      await runc.restore(record.name, { ...paths, timeoutMs: restoreMs, patience, lazy });
+      const restoredAtMs = performance.now();
+      await network.open(record.address);
+      return { networkMs: performance.now() - restoredAtMs };
+    } catch (error) {
+      await kill(record);
+      await network.unwire(record.address);
+      // For the next try.
+      await network.close(record.address);
+      throw error;
+    }
   }
 
   return {
@@ -200,9 +228,16 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
       runc.clearDumpMarker(record.name);
       await network.open(record.address);
       await runc.resume(record.name);
+      // The last: to go on slowly is better than not at all.
+      unthrottle(cgroupOf(record), record.limits);
     },
 
-    dump: (record, target) => readyDump(record, target),
+    cpuMs: async (record) => cpuTimeMs(cgroupOf(record)),
+    throttle: async (record, cpuMillis) => throttle(cgroupOf(record), record.limits, cpuMillis),
+    unthrottle: async (record) => unthrottle(cgroupOf(record), record.limits),
+
+    dump: async (record, target) => await readyDump(runc, placesOf(record), target),
+    preDump: async (record, target) => await beginPreDump(runc, placesOf(record), target),
 
     async expect(record) {
       await makeDiskFor(record);
@@ -221,73 +256,15 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
       await network.close(record.address);
     },
 
-    async restore(record, imagesDirOfDump) {
-      try {
-        shareImages(imagesDirOfDump, uidBase(record.address));
-        const paths = { bundle: bundleOf(record), imagesDir: imagesDirOfDump, workDir: workOf(record) };
-        await runc.restore(record.name, { ...paths, timeoutMs: restoreMs, patience });
-        await network.open(record.address);
-      } catch (error) {
-        await kill(record);
-        await network.unwire(record.address);
-        // For the next try.
-        await network.close(record.address);
-        throw error;
-      }
-    },
+    restore: (record, imagesDirOfDump) => restore(record, imagesDirOfDump, false),
+    openMemory: async (record) => openFrozenMemory(cgroupOf(record)),
+    restoreLazily: (record, imagesDirOfDump, takeRequests) =>
+      restoreLazily({
+        ...{ imagesDir: imagesDirOfDump, workDir: workOf(record), cgroup: cgroupOf(record), takeRequests },
+        marker: join(bundleOf(record), LAZY_MARKER),
+        restore: () => restore(record, imagesDirOfDump, true),
+        end: () => endProcesses(record),
+      }),
+    hasMemory: async (record) => isComplete(join(bundleOf(record), LAZY_MARKER)),
   };
-
-  async function readyDump(record: CnvmRecord, target: DumpTarget): Promise<Dump> {
-    const hold = await openHold(holdOf(record));
-    const criuConfig = join(bundleOf(record), 'criu.conf');
-    await writeCriuConfig(criuConfig, [`action-script ${holdScript(holdOf(record))}`, ...PAGES_OPTIONS]);
-    await mkdir(target.imagesDir, { recursive: true, mode: 0o700 });
-    const tool = runc.dump(record.name, { imagesDir: target.imagesDir, workDir: workOf(record) });
-    target.takePages(tool.socket);
-    const failed = tool.ended.then(() => {
-      throw new Error('the dump ended without being held');
-    });
-    const ready = Promise.race([hold.ready, failed]);
-    // While it dumps criu thaws what was frozen, and holds it by tracing alone: a criu that died would let it run on.
-    const fenced = hold.held.then(() => freezeProcessesIn(cgroupOf(record)));
-    const held = Promise.race([fenced, failed]);
-    for (const later of [ready, fenced, held]) later.catch(() => undefined);
-    return {
-      ready,
-      held,
-      begin: () => hold.begin(),
-      async commit() {
-        hold.decide('commit');
-        // criu waits for what it kills, and what is frozen does not die. How it ends does not matter: all is dumped.
-        await endProcesses(record);
-        await tool.ended.catch(() => undefined).finally(() => hold.close());
-      },
-      async rollBack() {
-        hold.decide('roll-back');
-        const left = await runc.dumpEnds(record.name, tool);
-        await hold.close();
-        if (left) throw new Error(`criu does not let go of ${record.name}`);
-        runc.clearDumpMarker(record.name);
-      },
-    };
-  }
-}
-
-/**
- * Lets the tasks that are restored read their images. The first one begins as the node's root without a capability, before
- * its user namespace has a map, and is the cnvm's root after it: so it needs the owner's way at first, and the group's later.
- */
-function shareImages(directory: string, group: number): void {
-  chownSync(directory, 0, group);
-  chmodSync(directory, 0o750);
-  for (const name of readdirSync(directory)) {
-    chownSync(join(directory, name), 0, group);
-    chmodSync(join(directory, name), 0o640);
-  }
-}
-
-async function writeCriuConfig(path: string, more: readonly string[]): Promise<void> {
-  // Half-open connections are left out: their clients try again, and a dump must not fail for one of them.
-  const lines = [`ghost-limit ${GHOST_LIMIT_BYTES}`, 'link-remap', 'skip-in-flight', ...more];
-  await writeFile(path, `${lines.join('\n')}\n`);
 }

@@ -1,9 +1,11 @@
 /** This node's facts, gathered from the host. What cannot change while the daemon runs is asked once. */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, statfs } from 'node:fs/promises';
 import { release } from 'node:os';
+import { messageOf } from '../base/errors.js';
 import { listImages } from '../cnvms/image.js';
-import { criuVersion } from '../tools/criu.js';
+import { criuVersion, lazyObstacle, tracksMemory } from '../tools/criu.js';
+import { guardObstacle } from '../tools/guard.js';
 import { runcVersion } from '../tools/runc.js';
 import { type LandingZone, type NodeFacts, PROTOCOL_VERSION } from './node-facts.js';
 
@@ -19,6 +21,9 @@ export interface FactsOptions {
 /** @returns what gathers the facts anew each time it is called. */
 export function factsOf(options: FactsOptions): () => Promise<NodeFacts> {
   const programs = Promise.all([criuVersion(), runcVersion()].map((version) => version.catch(() => '')));
+  // criu tries it out, which takes a moment, and is not asked where the kernel says no.
+  const tracking = answerOf(async () => marksDirtyPages() && (await tracksMemory()));
+  const lazy = Promise.all([lazyObstacle(), guardObstacle()].map((look) => look.catch(messageOf)));
   const cpuFlags = readCpuFlags();
   return async () => {
     const [criu = '', runc = ''] = await programs;
@@ -34,11 +39,26 @@ export function factsOf(options: FactsOptions): () => Promise<NodeFacts> {
       cpuFlags,
       ...memory,
       landingZones: await Promise.all(options.landingZones.map(zoneOf)),
-      softDirty: tracksDirtyPages(),
+      softDirty: await tracking().catch(() => false),
+      postCopyObstacles: [...(await lazy), userfaultObstacle()].filter((obstacle) => obstacle !== undefined),
       images: listImages(options.imagesDir).map(({ name, digest }) => ({ name, digest })),
       overlayAddress: options.overlayAddress,
       cnvmCount: options.cnvmCount(),
     };
+  };
+}
+
+/** The one answer to a question, which is asked again only when it was not answered. */
+function answerOf(question: () => Promise<boolean>): () => Promise<boolean> {
+  let answer: Promise<boolean> | undefined;
+  return async () => {
+    answer ??= question();
+    try {
+      return await answer;
+    } catch (error) {
+      answer = undefined;
+      throw error;
+    }
   };
 }
 
@@ -61,6 +81,14 @@ function readMemory(): { memoryTotalBytes: number; memoryAvailableBytes: number 
 }
 
 /** The kernel says so in every smaps, where it can (proc_pid_smaps(5)). */
-function tracksDirtyPages(): boolean {
+function marksDirtyPages(): boolean {
   return /^VmFlags:.*\bsd\b/m.test(readFileSync('/proc/self/smaps', 'utf8'));
+}
+
+/** criu makes them inside the cnvm's user namespace. One of the few sysctls that are the whole machine's. */
+const USERFAULT = '/proc/sys/vm/unprivileged_userfaultfd';
+
+function userfaultObstacle(): string | undefined {
+  const allowed = existsSync(USERFAULT) && readFileSync(USERFAULT, 'utf8').trim() === '1';
+  return allowed ? undefined : 'it needs sysctl vm.unprivileged_userfaultfd=1';
 }

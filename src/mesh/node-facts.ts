@@ -24,6 +24,8 @@ export interface NodeFacts {
   readonly landingZones: readonly LandingZone[];
   /** The kernel tracks dirty pages for pre-copy. */
   readonly softDirty: boolean;
+  /** What keeps this node from moving a cnvm by post-copy, each a sentence; empty when nothing does. */
+  readonly postCopyObstacles: readonly string[];
   readonly images: readonly ImageRef[];
   readonly overlayAddress: string;
   readonly cnvmCount: number;

@@ -43,6 +43,7 @@ export async function selfCheck(options: CheckOptions, facts: NodeFacts): Promis
     checkForwarding(),
     checkPipes(),
     checkSoftDirty(facts),
+    checkPostCopy(facts),
     checkImages(options.imagesDir),
     checkMemory(facts),
   ];
@@ -114,6 +115,12 @@ function checkSoftDirty({ softDirty }: NodeFacts): Finding {
   if (softDirty) return ok('soft-dirty', 'the kernel tracks dirty pages');
   const remedy = 'Use a kernel with CONFIG_MEM_SOFT_DIRTY, as Debian builds it for amd64.';
   return warning('soft-dirty', 'the kernel does not track dirty pages: the freeze grows with memory', remedy);
+}
+
+function checkPostCopy({ postCopyObstacles }: NodeFacts): Finding {
+  if (postCopyObstacles.length === 0) return ok('post-copy', 'memory can follow a cnvm that runs already');
+  const remedy = 'sysctl -w vm.unprivileged_userfaultfd=1, on a kernel with CONFIG_USERFAULTFD, with perl installed.';
+  return warning('post-copy', `no --post-copy: ${postCopyObstacles.join('; ')}`, remedy);
 }
 
 function checkImages(imagesDir: string): Finding {

@@ -10,12 +10,15 @@ import type { Locks } from '../cnvms/locks.js';
 import { parseRecord } from '../cnvms/store.js';
 import type { NodeFacts } from '../mesh/node-facts.js';
 import type { History } from './history.js';
+import { takenMode } from './memory-mode.js';
 import { beginMigration, isMigrationId, type Migration } from './migration.js';
 import { refusals, warnings } from './negotiate.js';
-import type { BulkLink, Offer, OfferAnswer, QueryAnswer, TargetPort } from './peer-port.js';
+import { layoutOf } from './page-words.js';
+import type { BulkLink, Offer, OfferAnswer, QueryAnswer, RoundOrder, RoundTaken, TargetPort } from './peer-port.js';
 import { mayCancel } from './protocol.js';
 import { receive, type TargetPorts, type TargetRun, type TargetSteps } from './receive.js';
 import { createReport } from './report.js';
+import { createRoundOrders } from './round-orders.js';
 import { createSteps } from './steps.js';
 import { type Limits, watch } from './watchdog.js';
 
@@ -27,6 +30,8 @@ export interface ArrivalsOptions {
   readonly history: History;
   readonly overlayNetwork: string;
   readonly limits: Limits;
+  /** Rounds of memory that are made; 0: none are made, and none are taken. */
+  readonly roundsMax: number;
   /** Multiplies how long the source may be silent between its steps. */
   readonly patience: number;
   readonly facts: () => Promise<NodeFacts>;
@@ -45,12 +50,15 @@ export function createArrivals(options: ArrivalsOptions) {
     const target = await options.facts();
     const landing = offer.landing ?? target.landingZones[0]?.path ?? '';
     const { mode, memoryBytes, diskBytes } = offer;
+    const postCopy = offer.memoryMode === 'post-copy';
     const source = { ...offer.source, name: from };
     const { overlayNetwork } = options;
     const own = { taken: directory.taken(), busy: locks.doing(record.name), overlayNetwork };
-    const question = { record, mode, landing, memoryBytes, diskBytes, source, target, ...own };
+    const question = { record, mode, postCopy, landing, memoryBytes, diskBytes, source, target, ...own };
     const stolen = record.owner === source.name ? [] : [`${source.name} does not own ${record.name}`];
-    return { refusals: [...stolen, ...refusals(question)], warnings: warnings(question), landing };
+    const memoryMode = takenMode(offer.memoryMode, options.roundsMax);
+    const agreed = { landing, memoryMode, compression: offer.compression };
+    return { refusals: [...stolen, ...refusals(question)], warnings: warnings(question), ...agreed };
   }
 
   function accept(offer: Offer, record: CnvmRecord, from: string, bulk: BulkLink): void {
@@ -58,14 +66,22 @@ export function createArrivals(options: ArrivalsOptions) {
     cnvms.marks.set(record.name, 'arriving');
     const report = createReport(arrivingMigration(offer, record, from, ports.node), history.open(offer.migration));
     history.follow(offer.migration, report);
+    const memoryMode = takenMode(offer.memoryMode, options.roundsMax);
+    report.know({ memoryMode });
     const abort = new AbortController();
+    const steps = createSteps<TargetSteps>(options.patience);
     const log = ports.log.child({ migration: offer.migration, cnvm: record.name, peer: from });
     const run: TargetRun = {
       record,
       mode: offer.mode,
-      source: { name: from, link: bulk },
+      source: { name: from, link: bulk.asking(offer.compression) },
       memoryBytes: offer.memoryBytes,
-      steps: createSteps<TargetSteps>(options.patience),
+      memoryMode,
+      layout: layoutOf(offer.source.criuVersion),
+      taken: () => cnvms.marks.delete(record.name),
+      memory: { rootDir: undefined, round: 0, imagesDir: '', left: new Set() },
+      steps,
+      orders: createRoundOrders(steps.failed),
       report,
       undo: createUndo((what, error) => log.error({ what, error: messageOf(error) }, 'could not undo')),
       signal: abort.signal,
@@ -135,7 +151,9 @@ export function createArrivals(options: ArrivalsOptions) {
       if (repeated !== undefined) {
         const { run } = repeated;
         await runOf(offer.migration, from).steps.ask('offer', undefined);
-        return { refusals: [], warnings: [], landing: run.record.landing };
+        const { memoryMode } = run;
+        const agreed = { landing: run.record.landing, memoryMode, compression: offer.compression };
+        return { refusals: [], warnings: [], ...agreed };
       }
       demandNew(offer.migration);
       const sent = parseRecord(offer.record);
@@ -155,7 +173,8 @@ export function createArrivals(options: ArrivalsOptions) {
       return answered;
     },
     seed: async (migration, from) => await runOf(migration, from).steps.ask('seed', undefined),
-    prepare: async (migration, flushedMs, from) => await runOf(migration, from).steps.ask('prepare', flushedMs),
+    round: async (migration, order, from) => await takeOrder(runOf(migration, from), order),
+    prepare: async (migration, order, from) => await runOf(migration, from).steps.ask('prepare', order),
     collect: async (migration, from) => await runOf(migration, from).steps.ask('collect', undefined),
     async handOver(migration, epoch, from) {
       const run = runOf(migration, from);
@@ -194,7 +213,8 @@ export function createArrivals(options: ArrivalsOptions) {
       closing = true;
       for (const { run, abort } of arriving.values()) {
         if (!isOffered(run.report.migration.id)) continue;
-        giveUp(run, abort, refused('unavailable', `${ports.node} is shutting down`));
+        // No "unavailable": who hears that tries again.
+        giveUp(run, abort, new CnvmError('aborted', `${ports.node} is shutting down`, { location: run.source.name }));
       }
       const unsettled = [...arriving.values()].filter(
         ({ run }) => ports.journal.get(run.report.migration.id)?.state !== 'running',
@@ -202,6 +222,16 @@ export function createArrivals(options: ArrivalsOptions) {
       await Promise.allSettled(unsettled.map(({ done }) => done));
     },
   };
+}
+
+/** @throws `refused` when there are to be no rounds, or none any more. */
+async function takeOrder({ orders, report, memoryMode }: TargetRun, order: RoundOrder): Promise<RoundTaken> {
+  const { phase } = report.migration;
+  if (memoryMode !== 'pre-copy' || !['negotiate', 'seed', 'precopy'].includes(phase))
+    throw refused('state', `no round of memory is taken in the phase "${phase}"`);
+  if (order.round === 0 || order.parent >= order.round)
+    throw refused('invalid', `there is no round ${order.round} on ${order.parent}`);
+  return await orders.ask(order);
 }
 
 function arrivingMigration(offer: Offer, record: CnvmRecord, from: string, node: string): Migration {

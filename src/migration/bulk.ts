@@ -7,17 +7,19 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { abortable } from '../base/abortable.js';
 import { startPageServer } from '../tools/criu.js';
 import { forgetTimes } from '../tools/find.js';
 import { mountMemory, unmount } from '../tools/mount.js';
 import { pullDirectory, serveDirectory } from '../tools/rsync.js';
+import { carry } from './carry.js';
 
 /** A file's time may lag behind the clock by the kernel's tick, 10 ms at the most. */
 const CLOCK_TICK_MS = 50;
 
 /** Takes pages from a stream into files. */
 export interface PageSink {
-  /** Resolves when every page is in its file. */
+  /** Resolves when every page is in its file, and was as it left the source. */
   readonly complete: Promise<void>;
   close(): void;
 }
@@ -41,8 +43,16 @@ export interface Bulk {
   /** A directory in memory for a dump's images, of at most `bytes`. */
   openImages(migration: string, bytes: number): Promise<string>;
   closeImages(migration: string): Promise<void>;
-  /** Target: files the pages that come on the stream. */
-  takePages(imagesDir: string, stream: Duplex, onBytes: (count: number) => void): PageSink;
+  /** A directory within that of `openImages` for one round. @throws when there is one. */
+  openRound(migration: string, round: number): Promise<string>;
+  /** Removes it. Harmless when there is none. */
+  closeRound(migration: string, round: number): Promise<void>;
+  /**
+   * Target: files the pages that come on the stream.
+   * @param parentDir of the round that they build on. What is older than what comes is removed from it, so it is of no use
+   * any more when not all has come.
+   */
+  takePages(imagesDir: string, stream: Duplex, onBytes: (count: number) => void, parentDir?: string): PageSink;
   /** Removes what is left of a migration's scratch files. Harmless when nothing is. */
   sweep(migration: string): Promise<void>;
 }
@@ -51,6 +61,8 @@ export interface Bulk {
 export function createBulk(runDir: string): Bulk {
   const scratchOf = (migration: string) => join(runDir, 'migrations', migration);
   const imagesOf = (migration: string) => join(scratchOf(migration), 'images');
+
+  const roundOf = (migration: string, round: number) => join(imagesOf(migration), String(round));
 
   async function makeScratch(migration: string): Promise<string> {
     await mkdir(scratchOf(migration), { recursive: true, mode: 0o700 });
@@ -76,20 +88,32 @@ export function createBulk(runDir: string): Bulk {
     async pullDisk(migration, directory, connect, signal) {
       const socket = join(await makeScratch(migration), 'disk.sock');
       await rm(socket, { force: true });
+      const carried: Promise<void>[] = [];
+      const streams: Duplex[] = [];
       const server = createServer((client) => {
         const stream = connect();
-        // rsync is the one to say what went wrong; it sees both ends break.
+        streams.push(stream);
         pipeline(client, stream).catch(() => client.destroy());
-        pipeline(stream, client).catch(() => client.destroy());
+        const whole = carry(stream, client);
+        // It is waited for when rsync has ended.
+        whole.catch(() => undefined);
+        carried.push(whole);
       });
       await new Promise<void>((resolve, reject) => {
         server.once('error', reject);
         server.listen(socket, resolve);
       });
       try {
-        await pullDirectory(socket, directory, signal);
+        await pullDirectory(socket, directory, signal).catch((error: unknown) => {
+          // A stream that broke is what broke rsync.
+          signal.throwIfAborted();
+          throw streams.find(({ errored }) => errored !== null)?.errored ?? error;
+        });
+        // It may have all that it wants before the last word has come about what it got.
+        await abortable(Promise.all(carried), signal);
       } finally {
         server.close();
+        for (const stream of streams) stream.destroy();
       }
     },
 
@@ -106,12 +130,23 @@ export function createBulk(runDir: string): Bulk {
       await unmount(imagesOf(migration));
     },
 
-    takePages(imagesDir, stream, onBytes) {
-      const server = startPageServer(imagesDir);
+    async openRound(migration, round) {
+      const directory = roundOf(migration, round);
+      await mkdir(directory, { mode: 0o700 });
+      return directory;
+    },
+
+    async closeRound(migration, round) {
+      await rm(roundOf(migration, round), { recursive: true, force: true });
+    },
+
+    takePages(imagesDir, stream, onBytes, parentDir) {
+      const server = startPageServer(imagesDir, parentDir);
       stream.on('data', (chunk: Uint8Array) => onBytes(chunk.length));
-      const moved = Promise.all([pipeline(stream, server.socket), pipeline(server.socket, stream)]);
-      const complete = server.ended.then(() => undefined);
-      for (const later of [moved, complete]) later.catch(() => undefined);
+      const whole = carry(stream, server.socket);
+      const answered = pipeline(server.socket, stream);
+      const complete = Promise.all([server.ended, whole]).then(() => undefined);
+      for (const later of [answered, complete]) later.catch(() => undefined);
       return {
         complete,
         close() {

@@ -4,12 +4,15 @@ import { messageOf, refused } from '../base/errors.js';
 import { createUndo } from '../base/undo.js';
 import type { CnvmRecord } from '../cnvms/cnvm.js';
 import type { Bulk } from './bulk.js';
+import type { Aims } from './convergence.js';
+import { type FreezeCost, freezeCost } from './freeze-cost.js';
 import type { History } from './history.js';
-import type { SourcePorts, SourceRun } from './migrate.js';
-import { beginMigration, type Migration, type Mode } from './migration.js';
+import { beginMigration, type Compress, type Migration, type Mode } from './migration.js';
 import { createOutgoing } from './outgoing.js';
 import type { HandOverResult, TargetLink } from './peer-port.js';
 import { createReport } from './report.js';
+import type { SourcePorts, SourceRun } from './source-run.js';
+import { createThrottle } from './throttle.js';
 
 export interface Target {
   readonly name: string;
@@ -34,6 +37,20 @@ export interface DepartureOrder {
   readonly landing: string | undefined;
   /** Whether it ran when the migration began. */
   readonly running: boolean;
+  readonly aims: Aims;
+  /** Bytes a second; 0 without a limit. */
+  readonly bandwidth: number;
+  readonly compress: Compress;
+  /** Run it at the target before its memory is there. */
+  readonly postCopy: boolean;
+}
+
+/** So many are looked at for what a freeze cost. */
+const PAST_MAX = 50;
+
+/** What its freeze is expected to cost, by those before it. @param memoryBytes all that is put into place meanwhile. */
+export function expectedCost(history: History, target: string, memoryBytes: number): FreezeCost {
+  return freezeCost(history.list(undefined, PAST_MAX), target, memoryBytes);
 }
 
 export function newMigration(
@@ -79,11 +96,23 @@ export function newDeparture(
     disk: ports.machine.diskDirectory(record),
     bulk,
     onBytes: (_, count) => report.bytes(count),
+    throttle: order.bandwidth === 0 ? undefined : createThrottle(order.bandwidth),
   });
   const undo = createUndo((what, error) => log.error({ what, error: messageOf(error) }, 'could not undo'));
+  const { memoryBytes } = migration;
   const run: SourceRun = {
-    ...{ record, mode: migration.mode, running: order.running, landing: order.landing, target, outgoing, report, undo },
-    ...{ signal: abort.signal, ports: { ...ports, log }, dump: undefined, forced, flushedMs: 0, frozenAtMs: undefined },
+    ...{ record, mode: migration.mode, ...order, target, outgoing, report, undo },
+    ...{
+      signal: abort.signal,
+      ports: { ...ports, log },
+      dump: undefined,
+      forced,
+      flushedMs: 0,
+      frozenAtMs: undefined,
+    },
+    cost: expectedCost(history, target.name, order.postCopy ? 0 : memoryBytes),
+    memoryMode: migration.memoryMode,
+    lastRound: { round: 0, parent: 0, bytes: memoryBytes, dirtyBytesPerSecond: 0, cpuPercent: 100 },
   };
   return { run, abort, force };
 }
@@ -91,6 +120,6 @@ export function newDeparture(
 /** A target that the config does not name any more: nothing can be asked of it. */
 export function lostTarget(name: string): Target {
   const lost = () => Promise.reject(refused('unavailable', `${name} is no peer any more`));
-  const calls = { offer: lost, seed: lost, prepare: lost, collect: lost, handOver: lost, release: lost };
+  const calls = { offer: lost, seed: lost, round: lost, prepare: lost, collect: lost, handOver: lost, release: lost };
   return { name, link: { ...calls, cancel: lost, query: lost } };
 }

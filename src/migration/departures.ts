@@ -2,21 +2,24 @@
  * Every migration from this node: begins them, ends them early when asked, and goes on asking about those in doubt.
  * Invariant: while a migration runs it holds its cnvm's lock, so a second one is refused; one in doubt keeps the lock.
  */
-import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf, refused } from '../base/errors.js';
 import type { CnvmRecord } from '../cnvms/cnvm.js';
 import type { Cnvms } from '../cnvms/cnvms.js';
 import type { Locks } from '../cnvms/locks.js';
 import type { Bulk } from './bulk.js';
+import type { Aims } from './convergence.js';
 import { type Departure, type DepartureOrder, newDeparture, newMigration, type Target } from './departure.js';
 import { type Doubt, doubtOf, takenByForce } from './doubt.js';
 import type { History } from './history.js';
-import { handOver, migrate, type SourcePorts, type SourceRun, wake } from './migrate.js';
-import type { MigrateOrder, Migration, MigrationEvent, Mode, Outcome, Plan } from './migration.js';
+import { handOver, migrate, wake } from './migrate.js';
+import type { MigrateOrder, Migration, MigrationEvent, Outcome, Phase } from './migration.js';
 import { outcomeOf } from './outcome.js';
 import type { BulkPort } from './peer-port.js';
+import { planOf } from './plan.js';
+import { offerMemoryAgain } from './postcopy.js';
 import { createReport } from './report.js';
+import type { SourcePorts, SourceRun } from './source-run.js';
 import { type Limits, watch } from './watchdog.js';
 
 export interface DeparturesOptions {
@@ -26,6 +29,8 @@ export interface DeparturesOptions {
   readonly locks: Locks;
   readonly history: History;
   readonly limits: Limits;
+  /** Rounds of memory that are made at most; 0: none. */
+  readonly roundsMax: number;
   /** Keeps for ever what a person decided; durable when it resolves. */
   readonly audit: (facts: Readonly<Record<string, string | number>>) => Promise<void>;
   /** @throws `refused` when nobody knows such a peer. */
@@ -36,7 +41,8 @@ export interface DeparturesOptions {
 const AGAIN_MS = 50;
 /** Between two rounds of asking about a migration that is in doubt. */
 const DOUBT_ROUND_MS = 5_000;
-const OFFER_MS = 10_000;
+
+const AFTER_HAND_OVER: readonly Phase[] = ['hand-over', 'activate', 'postcopy', 'release'];
 
 interface Following extends Departure {
   readonly done: Promise<void>;
@@ -75,7 +81,8 @@ export function createDepartures(options: DeparturesOptions) {
     cnvms.marks.delete(record.name);
     running.delete(report.migration.id);
     unlock();
-    tellEnd(run, outcome, outcome === 'succeeded' ? target.name : own.node, error);
+    const there = outcome === 'succeeded' || (outcome === 'stranded' && run.report.migration.location === target.name);
+    tellEnd(run, outcome, there ? target.name : own.node, error);
     const remembered = remember(run);
     ending.add(remembered);
     await remembered;
@@ -94,7 +101,9 @@ export function createDepartures(options: DeparturesOptions) {
     const { migration } = run.report;
     const entry = ports.journal.get(migration.id);
     try {
-      if (entry !== undefined) await ports.journal.write({ ...entry, migration });
+      // Of one that was refused nothing is left anywhere; who tries again and again must not push out those that moved.
+      if (entry?.settled && migration.outcome === 'refused') await ports.journal.forget(migration.id);
+      else if (entry !== undefined) await ports.journal.write({ ...entry, migration });
       await ports.journal.prune();
     } catch (error) {
       run.ports.log.error({ error }, 'the last word of a migration is not in the journal');
@@ -111,25 +120,8 @@ export function createDepartures(options: DeparturesOptions) {
     await follow(again, handOver, unlock);
   }
 
-  async function plan(order: MigrateOrder, record: CnvmRecord, mode: Mode, target: Target): Promise<Plan> {
-    const usage = await ports.machine.usage(record);
-    const answer = await target.link.offer(
-      {
-        migration: randomUUID(),
-        record: JSON.stringify(record),
-        epoch: record.epoch,
-        mode,
-        landing: order.landing,
-        memoryBytes: mode === 'hot' ? usage.memoryBytes : 0,
-        diskBytes: usage.diskBytes,
-        source: await ports.facts(),
-        dryRun: true,
-      },
-      { timeoutMs: OFFER_MS },
-    );
-    const refusals = [...(mode === 'hot' ? await ports.machine.obstacles(record) : []), ...answer.refusals];
-    const { warnings, landing } = answer;
-    return { name: record.name, source: ports.node, target: target.name, landing, mode, refusals, warnings, ...usage };
+  function aimsOf({ maxDowntimeMs, onSlow, strict }: MigrateOrder): Aims {
+    return { maxDowntimeMs, onSlow, strict, roundsMax: options.roundsMax };
   }
 
   async function start(order: MigrateOrder): Promise<AsyncIterable<MigrationEvent>> {
@@ -137,9 +129,13 @@ export function createDepartures(options: DeparturesOptions) {
     const record = cnvms.recordOf(order.name);
     const target = options.findPeer(order.target);
     const state = await cnvms.stateOf(record);
+    if (order.postCopy && (order.mode === 'cold' || state === 'stopped'))
+      throw refused('invalid', 'a cold migration moves no memory that could follow: no post-copy');
     const mode = order.mode ?? (state === 'stopped' ? 'cold' : 'hot');
     await cnvms.demand(record, mode === 'hot' ? 'migrate-hot' : 'migrate-cold');
-    if (order.dryRun) return only({ kind: 'plan', plan: await plan(order, record, mode, target) });
+    const { landing, bandwidth, compress, postCopy } = order;
+    const wishes = { landing, compress, postCopy, aims: aimsOf(order) };
+    if (order.dryRun) return only({ kind: 'plan', plan: await planOf(options, { record, mode, target, ...wishes }) });
     const unlock = locks.take(record.name, `being moved to ${target.name}`);
     try {
       const obstacles = mode === 'hot' ? await ports.machine.obstacles(record) : [];
@@ -147,7 +143,7 @@ export function createDepartures(options: DeparturesOptions) {
         throw refused('state', obstacles.join('; '), { reasons: obstacles, location: ports.node });
       const ends = { source: ports.node, target: target.name };
       const migration = newMigration(record, mode, ends, await ports.machine.usage(record));
-      const run = newRun(migration, record, target, { landing: order.landing, running: state === 'running' });
+      const run = newRun(migration, record, target, { ...wishes, bandwidth, running: state === 'running' });
       const events = history.watch(migration.id);
       const entry = running.get(migration.id);
       const done = follow(run, migrate, unlock);
@@ -184,8 +180,8 @@ export function createDepartures(options: DeparturesOptions) {
   }
 
   const bulkPort: BulkPort = {
-    async tunnel(migration, channel, from, stream) {
-      await outgoingFor(migration, from).tunnel(channel, stream);
+    async tunnel(migration, wanted, from, stream) {
+      await outgoingFor(migration, from).tunnel(wanted, stream);
     },
     pullImages: (migration, from) => outgoingFor(migration, from).images(),
   };
@@ -209,7 +205,7 @@ export function createDepartures(options: DeparturesOptions) {
     async abort(idOrName: string): Promise<Migration> {
       const { run, abort, done } = find(idOrName);
       const { phase } = run.report.migration;
-      if (['hand-over', 'activate', 'release'].includes(phase)) {
+      if (AFTER_HAND_OVER.includes(phase)) {
         throw refused('state', `${run.record.name} has been handed to ${run.target.name}; it cannot be called back`, {
           location: run.target.name,
         });
@@ -223,11 +219,20 @@ export function createDepartures(options: DeparturesOptions) {
     resume(record: CnvmRecord, migration: Migration, target: Target): void {
       const unlock = locks.take(record.name, `in a hand-over to ${target.name}`);
       cnvms.marks.set(record.name, 'in-doubt');
-      const order = { landing: undefined, running: record.wanted === 'running' };
+      const { maxDowntimeMs } = migration;
+      // Its freeze has been: there is nothing more to aim for.
+      const aims: Aims = { maxDowntimeMs, onSlow: 'stop-copy', strict: false, roundsMax: 0 };
+      const postCopy = migration.memoryMode === 'post-copy';
+      const nothing = { landing: undefined, bandwidth: 0, compress: 'none' } as const;
+      const order = { ...nothing, postCopy, running: record.wanted === 'running', aims };
       const run = newRun({ ...migration, outcome: 'running' }, record, target, order);
       run.undo.add('scratch', () => run.outgoing.close());
       run.undo.add('freeze', () => wake(run));
-      void follow(run, handOver, unlock);
+      const story = async (one: SourceRun) => {
+        if (postCopy) await offerMemoryAgain(one);
+        await handOver(one);
+      };
+      void follow(run, story, unlock);
     },
 
     doubts,
@@ -250,10 +255,9 @@ export function createDepartures(options: DeparturesOptions) {
     /** Ends every migration that can be ended, and waits for the others to be past their hand-over. */
     async stop(): Promise<void> {
       closing = true;
-      for (const { run, abort } of running.values()) {
-        if (!['hand-over', 'activate', 'release'].includes(run.report.migration.phase)) {
-          abort.abort(refused('cancelled', `${ports.node} is shutting down`));
-        }
+      for (const { abort } of running.values()) {
+        // After the hand-over it takes nothing back, and ends but the wait for a post-copy: the next daemon goes on with it.
+        abort.abort(refused('cancelled', `${ports.node} is shutting down`));
       }
       await Promise.allSettled([...running.values()].map(({ done }) => done));
       await Promise.all(ending);

@@ -21,7 +21,11 @@ export interface Doubt {
  */
 const FORCE_EPOCHS = 1_000;
 
-export function doubtOf({ id, name, target, startTime, epoch }: Migration, node: string): Doubt {
+const MEMORY_HERE =
+  'a copy that runs there may still need the memory that is frozen here, and with --force gets no more of it and ends; ' +
+  'here it runs on as it was at the freeze, without its link to the network until it is stopped and started';
+
+export function doubtOf({ id, name, target, startTime, epoch, memoryMode }: Migration, node: string): Doubt {
   const known = [
     `${target} was told to take ${name} at epoch ${epoch + 1} and has not said whether it did`,
     `what ${node} holds of ${name} is frozen, as it was at the hand-over, and ${target} is asked again and again`,
@@ -29,6 +33,7 @@ export function doubtOf({ id, name, target, startTime, epoch }: Migration, node:
     `with --force ${name} runs on here, from where it was frozen. If ${target} runs it, there are two of them: what ` +
       `that one has done since is lost to this one, and both answer at the same address. Use it only when ${target} ` +
       'is switched off, or will never come back',
+    ...(memoryMode === 'post-copy' ? [`it went by post-copy: ${MEMORY_HERE}`] : []),
   ];
   return { name, migration: id, target, since: startTime, epoch: epoch + 1, known };
 }

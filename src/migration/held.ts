@@ -3,6 +3,7 @@
  * is heard in time, and not its consequence.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { failureOf } from '../base/failure-of.js';
 import type { Dump } from '../cnvms/machine.js';
 
 /** It is frozen meanwhile; the target only has to clear up what it has received. */
@@ -20,10 +21,4 @@ export async function heldOrWhyNot(dump: Dump, collecting: Promise<unknown>, tar
     if (targetLeft()) await Promise.race([failureOf(collecting), sleep(REASON_MS)]);
     throw error;
   }
-}
-
-/** Never resolves: only the failure of the other matters to who races it. */
-async function failureOf(other: Promise<unknown>): Promise<never> {
-  await other;
-  return await new Promise<never>(() => undefined);
 }

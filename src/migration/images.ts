@@ -9,13 +9,19 @@ import type { ImageChunk } from './peer-port.js';
 
 /** Large enough to cost little a message, small enough to keep little in memory. */
 const CHUNK_BYTES = 256 * 1024;
-/** What criu and runc call their files; page files come through the page server alone. */
+/** What criu and runc call their files. */
 const FILE_NAME = /^[a-z0-9][a-zA-Z0-9._-]{0,127}$/;
+/** The link to earlier ones each end has of its own. */
+const LINK = /^parent$/;
+/** These come through the page server alone, but in a post-copy. */
 const PAGE_FILE = /^pages-/;
 
-/** Every image file of a complete dump, in chunks. */
+const isKept = (file: string, withPages: boolean) => LINK.test(file) || (PAGE_FILE.test(file) && !withPages);
+
+/** Every image file of a complete dump, in chunks; not the link to what it builds on, which each end has of its own. */
 export async function* readImages(directory: string): AsyncGenerator<ImageChunk> {
-  for (const file of readdirSync(directory).sort()) yield* chunksOf(file, join(directory, file));
+  const files = readdirSync(directory, { withFileTypes: true }).filter((entry) => entry.isFile());
+  for (const { name } of files.sort((a, b) => (a.name < b.name ? -1 : 1))) yield* chunksOf(name, join(directory, name));
 }
 
 function* chunksOf(file: string, path: string): Generator<ImageChunk> {
@@ -37,15 +43,20 @@ function* chunksOf(file: string, path: string): Generator<ImageChunk> {
 /**
  * Writes what comes into `directory`. @returns the bytes written. @throws `refused` when a name is not one that a dump
  * makes, or a file comes twice: it was sent by another machine.
+ * @param withPages in a post-copy: memory that others see, too, is in the images.
  */
-export async function writeImages(chunks: AsyncIterable<ImageChunk>, directory: string): Promise<number> {
+export async function writeImages(
+  chunks: AsyncIterable<ImageChunk>,
+  directory: string,
+  withPages = false,
+): Promise<number> {
   const seen = new Set<string>();
   let current: { file: string; descriptor: number } | undefined;
   let bytes = 0;
   try {
     for await (const { file, data } of chunks) {
       if (current?.file !== file) {
-        if (!FILE_NAME.test(file) || PAGE_FILE.test(file) || seen.has(file)) {
+        if (!FILE_NAME.test(file) || isKept(file, withPages) || seen.has(file)) {
           throw refused('invalid', `the source sent an image file "${file}"`);
         }
         if (current !== undefined) closeSync(current.descriptor);

@@ -11,16 +11,17 @@ import { COUNT_MAX } from '../base/count.js';
 import { messageOf } from '../base/errors.js';
 import type { CnvmRecord } from '../cnvms/cnvm.js';
 import { parseRecord } from '../cnvms/store.js';
-import { type Migration, PHASES } from './migration.js';
+import { MEMORY_MODES, type MemoryRound, type Migration, PHASES } from './migration.js';
 
 /**
  * The source's side: `begun` (nothing frozen), `frozen` (ours, may be thawed), `handing-over` (only the target's word
  * decides), `released` (the target's), `kept` (ours, and it stays).
- * The target's side: `receiving` (the source's), `activating` (ours, being restored), `running` (ours), `returned` (the
- * source's again), `cancelled` (never was ours).
+ * The target's side: `receiving` (the source's), `activating` (ours, being restored), `paging` (ours, runs, some of its
+ * memory is still at the source), `running` (ours), `lost` (ours, and ended: the rest of its memory did not come),
+ * `returned` (the source's again), `cancelled` (never was ours).
  */
 export type SourceState = 'begun' | 'frozen' | 'handing-over' | 'released' | 'kept';
-export type TargetState = 'receiving' | 'activating' | 'running' | 'returned' | 'cancelled';
+export type TargetState = 'receiving' | 'activating' | 'paging' | 'running' | 'lost' | 'returned' | 'cancelled';
 
 interface EntryFacts {
   readonly version: 1;
@@ -40,6 +41,17 @@ const HISTORY_MAX = 200;
 
 const number = z.number().nonnegative();
 const epoch = z.number().int().nonnegative().max(COUNT_MAX);
+const round = z.strictObject({
+  number,
+  frozen: z.boolean(),
+  bytes: number,
+  pages: number,
+  ms: number,
+  bytesPerSecond: number,
+  dirtyBytesPerSecond: number,
+  expectedDowntimeMs: number,
+  cpuPercent: number,
+} satisfies Record<keyof MemoryRound, z.ZodType>);
 const migration = z.strictObject({
   id: z.string().min(1),
   name: z.string(),
@@ -61,6 +73,11 @@ const migration = z.strictObject({
   role: z.enum(['source', 'target']),
   location: z.string(),
   epoch,
+  // What was written before there were rounds has none.
+  memoryMode: z.enum(MEMORY_MODES).optional(),
+  memoryRounds: z.array(round).default([]),
+  maxDowntimeMs: number.default(0),
+  expectedDowntimeMs: number.default(0),
 } satisfies Record<keyof Migration, z.ZodType>);
 const facts = {
   version: z.literal(1),
@@ -78,7 +95,15 @@ const frame = z.discriminatedUnion('role', [
   z.strictObject({
     ...facts,
     role: z.literal('target'),
-    state: z.enum(['receiving', 'activating', 'running', 'returned', 'cancelled'] satisfies TargetState[]),
+    state: z.enum([
+      'receiving',
+      'activating',
+      'paging',
+      'running',
+      'lost',
+      'returned',
+      'cancelled',
+    ] satisfies TargetState[]),
   }),
 ]);
 
@@ -100,6 +125,11 @@ export function openJournal(directory: string) {
   const fileOf = (id: string) => join(directory, `${id}.json`);
   const newestFirst = () =>
     [...entries.values()].sort((a, b) => b.migration.startTime.localeCompare(a.migration.startTime));
+
+  async function forget(id: string): Promise<void> {
+    await removeFileDurably(fileOf(id));
+    entries.delete(id);
+  }
 
   return {
     get: (id: string): JournalEntry | undefined => entries.get(id),
@@ -124,13 +154,12 @@ export function openJournal(directory: string) {
     remember(entry: JournalEntry): void {
       entries.set(entry.migration.id, entry);
     },
+    /** For what came to nothing: nobody can ask about it. */
+    forget,
     /** Forgets the oldest settled entries beyond what people look at. */
     async prune(): Promise<void> {
       const settled = newestFirst().filter((entry) => entry.settled);
-      for (const { migration } of settled.slice(HISTORY_MAX)) {
-        await removeFileDurably(fileOf(migration.id));
-        entries.delete(migration.id);
-      }
+      for (const { migration } of settled.slice(HISTORY_MAX)) await forget(migration.id);
     },
   };
 }
@@ -145,12 +174,12 @@ export function entryText(entry: JournalEntry): string {
 export function parseEntry(text: string, file: string): JournalEntry {
   try {
     const { sum, ...json } = JSON.parse(text) as JournalEntry & { readonly sum: unknown };
-    frame.parse(json);
+    const read = frame.parse(json);
     if (sum !== sumOf(JSON.stringify(json))) throw new Error('it is not as it was written');
     const record = parseRecord(JSON.stringify(json.record));
     if (json.migration.name !== record.name || json.migration.role !== json.role)
       throw new Error('it contradicts itself');
-    return { ...json, record };
+    return { ...json, migration: read.migration as Migration, record };
   } catch (error) {
     throw new Error(`the journal entry ${file} cannot be read: ${messageOf(error)}`, { cause: error });
   }

@@ -5,77 +5,29 @@
  */
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Logger } from 'pino';
 import { abortable } from '../base/abortable.js';
-import { type CnvmError, refused } from '../base/errors.js';
-import type { Undo } from '../base/undo.js';
+import type { CnvmError } from '../base/errors.js';
 import { watchWallClock } from '../base/wall-clock.js';
-import type { CnvmRecord } from '../cnvms/cnvm.js';
-import type { Dump, Machine } from '../cnvms/machine.js';
-import type { NodeFacts } from '../mesh/node-facts.js';
 import { heldOrWhyNot } from './held.js';
-import type { Journal, SourceState } from './journal.js';
-import { isLeftover } from './leftover.js';
-import type { Mode } from './migration.js';
+import { negotiate } from './offer.js';
 import { rolledBack, stillInDoubt } from './outcome.js';
-import type { Outgoing } from './outgoing.js';
-import type { HandOverResult, Offer, TargetLink } from './peer-port.js';
+import type { HandOverResult } from './peer-port.js';
+import { bringMemory, lost, offerMemory } from './postcopy.js';
+import { lastBegins, lastRound, precopy } from './precopy.js';
 import { afterQuery } from './protocol.js';
-import type { Report } from './report.js';
-import { tell } from './tell.js';
-
-/** One migration from here, from its first line to its last. */
-export interface SourceRun {
-  readonly record: CnvmRecord;
-  readonly mode: Mode;
-  /** Whether it ran when the migration began. */
-  readonly running: boolean;
-  /** Undefined: the target's first landing zone. */
-  readonly landing: string | undefined;
-  readonly target: { readonly name: string; readonly link: TargetLink };
-  readonly outgoing: Outgoing;
-  readonly report: Report;
-  readonly undo: Undo;
-  readonly signal: AbortSignal;
-  readonly ports: SourcePorts;
-  /** Undefined before it is made ready, in a cold migration, and when it was made by a daemon that has died since. */
-  dump: Dump | undefined;
-  /** A person's word, in the place of a target's that never comes; after the hand-over alone. */
-  readonly forced: Promise<HandOverResult>;
-  /** Files whose time is older are known not to have changed since; ms of the epoch. */
-  flushedMs: number;
-  /** When the freeze began, by this process's clock; undefined before. */
-  frozenAtMs: number | undefined;
-}
-
-export interface SourcePorts {
-  readonly node: string;
-  readonly facts: () => Promise<NodeFacts>;
-  readonly machine: Machine;
-  readonly journal: Journal;
-  /** From now on traffic for it goes to `owner`. */
-  readonly moved: (record: CnvmRecord, owner: string, epoch: number) => Promise<void>;
-  /** The record is ours, as it is here. */
-  readonly keep: (record: CnvmRecord) => Promise<void>;
-  /** The record is a peer's. */
-  readonly forget: (record: CnvmRecord) => Promise<void>;
-  /** The record of that name here, if there is one. */
-  readonly current: (name: string) => CnvmRecord | undefined;
-  /** Tells every peer what is ours now. */
-  readonly announce: () => void;
-  readonly log: Logger;
-}
+import { attempt, handedOver, release } from './release.js';
+import { CALL_MS, note, type SourceRun } from './source-run.js';
 
 /** How long the target's word is waited for before people are told that it is not known. */
 const DOUBT_AFTER_MS = 30_000;
 const ASK_AGAIN_MS = 500;
-const CALL_MS = 10_000;
 
 /** Afterwards the target owns it. @throws `refused`, `aborted` or `in-doubt`, and that is true then. */
 export async function migrate(run: SourceRun): Promise<void> {
   try {
     await negotiate(run);
     await seed(run);
+    await precopy(run);
     await prepare(run);
     await freeze(run);
     await note(run, 'handing-over');
@@ -97,36 +49,10 @@ export async function handOver(run: SourceRun): Promise<void> {
     run.ports.announce();
     throw await rollBack(run, new Error(result.reason));
   }
-  await release(run, result);
-}
-
-async function negotiate(run: SourceRun): Promise<void> {
-  const { report, record, target, ports, undo } = run;
-  const { id, memoryBytes, diskBytes } = report.migration;
-  const offer: Offer = {
-    migration: id,
-    record: JSON.stringify(record),
-    epoch: record.epoch,
-    mode: run.mode,
-    landing: run.landing,
-    memoryBytes,
-    diskBytes,
-    source: await ports.facts(),
-    dryRun: false,
-  };
-  // A daemon that comes after us must know of it, to call it off.
-  await note(run, 'begun');
-  const cancel = () => target.link.cancel(id, 'the source has called it off', { timeoutMs: CALL_MS });
-  undo.add('offer', async () => void (await tell(cancel)));
-  const answer = await target.link.offer(offer, { signal: run.signal, timeoutMs: CALL_MS });
-  if (answer.refusals.length > 0) {
-    undo.clear();
-    throw refused('state', answer.refusals.join('; '), { reasons: answer.refusals, location: ports.node });
-  }
-  undo.add('scratch', () => run.outgoing.close());
-  report.know({ landing: answer.landing });
-  for (const warning of answer.warnings) report.step(`warning: ${warning}`);
-  report.step(`${target.name} takes it in ${answer.landing}`);
+  await handedOver(run, result);
+  const ended = run.postCopy ? await bringMemory(run) : undefined;
+  await release(run);
+  if (ended?.word === 'lost') throw lost(run.record.name, run.target.name, ended.reason);
 }
 
 async function seed(run: SourceRun): Promise<void> {
@@ -143,16 +69,16 @@ async function seed(run: SourceRun): Promise<void> {
 
 /** Afterwards a page server at the target waits for our dump, and the dump for the freeze. */
 async function prepare(run: SourceRun): Promise<void> {
-  const { report, record, target, signal, undo, outgoing, ports } = run;
+  const { report, record, target, signal, undo, outgoing, ports, lastRound: order } = run;
   outgoing.holdDisk();
-  const way = run.mode === 'hot' ? await outgoing.open() : undefined;
-  await target.link.prepare(report.migration.id, run.flushedMs, { signal });
+  const way = run.mode === 'hot' ? await outgoing.open(order) : undefined;
+  await target.link.prepare(report.migration.id, { ...order, flushedMs: run.flushedMs }, { signal });
   // Taken back after the dump, which must have let go of it by then.
   undo.add('freeze', async () => {
     if (run.frozenAtMs !== undefined) await wake(run);
   });
   if (way === undefined) return;
-  const dump = await ports.machine.dump(record, way);
+  const dump = await ports.machine.dump(record, { ...way, lazy: run.postCopy });
   run.dump = dump;
   undo.add('dump', () => dump.rollBack());
   undo.add('pages', () => outgoing.breakPages());
@@ -164,18 +90,23 @@ async function freeze(run: SourceRun): Promise<void> {
   const { report, record, target, signal, ports, outgoing, dump } = run;
   signal.throwIfAborted();
   await note(run, 'frozen');
-  report.phase('freeze', report.migration.memoryBytes);
+  report.phase('freeze');
+  if (dump !== undefined && !run.postCopy) report.round(lastBegins(run));
   run.frozenAtMs = performance.now();
   await report.part('fence', () => (dump === undefined ? stop(run) : ports.machine.freeze(record)));
+  // What is throttled would be dumped as slowly.
+  if (run.lastRound.cpuPercent < 100) await ports.machine.unthrottle(record);
   dump?.begin();
   outgoing.releaseDisk();
   const collecting = target.link.collect(report.migration.id, { signal });
   // It fails, too, when the dump does, and then nobody waits for it.
   collecting.catch(() => undefined);
   if (dump !== undefined) await report.part('dump', () => heldOrWhyNot(dump, collecting, outgoing.targetLeft));
+  if (run.postCopy) await offerMemory(run);
   outgoing.imagesComplete();
   const collected = await report.part('transfer', () => collecting);
   signal.throwIfAborted();
+  if (dump !== undefined && !run.postCopy) report.memoryRound(lastRound(run));
   report.parts(collected.parts);
   report.know({ diskBytes: report.migration.diskBytes + collected.diskBytes });
   report.step('frozen, and all of it is at the target');
@@ -216,64 +147,6 @@ async function rollBack(run: SourceRun, error: unknown): Promise<CnvmError> {
   const look = await ports.machine.look(record).catch(() => undefined);
   const ended = running && look?.status === 'stopped';
   return rolledBack(error, { source: ports.node, name: record.name, runs: running, stuck, ended, begun });
-}
-
-/** The target runs it: what is here is a dead copy. Nothing in it may fail the migration any more. */
-async function release(run: SourceRun, result: Extract<HandOverResult, { kind: 'running' }>): Promise<void> {
-  const { report, record, target, ports } = run;
-  const epoch = record.epoch + 1;
-  if (run.frozenAtMs !== undefined) report.know({ freezeMs: performance.now() - run.frozenAtMs });
-  report.parts(result.parts);
-  report.know({ epoch, location: target.name });
-  await Promise.all([
-    attempt(run, 'route', () => ports.moved(record, target.name, epoch)),
-    attempt(run, 'note', () => note(run, 'released')),
-  ]);
-  report.phase('release');
-  report.step(`it runs on ${target.name}`);
-  run.undo.clear();
-  await letGo(run);
-}
-
-/** Clears what is left here of a cnvm that the target owns. What cannot be cleared is swept by the next daemon. */
-async function letGo(run: SourceRun): Promise<void> {
-  const { report, record, target, ports } = run;
-  const leftover = isLeftover(ports.current(record.name), record, record.epoch);
-  const cleared = [
-    // The record first: while it is here, somebody could start the dead copy.
-    !leftover || (await attempt(run, 'record', () => ports.forget(record))),
-    await attempt(run, 'dump', async () => await run.dump?.commit()),
-    !leftover || (await attempt(run, 'processes', () => ports.machine.destroy(record))),
-    !leftover || (await attempt(run, 'disk', () => ports.machine.erase(record))),
-    await attempt(run, 'scratch', () => run.outgoing.close()),
-  ];
-  await tell(() => target.link.release(report.migration.id, { timeoutMs: CALL_MS }));
-  await attempt(run, 'note', () => note(run, 'released', cleared.every(Boolean)));
-}
-
-/** Whether it went well; when not, that is in the log and nowhere else. */
-async function attempt(run: SourceRun, what: string, act: () => Promise<void>): Promise<boolean> {
-  try {
-    await act();
-    return true;
-  } catch (error) {
-    run.ports.log.error({ what, error }, 'could not be done after all');
-    return false;
-  }
-}
-
-/** Durable before the act that it announces. */
-async function note(run: SourceRun, state: SourceState, settled = state === 'kept'): Promise<void> {
-  const { report, record, target, ports } = run;
-  await ports.journal.write({
-    version: 1,
-    role: 'source',
-    state,
-    migration: report.migration,
-    record,
-    peer: target.name,
-    settled,
-  });
 }
 
 async function stop(run: SourceRun): Promise<void> {

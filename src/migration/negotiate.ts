@@ -9,6 +9,7 @@ import type { Mode } from './migration.js';
 export interface Question {
   readonly record: CnvmRecord;
   readonly mode: Mode;
+  readonly postCopy: boolean;
   /** Absolute, on the target. */
   readonly landing: string;
   readonly memoryBytes: number;
@@ -46,6 +47,7 @@ export function refusals(question: Question): string[] {
     imageRefusal(record, target),
     ...diskRefusals(question),
     ...(question.mode === 'hot' ? hotRefusals(question) : []),
+    ...(question.postCopy ? postCopyRefusals(question) : []),
   ].filter((reason) => reason !== undefined);
 }
 
@@ -70,9 +72,17 @@ function diskRefusals({ landing, diskBytes, target }: Question): (string | undef
   return [shortage(`disk in ${zone.path} on ${target.name}`, need, zone.availableBytes)];
 }
 
-function hotRefusals({ source, target, memoryBytes }: Question): (string | undefined)[] {
+function postCopyRefusals({ mode, source, target }: Question): string[] {
+  const cold = mode === 'cold' ? ['a cold migration moves no memory that could follow'] : [];
+  const lacking = [source, target].flatMap(({ name, postCopyObstacles }) =>
+    postCopyObstacles.map((obstacle) => `no post-copy with ${name}: ${obstacle}`),
+  );
+  return [...cold, ...lacking];
+}
+
+function hotRefusals({ source, target, memoryBytes, postCopy }: Question): (string | undefined)[] {
   const missing = source.cpuFlags.filter((flag) => !target.cpuFlags.includes(flag));
-  const need = memoryBytes * MEMORY_COPIES + MEMORY_SPARE_BYTES;
+  const need = memoryBytes * (postCopy ? 1 : MEMORY_COPIES) + MEMORY_SPARE_BYTES;
   return [
     differ('criu', source, target, (node) => node.criuVersion),
     differ('runc', source, target, (node) => node.runcVersion),

@@ -4,7 +4,7 @@
  */
 import type { Duplex } from 'node:stream';
 import type { NodeFacts } from '../mesh/node-facts.js';
-import type { FreezePart, Mode } from './migration.js';
+import type { Compress, FreezePart, MemoryMode, Mode } from './migration.js';
 
 export interface Offer {
   readonly migration: string;
@@ -19,6 +19,10 @@ export interface Offer {
   readonly diskBytes: number;
   readonly source: NodeFacts;
   readonly dryRun: boolean;
+  /** How the source can move the memory, and wants to; undefined in a cold one, and from a source that knows but one way. */
+  readonly memoryMode: MemoryMode | undefined;
+  /** What the source may compress with. */
+  readonly compression: Compress;
 }
 
 export interface OfferAnswer {
@@ -27,6 +31,31 @@ export interface OfferAnswer {
   readonly warnings: readonly string[];
   /** Absolute, on the target. */
   readonly landing: string;
+  /** How it is to move; undefined in a cold one, and from a target that knows no rounds. */
+  readonly memoryMode: MemoryMode | undefined;
+  /** What the target can undo, of what was offered. */
+  readonly compression: Compress;
+}
+
+/** A round of memory, or the last dump in the place of one. */
+export interface RoundOrder {
+  /** From 1 on, and greater than that of any before; 0 when there are no rounds. */
+  readonly round: number;
+  /** What it builds on; 0: nothing, all of the memory comes. */
+  readonly parent: number;
+}
+
+/** The last dump, and the last pass of the disk. */
+export interface PrepareOrder extends RoundOrder {
+  /** What is newer, by the source's clock (ms of the epoch), may have changed without a trace in its time. */
+  readonly flushedMs: number;
+}
+
+export interface RoundTaken {
+  /** Of pages, as they came. */
+  readonly bytes: number;
+  /** Why not all of it is there; empty when all is well. */
+  readonly broken: string;
 }
 
 export interface Collected {
@@ -40,7 +69,15 @@ export type HandOverResult =
   | { readonly kind: 'returned'; readonly reason: string; readonly epoch: number };
 
 /** What a node's journal says of a migration to it; see `Standing` in the protocol. */
-export type Standing = 'unknown' | 'receiving' | 'activating' | 'running' | 'returned' | 'cancelled';
+export type Standing =
+  | 'unknown'
+  | 'receiving'
+  | 'activating'
+  | 'paging'
+  | 'running'
+  | 'lost'
+  | 'returned'
+  | 'cancelled';
 
 export interface QueryAnswer {
   readonly standing: Standing;
@@ -52,8 +89,9 @@ export interface QueryAnswer {
 export interface TargetLink {
   offer(offer: Offer, call: CallLimits): Promise<OfferAnswer>;
   seed(migration: string, call: CallLimits): Promise<{ diskBytes: number }>;
-  /** @param flushedMs what is newer, by the source's clock, may have changed without a trace in its time. */
-  prepare(migration: string, flushedMs: number, call: CallLimits): Promise<void>;
+  /** When not all of it is there, by its answer or for want of one, the next one must build on none. */
+  round(migration: string, order: RoundOrder, call: CallLimits): Promise<RoundTaken>;
+  prepare(migration: string, order: PrepareOrder, call: CallLimits): Promise<void>;
   collect(migration: string, call: CallLimits): Promise<Collected>;
   handOver(migration: string, epoch: number, call: CallLimits): Promise<HandOverResult>;
   release(migration: string, call: CallLimits): Promise<void>;
@@ -70,7 +108,8 @@ export interface CallLimits {
 export interface TargetPort {
   offer(offer: Offer, from: string): Promise<OfferAnswer>;
   seed(migration: string, from: string): Promise<{ diskBytes: number }>;
-  prepare(migration: string, flushedMs: number, from: string): Promise<void>;
+  round(migration: string, order: RoundOrder, from: string): Promise<RoundTaken>;
+  prepare(migration: string, order: PrepareOrder, from: string): Promise<void>;
   collect(migration: string, from: string): Promise<Collected>;
   handOver(migration: string, epoch: number, from: string): Promise<HandOverResult>;
   release(migration: string, from: string): Promise<void>;
@@ -80,6 +119,12 @@ export interface TargetPort {
 
 export type Channel = 'pages' | 'disk';
 
+/** What a tunnel is to carry. */
+export interface Wanted {
+  readonly channel: Channel;
+  readonly round: number;
+}
+
 export interface ImageChunk {
   /** A file's name, without a slash. */
   readonly file: string;
@@ -88,9 +133,12 @@ export interface ImageChunk {
 
 /** The source's bulk, as the target pulls it. */
 export interface BulkLink {
+  /** The same link, which asks for its tunnels to be compressed so. */
+  asking(compression: Compress): BulkLink;
   /** Afterwards it has answered, on the connection that bulk takes. @throws `refused` when it does not for long. */
   reach(signal: AbortSignal): Promise<void>;
-  tunnel(migration: string, channel: Channel): Duplex;
+  /** @param round whose pages are wanted; 0 for the disk, and when there are no rounds. */
+  tunnel(migration: string, channel: Channel, round: number): Duplex;
   /** Ends, as a failure, when the signal fires. */
   pullImages(migration: string, signal: AbortSignal): AsyncIterable<ImageChunk>;
 }
@@ -98,6 +146,6 @@ export interface BulkLink {
 /** The source's bulk, as it serves the one peer that it offered the cnvm to. */
 export interface BulkPort {
   /** Resolves when the stream has ended. */
-  tunnel(migration: string, channel: Channel, from: string, stream: Duplex): Promise<void>;
+  tunnel(migration: string, wanted: Wanted, from: string, stream: Duplex): Promise<void>;
   pullImages(migration: string, from: string): AsyncIterable<ImageChunk>;
 }

@@ -36,20 +36,28 @@ export function sourceRecovery(state: SourceState, runs: boolean): SourceRecover
  * What a target does that finds this in its journal when it starts:
  * - `keep`: it is ours and runs.
  * - `give-back`: handed over and not running: clear it away, and only then say durably that the source may have it.
+ * - `lose`: ours, and a part of its memory never came: end what runs of it, and say durably that it has ended.
  * - `forget`: never was ours.
  * - `nothing`: all is said and done.
  */
-export type TargetRecovery = 'keep' | 'give-back' | 'forget' | 'nothing';
+export type TargetRecovery = 'keep' | 'give-back' | 'lose' | 'forget' | 'nothing';
 
-/** @param runs whether it really runs here. Nothing that could still start it may be left when this is asked. */
+/**
+ * @param runs whether it really runs here, with all of its memory. Nothing that could still start it may be left when this
+ * is asked.
+ */
 export function targetRecovery(state: TargetState, runs: boolean): TargetRecovery {
   switch (state) {
     case 'receiving':
       return 'forget';
     case 'activating':
       return runs ? 'keep' : 'give-back';
+    case 'paging':
+      // Nobody is left to bring the rest, and the source may not run it again: the world has seen it run here.
+      return runs ? 'keep' : 'lose';
     case 'running':
       return 'keep';
+    case 'lost':
     case 'returned':
     case 'cancelled':
       return 'nothing';
@@ -69,6 +77,9 @@ export function mayCancel(standing: Standing): boolean {
 export function afterQuery(answer: QueryAnswer, epoch: number): HandOverResult | undefined {
   switch (answer.standing) {
     case 'running':
+    case 'paging':
+    case 'lost':
+      // It ran there: whether all of its memory came `afterPages` says.
       return { kind: 'running', parts: [] };
     case 'returned':
       return { kind: 'returned', reason: answer.reason, epoch: answer.epoch };
@@ -81,6 +92,19 @@ export function afterQuery(answer: QueryAnswer, epoch: number): HandOverResult |
     case 'unknown':
       // It had noted the offer before it was told anything else. That its journal does not know of it any more says nothing
       // about what it did: a machine that was made anew, or an entry forgotten long since.
+      return undefined;
+  }
+}
+
+/** What the target's word means for a source whose memory it needs: all of it is there, it never will be, or ask again. */
+export function afterPages({ standing }: QueryAnswer): 'complete' | 'lost' | undefined {
+  switch (standing) {
+    case 'running':
+      return 'complete';
+    case 'lost':
+      return 'lost';
+    default:
+      // Also one that does not know it any more: while it may need the memory, the memory stays.
       return undefined;
   }
 }

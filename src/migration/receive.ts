@@ -9,21 +9,26 @@ import { abortable } from '../base/abortable.js';
 import { messageOf, refused } from '../base/errors.js';
 import type { Undo } from '../base/undo.js';
 import type { CnvmRecord } from '../cnvms/cnvm.js';
-import type { Machine } from '../cnvms/machine.js';
+import type { LazyMemory, Machine } from '../cnvms/machine.js';
 import type { Bulk, PageSink } from './bulk.js';
 import { writeImages } from './images.js';
-import type { Journal, TargetState } from './journal.js';
-import type { FreezePart, Mode } from './migration.js';
-import type { BulkLink, Channel, Collected, HandOverResult } from './peer-port.js';
+import type { Journal } from './journal.js';
+import type { FreezePart, MemoryMode, Mode } from './migration.js';
+import { entry, note } from './note-target.js';
+import type { Layout } from './page-words.js';
+import type { BulkLink, Channel, Collected, HandOverResult, PrepareOrder } from './peer-port.js';
+import { bringRest, runAtOnce } from './postcopy-target.js';
 import type { Report } from './report.js';
+import type { RoundOrders } from './round-orders.js';
 import type { Steps } from './steps.js';
+import { type Memory, openImages, PATIENCE_MS, takeRounds } from './take-rounds.js';
 
 /** The calls of the source, in the order in which they come. */
 export type TargetSteps = {
   offer: { ask: undefined; answer: undefined };
   seed: { ask: undefined; answer: { diskBytes: number } };
-  /** Asked with the time that its files are known to be flushed up to; ms of the epoch, the source's clock. */
-  prepare: { ask: number; answer: undefined };
+  /** Asked with the last dump's place among the rounds, and what is known of the files' times. */
+  prepare: { ask: PrepareOrder; answer: undefined };
   collect: { ask: undefined; answer: Collected };
   handOver: { ask: number; answer: HandOverResult };
   release: { ask: undefined; answer: undefined };
@@ -36,7 +41,15 @@ export interface TargetRun {
   readonly mode: Mode;
   readonly source: { readonly name: string; readonly link: BulkLink };
   readonly memoryBytes: number;
+  /** As both ends have agreed; undefined in a cold migration, and when the source or this node knows of no rounds. */
+  readonly memoryMode: MemoryMode | undefined;
+  readonly memory: Memory;
+  /** The shape of the words in which memory that follows is asked for. */
+  readonly layout: Layout;
+  /** It is ours and runs: others may act on it. */
+  readonly taken: () => void;
   readonly steps: Steps<TargetSteps>;
+  readonly orders: RoundOrders;
   readonly report: Report;
   readonly undo: Undo;
   readonly signal: AbortSignal;
@@ -57,14 +70,10 @@ export interface TargetPorts {
   readonly log: Logger;
 }
 
-/** A source that lives asks for the next step at once; one that is silent for this long is given up. */
-const PATIENCE_MS = 30_000;
 /** After it runs here the images are only ballast, and the source's word to drop them may be lost. */
 const RELEASE_PATIENCE_MS = 60_000;
 /** A second try helps where the first failed for a reason that passes, such as memory that was short. */
 const RESTORE_TRIES = 2;
-/** Page images are as large as the pages; the rest is small but for deleted files that were still open. */
-const IMAGES_SPARE_BYTES = 1024 * 1024 * 1024;
 
 /** Afterwards it is ours and runs, or it is the source's and nothing of it is here. Never throws: the steps tell. */
 export async function receive(run: TargetRun): Promise<void> {
@@ -74,6 +83,7 @@ export async function receive(run: TargetRun): Promise<void> {
   try {
     await expect(run);
     await seed(run);
+    await takeRounds(run);
     incoming = await prepare(run);
     await collect(run, incoming);
     epoch = await steps.until('handOver', PATIENCE_MS);
@@ -126,7 +136,7 @@ async function seed(run: TargetRun): Promise<void> {
 interface Incoming {
   /** Empty in a cold migration. */
   readonly imagesDir: string;
-  /** Undefined in a cold migration. */
+  /** Undefined in a cold migration, and when its memory comes after it. */
   readonly pages: PageSink | undefined;
   /** The bytes that came, when the last of the disk is here. */
   readonly disk: Promise<number>;
@@ -136,9 +146,10 @@ interface Incoming {
 
 async function prepare(run: TargetRun): Promise<Incoming> {
   const { undo, steps, signal, ports, record } = run;
-  const flushedMs = await steps.until('prepare', PATIENCE_MS);
-  await ports.bulk.distrust(ports.machine.diskDirectory(record), flushedMs);
-  const images = run.mode === 'hot' ? await openImages(run) : { imagesDir: '', pages: undefined };
+  const order = await steps.until('prepare', PATIENCE_MS);
+  await ports.bulk.distrust(ports.machine.diskDirectory(record), order.flushedMs);
+  const images = run.mode === 'hot' ? await openImages(run, order) : { imagesDir: '', pages: undefined };
+  undo.add('pages', () => images.pages?.close());
   const over = new AbortController();
   const disk = pullDisk(run, AbortSignal.any([signal, over.signal]));
   undo.add('the last of the disk', () => ended(over, disk));
@@ -150,15 +161,6 @@ async function prepare(run: TargetRun): Promise<Incoming> {
 async function ended(over: AbortController, ...coming: readonly Promise<unknown>[]): Promise<void> {
   over.abort(refused('cancelled', 'the rest did not come'));
   await Promise.allSettled(coming);
-}
-
-async function openImages(run: TargetRun): Promise<Pick<Incoming, 'imagesDir' | 'pages'>> {
-  const { ports, undo, source, report, memoryBytes } = run;
-  const { id } = report.migration;
-  const imagesDir = await ports.bulk.openImages(id, memoryBytes * 2 + IMAGES_SPARE_BYTES);
-  const pages = ports.bulk.takePages(imagesDir, source.link.tunnel(id, 'pages'), report.bytes);
-  undo.add('pages', () => pages.close());
-  return { imagesDir, pages };
 }
 
 /** Afterwards all of it is here, and its disk is mounted. */
@@ -177,9 +179,9 @@ async function collect(run: TargetRun, { imagesDir, pages, disk, over }: Incomin
     return bytes;
   });
   const files =
-    pages === undefined
+    run.mode === 'cold'
       ? Promise.resolve(0)
-      : writeImages(source.link.pullImages(report.migration.id, signal), imagesDir);
+      : writeImages(source.link.pullImages(report.migration.id, signal), imagesDir, run.memoryMode === 'post-copy');
   undo.add('what still comes', () => ended(over, mounted, files));
   const all = Promise.all([mounted, files, pages?.complete]);
   const [diskBytes, imageBytes] = await abortable(all, run.signal);
@@ -192,13 +194,19 @@ async function activate(run: TargetRun, imagesDir: string, epoch: number): Promi
   const owned: CnvmRecord = { ...run.record, owner: ports.node, epoch };
   const parts: FreezePart[] = [];
   report.phase('activate');
+  let memory: LazyMemory | undefined;
   try {
-    await timed('restore', parts, () => bring(run, owned, imagesDir));
+    const from = performance.now();
+    const brought = await bring(run, owned, imagesDir);
+    const { networkMs } = brought;
+    if ('complete' in brought) memory = brought;
+    parts.push({ name: 'restore', ms: performance.now() - from - networkMs }, { name: 'network', ms: networkMs });
     run.undo.add('record', () => ports.forget(owned));
     // In this order: once "running" is noted the source may hear it, and then nothing can be given back.
     await ports.keep(owned);
-    await note(run, 'running', epoch);
+    await note(run, memory === undefined ? 'running' : 'paging', epoch);
   } catch (error) {
+    memory?.breakOff();
     await giveBack(run, epoch + 1, messageOf(error));
     return;
   }
@@ -207,20 +215,27 @@ async function activate(run: TargetRun, imagesDir: string, epoch: number): Promi
   ports.announce();
   report.parts(parts);
   report.know({ epoch });
-  await clear(run);
+  if (memory === undefined || (await bringRest(run, owned, memory))) await clear(run);
 }
 
-/** Runs it, in two tries. A cold one that was stopped stays so. */
-async function bring(run: TargetRun, record: CnvmRecord, imagesDir: string): Promise<void> {
+/**
+ * Runs it, in two tries. A cold one that was stopped stays so. @returns how long it took to let its packets in; by
+ * post-copy, what of its memory is still to come, too.
+ */
+async function bring(
+  run: TargetRun,
+  record: CnvmRecord,
+  imagesDir: string,
+): Promise<LazyMemory | { networkMs: number }> {
   const { machine, log } = run.ports;
   if (run.mode === 'cold') {
     if (record.wanted === 'running') await machine.boot(record);
-    return;
+    return { networkMs: 0 };
   }
   for (let attempt = 1; ; attempt += 1) {
     try {
-      await machine.restore(record, imagesDir);
-      return;
+      if (run.memoryMode === 'post-copy') return await runAtOnce(run, record, imagesDir);
+      return await machine.restore(record, imagesDir);
     } catch (error) {
       log.warn({ attempt, error }, 'it could not be restored');
       if (attempt === RESTORE_TRIES) throw error;
@@ -258,7 +273,7 @@ async function pullDisk(run: TargetRun, signal: AbortSignal): Promise<number> {
   const { id } = report.migration;
   let bytes = 0;
   const connect = () => {
-    const stream = source.link.tunnel(id, 'disk' satisfies Channel);
+    const stream = source.link.tunnel(id, 'disk' satisfies Channel, 0);
     stream.on('data', (chunk: Uint8Array) => {
       bytes += chunk.length;
       report.bytes(chunk.length);
@@ -267,26 +282,6 @@ async function pullDisk(run: TargetRun, signal: AbortSignal): Promise<number> {
   };
   await ports.bulk.pullDisk(id, ports.machine.diskDirectory(record), connect, signal);
   return bytes;
-}
-
-async function note(run: TargetRun, state: TargetState, epoch: number, error = ''): Promise<void> {
-  run.report.know({ epoch });
-  const settled = state === 'returned' || state === 'cancelled';
-  const { migration } = run.report;
-  await run.ports.journal.write({ ...entry(run, state), migration: { ...migration, error }, settled });
-}
-
-function entry(run: TargetRun, state: TargetState) {
-  const { record, report, source } = run;
-  return {
-    version: 1,
-    role: 'target',
-    state,
-    migration: report.migration,
-    record,
-    peer: source.name,
-    settled: false,
-  } as const;
 }
 
 async function timed<T>(name: string, parts: FreezePart[], act: () => Promise<T>): Promise<T> {

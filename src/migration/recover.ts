@@ -69,14 +69,26 @@ async function recoverSource(entry: SourceEntry, ports: RecoverPorts): Promise<v
 async function recoverTarget(entry: TargetEntry, ports: RecoverPorts): Promise<void> {
   const { record, migration } = entry;
   const { epoch } = migration;
-  const whole = entry.state === 'activating' && (await ports.machine.isWhole(record));
+  const paged = migration.memoryMode !== 'post-copy' || (await ports.machine.hasMemory(record));
+  const whole = ['activating', 'paging'].includes(entry.state) && paged && (await ports.machine.isWhole(record));
   switch (targetRecovery(entry.state, whole)) {
     case 'keep':
       // It may have been restored and not yet been given its packets.
       if (whole) await ports.machine.thaw(record);
       await ports.keep({ ...record, owner: ports.node, epoch });
-      await settle(entry, 'running', ended(entry, true, ports.node), ports);
+      await settle(entry, 'running', ended(entry, true, ports.node), ports).catch((error: unknown) => {
+        // All of its memory came: whether that is on disk does not matter, the next daemon sees it as this one did.
+        if (entry.state !== 'paging') throw error;
+        ports.journal.remember({ ...entry, state: 'running', settled: true });
+      });
       break;
+    case 'lose': {
+      await ports.machine.destroy(record);
+      await ports.keep({ ...record, owner: ports.node, epoch, wanted: 'stopped' });
+      const error = 'its memory was on two machines, and the daemon that brought the rest of it died';
+      await settle(entry, 'lost', { ...ended(entry, true, ports.node), outcome: 'stranded', error }, ports);
+      break;
+    }
     case 'give-back':
       await clear(record, epoch, ports);
       await settle(entry, 'returned', notOurs(entry, epoch + 1), ports);

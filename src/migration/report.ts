@@ -3,10 +3,30 @@
  * sees the latest state at once, and nobody who watches slowly holds the migration up.
  */
 import { performance } from 'node:perf_hooks';
-import type { FreezePart, Migration, MigrationEvent, Outcome, Phase, Plan } from './migration.js';
+import { PAGE_BYTES } from '../base/figures.js';
+import type { FreezePart, MemoryRound, Migration, MigrationEvent, Outcome, Phase, Plan } from './migration.js';
 
 /** Often enough for a display that moves, seldom enough to cost nothing. */
 const PROGRESS_EVERY_MS = 200;
+
+/** What is known of a round before it begins. */
+export interface RoundBegins {
+  readonly number: number;
+  /** 0 when it is not known. */
+  readonly bytesTotal: number;
+  readonly dirtyBytesPerSecond: number;
+}
+
+type Known =
+  | 'landing'
+  | 'memoryBytes'
+  | 'diskBytes'
+  | 'freezeMs'
+  | 'epoch'
+  | 'location'
+  | 'memoryMode'
+  | 'maxDowntimeMs'
+  | 'expectedDowntimeMs';
 
 export type Report = ReturnType<typeof createReport>;
 
@@ -29,6 +49,7 @@ export function createReport(start: Migration, onEvent: (event: MigrationEvent) 
   let bytesTotal = 0;
   let lastBytes = 0;
   let lastTick = began;
+  let round: RoundBegins | undefined;
 
   function progress(): void {
     const now = performance.now();
@@ -36,7 +57,8 @@ export function createReport(start: Migration, onEvent: (event: MigrationEvent) 
     const bytesPerSecond = Math.round((bytesDone - lastBytes) / seconds);
     lastBytes = bytesDone;
     lastTick = now;
-    const { phase } = migration;
+    const { phase, expectedDowntimeMs } = migration;
+    const left = bytesPerSecond === 0 ? 0 : Math.max(0, bytesTotal - bytesDone) / bytesPerSecond;
     onEvent({
       kind: 'progress',
       progress: {
@@ -45,11 +67,24 @@ export function createReport(start: Migration, onEvent: (event: MigrationEvent) 
         bytesTotal: Math.max(bytesTotal, bytesDone),
         bytesPerSecond,
         phaseMs: Math.round(now - phaseBegan),
+        round: round?.number ?? 0,
+        pagesDone: round === undefined ? 0 : Math.floor(bytesDone / PAGE_BYTES),
+        dirtyBytesPerSecond: Math.round(round?.dirtyBytesPerSecond ?? 0),
+        expectedDowntimeMs,
+        leftMs: Math.round(left * 1000),
       },
     });
   }
   const timer = setInterval(progress, PROGRESS_EVERY_MS);
   timer.unref();
+
+  function begin(total: number): void {
+    bytesDone = 0;
+    lastBytes = 0;
+    bytesTotal = total;
+    movedAt = performance.now();
+    progress();
+  }
 
   function closePhase(): void {
     const now = performance.now();
@@ -65,11 +100,17 @@ export function createReport(start: Migration, onEvent: (event: MigrationEvent) 
     phase(phase: Phase, total = 0): void {
       if (phase !== migration.phase) closePhase();
       migration = { ...migration, phase };
-      bytesDone = 0;
-      lastBytes = 0;
-      bytesTotal = total;
-      movedAt = performance.now();
-      progress();
+      round = undefined;
+      begin(total);
+    },
+    /** A round of memory begins, in the phase that it is. */
+    round(begins: RoundBegins): void {
+      round = begins;
+      begin(begins.bytesTotal);
+    },
+    /** A round was whole. */
+    memoryRound(whole: MemoryRound): void {
+      migration = { ...migration, memoryRounds: [...migration.memoryRounds, whole] };
     },
     bytes(count: number): void {
       bytesDone += count;
@@ -83,9 +124,7 @@ export function createReport(start: Migration, onEvent: (event: MigrationEvent) 
       onEvent({ kind: 'step', text });
     },
     /** Facts that have become known. */
-    know(
-      facts: Partial<Pick<Migration, 'landing' | 'memoryBytes' | 'diskBytes' | 'freezeMs' | 'epoch' | 'location'>>,
-    ): void {
+    know(facts: Partial<Pick<Migration, Known>>): void {
       migration = { ...migration, ...facts };
     },
     parts(parts: readonly FreezePart[]): void {

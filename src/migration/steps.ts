@@ -18,6 +18,7 @@ export type Steps<T extends StepTable> = ReturnType<typeof createSteps<T>>;
 export function createSteps<T extends StepTable>(patience = 1) {
   const slots = new Map<keyof T, Slot>();
   let failure: { error: unknown } | undefined;
+  const story = withResolvers<never>();
 
   function slot(step: keyof T): Slot {
     const known = slots.get(step);
@@ -31,7 +32,12 @@ export function createSteps<T extends StepTable>(patience = 1) {
     return made;
   }
 
+  const patient = (ms: number): number => ms * patience;
+
   return {
+    /** How long to wait for the source, where another one would wait for `ms`. */
+    patient,
+
     /** The caller's side: asks for the step and waits until it is done. */
     async ask<K extends keyof T>(step: K, what: T[K]['ask']): Promise<T[K]['answer']> {
       slot(step).asked.resolve(what);
@@ -41,7 +47,7 @@ export function createSteps<T extends StepTable>(patience = 1) {
     /** The story's side: waits until the step is asked for. @throws `refused` when that takes longer than `patienceMs`, multiplied. */
     async until<K extends keyof T>(step: K, patienceMs: number): Promise<T[K]['ask']> {
       const { asked } = slot(step);
-      const waitMs = patienceMs * patience;
+      const waitMs = patient(patienceMs);
       const timer = setTimeout(() => {
         const seconds = waitMs / 1000;
         asked.reject(refused('unavailable', `the source has been silent for ${seconds} s before "${String(step)}"`));
@@ -53,6 +59,14 @@ export function createSteps<T extends StepTable>(patience = 1) {
       }
     },
 
+    /** Resolves when the step is asked for, however long that takes: for who waits for something else, too. */
+    async asked<K extends keyof T>(step: K): Promise<void> {
+      await slot(step).asked.promise;
+    },
+
+    /** Rejects when the story fails. */
+    failed: story.promise,
+
     /** The story's side: answers every call for the step, those to come too. */
     done<K extends keyof T>(step: K, answer: T[K]['answer']): void {
       slot(step).answered.resolve(answer);
@@ -61,6 +75,7 @@ export function createSteps<T extends StepTable>(patience = 1) {
     /** The story has failed: every call not yet answered, and every wait, fails with this. */
     fail(error: unknown): void {
       failure ??= { error };
+      story.reject(error);
       for (const { asked, answered } of slots.values()) {
         asked.reject(error);
         answered.reject(error);

@@ -8,7 +8,18 @@ import * as wire from '../gen/cnvm/v1/cnvm.js';
 import * as wireMigration from '../gen/cnvm/v1/migration.js';
 import * as wireNode from '../gen/cnvm/v1/node.js';
 import type { Finding, NodeFacts, NodeStatus } from '../mesh/node-facts.js';
-import type { FreezePart, Migration, MigrationEvent, Mode, Outcome, Phase, Plan } from '../migration/migration.js';
+import type {
+  Compress,
+  FreezePart,
+  MemoryMode,
+  Migration,
+  MigrationEvent,
+  Mode,
+  OnSlow,
+  Outcome,
+  Phase,
+  Plan,
+} from '../migration/migration.js';
 
 const STATES: Readonly<Record<CnvmState, wire.CnvmState>> = {
   stopped: wire.CnvmState.STOPPED,
@@ -26,6 +37,7 @@ const PHASES: Readonly<Record<Phase, wireMigration.MigrationPhase>> = {
   freeze: wireMigration.MigrationPhase.FREEZE,
   'hand-over': wireMigration.MigrationPhase.HAND_OVER,
   activate: wireMigration.MigrationPhase.ACTIVATE,
+  postcopy: wireMigration.MigrationPhase.POSTCOPY,
   release: wireMigration.MigrationPhase.RELEASE,
 };
 
@@ -41,6 +53,24 @@ const OUTCOMES: Readonly<Record<Outcome, wireMigration.MigrationOutcome>> = {
 const MODES: Readonly<Record<Mode, wireMigration.MigrationMode>> = {
   hot: wireMigration.MigrationMode.HOT,
   cold: wireMigration.MigrationMode.COLD,
+};
+
+const MEMORY_MODES: Readonly<Record<MemoryMode, wireMigration.MemoryMode>> = {
+  'pre-copy': wireMigration.MemoryMode.PRE_COPY,
+  'stop-copy': wireMigration.MemoryMode.STOP_COPY,
+  'post-copy': wireMigration.MemoryMode.POST_COPY,
+};
+
+const ON_SLOW: Readonly<Record<OnSlow, wireMigration.OnSlow>> = {
+  'stop-copy': wireMigration.OnSlow.STOP_COPY,
+  throttle: wireMigration.OnSlow.THROTTLE,
+  cancel: wireMigration.OnSlow.CANCEL,
+};
+
+const COMPRESSIONS: Readonly<Record<Compress, wireMigration.Compression>> = {
+  auto: wireMigration.Compression.AUTO,
+  none: wireMigration.Compression.NONE,
+  zstd: wireMigration.Compression.ZSTD,
 };
 
 const REACHES: Readonly<Record<NodeStatus['reach'], wireNode.NodeReach>> = {
@@ -117,7 +147,27 @@ export function fromCreate(request: wire.CreateCnvmRequest): NewCnvm {
 export function fromMode(mode: wireMigration.MigrationMode): Mode | undefined {
   return (Object.keys(MODES) as Mode[]).find((candidate) => MODES[candidate] === mode);
 }
+/** Undefined where none is said, or one that this version does not know. */
+export function fromMemoryMode(mode: wireMigration.MemoryMode): MemoryMode | undefined {
+  return (Object.keys(MEMORY_MODES) as MemoryMode[]).find((candidate) => MEMORY_MODES[candidate] === mode);
+}
+export function toMemoryMode(mode: MemoryMode | undefined): wireMigration.MemoryMode {
+  return mode === undefined ? wireMigration.MemoryMode.UNSPECIFIED : MEMORY_MODES[mode];
+}
+/** @throws `refused` for one that this version does not know: to do another thing might be worse than nothing. */
+export function fromOnSlow(onSlow: wireMigration.OnSlow): OnSlow {
+  if (onSlow === wireMigration.OnSlow.UNSPECIFIED) return 'stop-copy';
+  const found = (Object.keys(ON_SLOW) as OnSlow[]).find((candidate) => ON_SLOW[candidate] === onSlow);
+  if (found === undefined) throw refused('invalid', 'the field "on_slow" holds what is not known here');
+  return found;
+}
 export const toMode = (mode: Mode): wireMigration.MigrationMode => MODES[mode];
+
+/** Undefined for one that is not said, or not known here. */
+export function fromCompression(compression: wireMigration.Compression): Compress | undefined {
+  return (Object.keys(COMPRESSIONS) as Compress[]).find((candidate) => COMPRESSIONS[candidate] === compression);
+}
+export const toCompression = (compress: Compress): wireMigration.Compression => COMPRESSIONS[compress];
 
 export function toFacts(facts: NodeFacts): wireNode.NodeFacts {
   return {
@@ -176,6 +226,14 @@ export function toMigration(migration: Migration): wireMigration.Migration {
     endTime: migration.endTime === undefined ? undefined : toTime(migration.endTime),
     phases: migration.phases.map(({ phase, ms }) => ({ phase: PHASES[phase], ms })),
     freezeParts: migration.freezeParts.map(toPart),
+    memoryMode: toMemoryMode(migration.memoryMode),
+    memoryRounds: migration.memoryRounds.map((round) => ({
+      ...round,
+      bytes: toBig(round.bytes),
+      pages: toBig(round.pages),
+      bytesPerSecond: toBig(round.bytesPerSecond),
+      dirtyBytesPerSecond: toBig(round.dirtyBytesPerSecond),
+    })),
     memoryBytes: toBig(migration.memoryBytes),
     diskBytes: toBig(migration.diskBytes),
     epoch: toBig(migration.epoch),
@@ -183,7 +241,8 @@ export function toMigration(migration: Migration): wireMigration.Migration {
 }
 
 function toPlan(plan: Plan): wireMigration.MigrationPlan {
-  return { ...plan, mode: MODES[plan.mode], memoryBytes: toBig(plan.memoryBytes), diskBytes: toBig(plan.diskBytes) };
+  const bytes = { memoryBytes: toBig(plan.memoryBytes), diskBytes: toBig(plan.diskBytes) };
+  return { ...plan, mode: MODES[plan.mode], memoryMode: toMemoryMode(plan.memoryMode), ...bytes };
 }
 
 export function toEvent(event: MigrationEvent): wireMigration.MigrationEvent {
@@ -197,13 +256,16 @@ export function toEvent(event: MigrationEvent): wireMigration.MigrationEvent {
     case 'plan':
       return { event: { $case: 'plan', value: toPlan(event.plan) } };
     case 'progress': {
-      const { phase, bytesDone, bytesTotal, bytesPerSecond, phaseMs } = event.progress;
-      const bytes = {
-        bytesDone: toBig(bytesDone),
-        bytesTotal: toBig(bytesTotal),
-        bytesPerSecond: toBig(bytesPerSecond),
+      const { progress } = event;
+      const counts = {
+        bytesDone: toBig(progress.bytesDone),
+        bytesTotal: toBig(progress.bytesTotal),
+        bytesPerSecond: toBig(progress.bytesPerSecond),
+        pagesDone: toBig(progress.pagesDone),
+        dirtyBytesPerSecond: toBig(progress.dirtyBytesPerSecond),
+        leftMs: toBig(progress.leftMs),
       };
-      return { event: { $case: 'progress', value: { phase: PHASES[phase], ...bytes, phaseMs } } };
+      return { event: { $case: 'progress', value: { ...progress, phase: PHASES[progress.phase], ...counts } } };
     }
   }
 }

@@ -1,9 +1,19 @@
 /** `cnvm.v1.MigrationService` over what the migrations' room offers. */
 import type { MigrationServiceServer } from '../gen/cnvm/v1/migration.js';
 import type { Doubt } from '../migration/doubt.js';
-import type { MigrateOrder, Migration, MigrationEvent } from '../migration/migration.js';
+import { MAX_DOWNTIME_MS, type MigrateOrder, type Migration, type MigrationEvent } from '../migration/migration.js';
 import { type Handling, serverStream, unary } from './handle.js';
-import { fromMode, optional, required, toBig, toEvent, toMigration } from './messages.js';
+import {
+  fromBig,
+  fromCompression,
+  fromMode,
+  fromOnSlow,
+  optional,
+  required,
+  toBig,
+  toEvent,
+  toMigration,
+} from './messages.js';
 
 export interface MigrationsPort {
   /** Whoever leaves the events early does not end the migration. */
@@ -27,6 +37,12 @@ export function migrationCalls(handling: Handling, migrations: MigrationsPort): 
         landing: optional(request.landing),
         mode: fromMode(request.mode),
         dryRun: request.dryRun,
+        maxDowntimeMs: request.maxDowntimeMs ?? MAX_DOWNTIME_MS,
+        onSlow: fromOnSlow(request.onSlow),
+        strict: request.strict,
+        bandwidth: fromBig(request.bandwidth, 'bandwidth'),
+        compress: fromCompression(request.compress) ?? 'auto',
+        postCopy: request.postCopy,
       };
       for await (const event of migrations.migrate(order)) await send({ event: toEvent(event) });
     }),

@@ -7,7 +7,23 @@ import type { Holding } from '../mesh/directory.js';
 import type { NodeFacts } from '../mesh/node-facts.js';
 import type { BulkPort, Channel, HandOverResult, Offer, Standing, TargetPort } from '../migration/peer-port.js';
 import { bidi, type CallContext, type Handling, serverStream, unary } from './handle.js';
-import { fromBig, fromFacts, fromMeasure, fromMode, optional, required, toBig, toFacts, toPart } from './messages.js';
+import {
+  fromBig,
+  fromCompression,
+  fromFacts,
+  fromMeasure,
+  fromMemoryMode,
+  fromMode,
+  optional,
+  required,
+  toBig,
+  toCompression,
+  toFacts,
+  toMemoryMode,
+  toPart,
+} from './messages.js';
+import { openPacking } from './packing.js';
+import { createImageSum } from './sum.js';
 import { serverTunnel } from './tunnel.js';
 
 export interface MeshPort {
@@ -19,7 +35,9 @@ export const STANDINGS: Readonly<Record<Standing, wire.Standing>> = {
   unknown: wire.Standing.UNKNOWN,
   receiving: wire.Standing.RECEIVING,
   activating: wire.Standing.ACTIVATING,
+  paging: wire.Standing.PAGING,
   running: wire.Standing.RUNNING,
+  lost: wire.Standing.LOST,
   returned: wire.Standing.RETURNED,
   cancelled: wire.Standing.CANCELLED,
 };
@@ -62,14 +80,22 @@ export function handOverCalls(handling: Handling, target: TargetPort): wire.Hand
     return {};
   };
   return {
-    offer: named(async (request: wire.OfferRequest, from) => await target.offer(fromOffer(request), from)),
+    offer: named(async (request: wire.OfferRequest, from) => {
+      const answer = await target.offer(fromOffer(request), from);
+      const { memoryMode, compression } = answer;
+      return { ...answer, memoryMode: toMemoryMode(memoryMode), compression: toCompression(compression) };
+    }),
     seed: named(async ({ migration }, from) => {
       const { diskBytes } = await target.seed(migration, from);
       return { diskBytes: toBig(diskBytes) };
     }),
-    // Without it, or with one that is no time, everything is suspect.
-    prepare: named(({ migration, flushedTime }: wire.PrepareRequest, from) =>
-      done(target.prepare(migration, flushedTime?.getTime() || 0, from)),
+    round: named(async ({ migration, round, parent }: wire.RoundRequest, from) => {
+      const { bytes, broken } = await target.round(migration, { round, parent }, from);
+      return { bytes: toBig(bytes), broken };
+    }),
+    prepare: named(({ migration, round, parent, flushedTime }: wire.PrepareRequest, from) =>
+      // Without a time, or with one that is none, everything is suspect.
+      done(target.prepare(migration, { round, parent, flushedMs: flushedTime?.getTime() || 0 }, from)),
     ),
     collect: named(async ({ migration }, from) => {
       const { diskBytes, imageBytes, parts } = await target.collect(migration, from);
@@ -94,7 +120,12 @@ export function bulkCalls(handling: Handling, bulk: BulkPort): wire.BulkServiceS
     probe: unary(handling, async () => ({})),
     tunnel: bidi(handling, (call, _, context) => tunnel(bulk, call, context)),
     pullImages: serverStream(handling, async (request, send, { caller }) => {
-      for await (const chunk of bulk.pullImages(idOf(request), caller.name)) await send(chunk);
+      const sum = createImageSum(request.sumKey);
+      for await (const chunk of bulk.pullImages(idOf(request), caller.name)) {
+        sum.addChunk(chunk);
+        await send({ ...chunk, end: undefined });
+      }
+      await send({ file: '', data: new Uint8Array(), end: sum.end() });
     }),
   };
 }
@@ -113,11 +144,13 @@ async function tunnel(
     call.once('end', () => resolve(undefined));
   });
   if (first?.message?.$case !== 'open') throw refused('invalid', 'the first message must be "open"');
-  const { channel } = first.message.value;
+  const { channel, round } = first.message.value;
   const migration = idOf(first.message.value);
   const name = (Object.keys(CHANNELS) as Channel[]).find((candidate) => CHANNELS[candidate] === channel);
   if (name === undefined) throw refused('invalid', 'the field "channel" is missing');
-  await bulk.tunnel(migration, name, caller.name, serverTunnel(call));
+  const pack = await openPacking(fromCompression(first.message.value.compression) ?? 'none');
+  const stream = serverTunnel(call, first.message.value, pack);
+  await bulk.tunnel(migration, { channel: name, round }, caller.name, stream);
 }
 
 function fromOffer(request: wire.OfferRequest): Offer {
@@ -133,6 +166,8 @@ function fromOffer(request: wire.OfferRequest): Offer {
     diskBytes: fromMeasure(request.diskBytes),
     source: fromFacts(request.source),
     dryRun: request.dryRun,
+    memoryMode: fromMemoryMode(request.memoryMode),
+    compression: fromCompression(request.compression) ?? 'none',
   };
 }
 

@@ -4,26 +4,31 @@
  */
 import { readFileSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
-import type { Duplex } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { PeerCertificate } from 'node:tls';
-import {
-  type CallOptions,
-  type ChannelOptions,
-  type ClientUnaryCall,
-  credentials,
-  Metadata,
-  type ServiceError,
-} from '@grpc/grpc-js';
+import { type ChannelOptions, credentials, Metadata } from '@grpc/grpc-js';
 import { cutText } from '../base/cut-text.js';
 import { refused } from '../base/errors.js';
 import * as wire from '../gen/cnvm/peer/v1/peer.js';
 import type { MeshLink } from '../mesh/mesh.js';
-import type { BulkLink, CallLimits, ImageChunk, Offer, Standing, TargetLink } from '../migration/peer-port.js';
-import { fromBig, fromFacts, fromMeasure, fromParts, toBig, toFacts, toMode } from './messages.js';
-import { CHANNELS, fromHolding, REASON_MAX, STANDINGS, toHolding } from './peer-calls.js';
+import type { BulkLink, CallLimits, HandOverResult, Offer, Standing, TargetLink } from '../migration/peer-port.js';
+import { bulkLink, createBulkClient } from './bulk-link.js';
+import { type Begin, type Clients, type Connection, createConnection } from './connection.js';
+import {
+  fromBig,
+  fromCompression,
+  fromFacts,
+  fromMeasure,
+  fromMemoryMode,
+  fromParts,
+  toBig,
+  toCompression,
+  toFacts,
+  toMemoryMode,
+  toMode,
+} from './messages.js';
+import { fromHolding, REASON_MAX, STANDINGS, toHolding } from './peer-calls.js';
 import { callerOf } from './roles.js';
-import { fromServiceError } from './status.js';
-import { clientTunnel } from './tunnel.js';
 
 export interface TlsFiles {
   readonly ca: string;
@@ -71,134 +76,118 @@ export function createPeerClient(peer: PeerAddress, tls: TlsFiles, patience = 1)
     'grpc.initial_reconnect_backoff_ms': RECONNECT_MS_MIN,
     'grpc.max_reconnect_backoff_ms': RECONNECT_MS_MAX,
     'grpc.enable_retries': 0,
-  };
-  const bulkOptions: ChannelOptions = {
-    ...options,
+    // No channel waits for the try to connect of another one.
     'grpc.use_local_subchannel_pool': 1,
-    'grpc-node.flow_control_window': BULK_WINDOW_BYTES,
   };
-  const mesh = new wire.MeshServiceClient(peer.endpoint, secure, options);
-  const handOver = new wire.HandOverServiceClient(peer.endpoint, secure, options);
-  const bulk = new wire.BulkServiceClient(peer.endpoint, secure, bulkOptions);
-
-  async function call<A>(
-    limits: CallLimits,
-    begin: (options: CallOptions, done: Done<A>) => ClientUnaryCall,
-  ): Promise<A> {
-    const { timeoutMs, signal } = limits;
-    signal?.throwIfAborted();
-    return await new Promise<A>((resolve, reject) => {
-      const deadline = timeoutMs === undefined ? {} : { deadline: Date.now() + timeoutMs * patience };
-      const running = begin(deadline, (error, answer) => {
-        signal?.removeEventListener('abort', cancel);
-        if (error === null) resolve(answer);
-        else reject(signal?.aborted ? signal.reason : fromServiceError(error, who));
-      });
-      const cancel = () => running.cancel();
-      signal?.addEventListener('abort', cancel, { once: true });
-    });
-  }
+  const bulkOptions: ChannelOptions = { ...options, 'grpc-node.flow_control_window': BULK_WINDOW_BYTES };
+  const connectControl = () => {
+    const mesh = new wire.MeshServiceClient(peer.endpoint, secure, options);
+    const channel = mesh.getChannel();
+    return {
+      channel,
+      mesh,
+      handOver: new wire.HandOverServiceClient(peer.endpoint, secure, { channelOverride: channel }),
+    };
+  };
+  const connectBulk = () => {
+    const bulk = createBulkClient(peer.endpoint, secure, bulkOptions);
+    return { channel: bulk.getChannel(), bulk };
+  };
+  const control = createConnection(connectControl, who, patience);
+  const bulk = createConnection(connectBulk, who, patience);
 
   async function reach(signal: AbortSignal): Promise<void> {
     const ready = new Metadata({ waitForReady: true });
     const until = performance.now() + BULK_CONNECT_MS * patience;
     for (;;) {
       try {
-        await call<wire.ProbeResponse>({ timeoutMs: PROBE_MS, signal }, (o, done) => bulk.probe({}, ready, o, done));
+        await bulk.call<wire.ProbeResponse>({ timeoutMs: PROBE_MS, signal }, ({ bulk }, o, done) =>
+          bulk.probe({}, ready, o, done),
+        );
         return;
       } catch (error) {
         signal.throwIfAborted();
         if (performance.now() > until) throw error;
+        // Who answers at once with a no would be asked thousands of times.
+        await sleep(RECONNECT_MS_MIN);
       }
     }
   }
 
   return {
     async describe(limits) {
-      const { facts } = await call<wire.DescribeResponse>(limits, (o, done) =>
+      const { facts } = await control.call<wire.DescribeResponse>(limits, ({ mesh }, o, done) =>
         mesh.describe({}, new Metadata(), o, done),
       );
       return fromFacts(facts);
     },
     async announce(node, holdings, limits) {
       const request = { node, holdings: holdings.map(toHolding) };
-      const answer = await call<wire.AnnounceResponse>(limits, (o, done) =>
+      const answer = await control.call<wire.AnnounceResponse>(limits, ({ mesh }, o, done) =>
         mesh.announce(request, new Metadata(), o, done),
       );
       return answer.holdings.map(fromHolding);
     },
-    target: targetLink(handOver, call),
-    bulk: {
-      reach,
-      tunnel(migration, channel): Duplex {
-        const open = { migration, channel: CHANNELS[channel] };
-        return clientTunnel(bulk.tunnel(), open, (error) => fromServiceError(error as ServiceError, who));
-      },
-      async *pullImages(migration, signal): AsyncGenerator<ImageChunk> {
-        signal.throwIfAborted();
-        const stream = bulk.pullImages({ migration });
-        const cancel = () => stream.cancel();
-        signal.addEventListener('abort', cancel, { once: true });
-        try {
-          for await (const chunk of stream) yield chunk as wire.PullImagesResponse;
-        } catch (error) {
-          throw fromServiceError(error as ServiceError, who);
-        } finally {
-          signal.removeEventListener('abort', cancel);
-          stream.cancel();
-        }
-      },
-    },
+    target: targetLink(control),
+    bulk: bulkLink(() => bulk.clients().bulk, who, reach, 'none'),
     close() {
-      for (const client of [mesh, handOver, bulk]) client.close();
+      control.close();
+      bulk.close();
     },
   };
 }
 
-type Done<A> = (error: ServiceError | null, answer: A) => void;
-type Call = <A>(limits: CallLimits, begin: (options: CallOptions, done: Done<A>) => ClientUnaryCall) => Promise<A>;
+type Control = Connection<Clients & { readonly handOver: wire.HandOverServiceClient }>;
 
-function targetLink(client: wire.HandOverServiceClient, call: Call): TargetLink {
+function targetLink(control: Control): TargetLink {
+  const ask = <A>(limits: CallLimits, begin: Begin<wire.HandOverServiceClient, A>) =>
+    control.call<A>(limits, ({ handOver }, o, done) => begin(handOver, o, done));
   return {
-    offer: (offer, limits) =>
-      call<wire.OfferResponse>(limits, (o, done) => client.offer(toOffer(offer), new Metadata(), o, done)),
+    async offer(offer, limits) {
+      const request = toOffer(offer);
+      const answer = await ask<wire.OfferResponse>(limits, (to, o, done) => to.offer(request, new Metadata(), o, done));
+      const compression = fromCompression(answer.compression) ?? 'none';
+      return { ...answer, memoryMode: fromMemoryMode(answer.memoryMode), compression };
+    },
     async seed(migration, limits) {
-      const answer = await call<wire.SeedResponse>(limits, (o, done) =>
-        client.seed({ migration }, new Metadata(), o, done),
-      );
+      const request = { migration };
+      const answer = await ask<wire.SeedResponse>(limits, (to, o, done) => to.seed(request, new Metadata(), o, done));
       return { diskBytes: fromMeasure(answer.diskBytes) };
     },
-    async prepare(migration, flushedMs, limits) {
-      const request = { migration, flushedTime: new Date(flushedMs) };
-      await call<wire.PrepareResponse>(limits, (o, done) => client.prepare(request, new Metadata(), o, done));
+    async round(migration, order, limits) {
+      const request = { migration, ...order };
+      const answer = await ask<wire.RoundResponse>(limits, (to, o, done) => to.round(request, new Metadata(), o, done));
+      return { bytes: fromMeasure(answer.bytes), broken: cutText(answer.broken, REASON_MAX) };
+    },
+    async prepare(migration, { round, parent, flushedMs }, limits) {
+      const request = { migration, round, parent, flushedTime: new Date(flushedMs) };
+      await ask<wire.PrepareResponse>(limits, (to, o, done) => to.prepare(request, new Metadata(), o, done));
     },
     async collect(migration, limits) {
-      const answer = await call<wire.CollectResponse>(limits, (o, done) =>
-        client.collect({ migration }, new Metadata(), o, done),
+      const answer = await ask<wire.CollectResponse>(limits, (to, o, done) =>
+        to.collect({ migration }, new Metadata(), o, done),
       );
       const { diskBytes, imageBytes, parts } = answer;
       return { diskBytes: fromMeasure(diskBytes), imageBytes: fromMeasure(imageBytes), parts: fromParts(parts) };
     },
     async handOver(migration, epoch, limits) {
       const request = { migration, epoch: toBig(epoch) };
-      const { result } = await call<wire.HandOverResponse>(limits, (o, done) =>
-        client.handOver(request, new Metadata(), o, done),
+      const answer = await ask<wire.HandOverResponse>(limits, (to, o, done) =>
+        to.handOver(request, new Metadata(), o, done),
       );
-      if (result?.$case === 'running') return { kind: 'running', parts: fromParts(result.value.parts) };
-      if (result?.$case === 'returned') return { kind: 'returned', ...wordOf(result.value) };
-      throw refused('unavailable', 'the target answered the hand-over with nothing');
+      return fromHandOver(answer);
     },
     async release(migration, limits) {
-      await call<wire.ReleaseResponse>(limits, (o, done) => client.release({ migration }, new Metadata(), o, done));
+      await ask<wire.ReleaseResponse>(limits, (to, o, done) => to.release({ migration }, new Metadata(), o, done));
     },
     async cancel(migration, reason, limits) {
-      await call<wire.CancelResponse>(limits, (o, done) =>
-        client.cancel({ migration, reason }, new Metadata(), o, done),
+      await ask<wire.CancelResponse>(limits, (to, o, done) =>
+        to.cancel({ migration, reason }, new Metadata(), o, done),
       );
     },
     async query(migration, limits) {
-      const answer = await call<wire.QueryResponse>(limits, (o, done) =>
-        client.query({ migration }, new Metadata(), o, done),
+      const answer = await ask<wire.QueryResponse>(limits, (to, o, done) =>
+        to.query({ migration }, new Metadata(), o, done),
       );
       const standing = (Object.keys(STANDINGS) as Standing[]).find((name) => STANDINGS[name] === answer.standing);
       // A word that we do not know is no word: only a known one may decide.
@@ -206,6 +195,12 @@ function targetLink(client: wire.HandOverServiceClient, call: Call): TargetLink 
       return { standing, ...wordOf(answer) };
     },
   };
+}
+
+function fromHandOver({ result }: wire.HandOverResponse): HandOverResult {
+  if (result?.$case === 'running') return { kind: 'running', parts: fromParts(result.value.parts) };
+  if (result?.$case === 'returned') return { kind: 'returned', ...wordOf(result.value) };
+  throw refused('unavailable', 'the target answered the hand-over with nothing');
 }
 
 function wordOf({ reason, epoch }: { readonly reason: string; readonly epoch: bigint }) {
@@ -221,6 +216,8 @@ function toOffer(offer: Offer): wire.OfferRequest {
     memoryBytes: toBig(offer.memoryBytes),
     diskBytes: toBig(offer.diskBytes),
     source: toFacts(offer.source),
+    memoryMode: toMemoryMode(offer.memoryMode),
+    compression: toCompression(offer.compression),
   };
 }
 

@@ -8,12 +8,13 @@ import { ServerCredentials as Credentials, Server, type ServerCredentials, type 
 import { HealthImplementation } from 'grpc-health-check';
 import type { Logger } from 'pino';
 import { refused } from '../base/errors.js';
-import { BulkServiceService, HandOverServiceService, MeshServiceService } from '../gen/cnvm/peer/v1/peer.js';
+import { HandOverServiceService, MeshServiceService } from '../gen/cnvm/peer/v1/peer.js';
 import { CnvmServiceService } from '../gen/cnvm/v1/cnvm.js';
 import { MigrationServiceService } from '../gen/cnvm/v1/migration.js';
 import { NodeServiceService } from '../gen/cnvm/v1/node.js';
 import { ServerReflectionService } from '../gen/grpc/reflection/v1/reflection.js';
 import type { BulkPort, TargetPort } from '../migration/peer-port.js';
+import { bulkService } from './bulk-codec.js';
 import { type CnvmsPort, cnvmCalls } from './cnvm-calls.js';
 import type { Handling } from './handle.js';
 import { type MigrationsPort, migrationCalls } from './migration-calls.js';
@@ -96,7 +97,7 @@ function makeServer(
   if (!handling.local) {
     server.addService(MeshServiceService, meshCalls(handling, options.mesh, options.node));
     server.addService(HandOverServiceService, handOverCalls(handling, options.target));
-    server.addService(BulkServiceService, bulkCalls(handling, options.bulk));
+    server.addService(bulkService, bulkCalls(handling, options.bulk));
   }
   const reflection = reflectionCalls(handling, services);
   server.addService(ServerReflectionService, reflection);

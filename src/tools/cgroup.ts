@@ -13,6 +13,17 @@ const POLL_MS = 20;
 /** Whether version 2 stands alone. */
 export const isUnified = (): boolean => existsSync('/sys/fs/cgroup/cgroup.controllers');
 
+/** Where its directories are, or would be, one in each hierarchy. */
+export const hierarchyPaths = (cgroup: string): string[] => HIERARCHIES.map((hierarchy) => join(hierarchy, cgroup));
+
+/** Whether it is frozen, or about to be: what is held by a tracer meanwhile stops when it is let go. */
+export function isFrozen(cgroup: string): boolean {
+  return hierarchyPaths(cgroup).some(
+    (directory) =>
+      /^FR/.test(read(join(directory, 'freezer.state'))) || /^1/.test(read(join(directory, 'cgroup.freeze'))),
+  );
+}
+
 /** The ids of all processes in it and below it. */
 export function processesIn(cgroup: string): number[] {
   const found = directoriesOf(cgroup).flatMap((directory) => read(join(directory, 'cgroup.procs')).split('\n'));
@@ -36,7 +47,7 @@ export async function endProcessesIn(cgroup: string, withinMs: number): Promise<
  * @throws when there is no such cgroup.
  */
 export function freezeProcessesIn(cgroup: string): void {
-  const directories = HIERARCHIES.map((hierarchy) => join(hierarchy, cgroup));
+  const directories = hierarchyPaths(cgroup);
   const freezers = directories.flatMap((directory) => [
     { file: join(directory, 'freezer.state'), word: 'FROZEN' },
     { file: join(directory, 'cgroup.freeze'), word: '1' },
@@ -45,6 +56,45 @@ export function freezeProcessesIn(cgroup: string): void {
   const freezer = freezers.find(({ file }) => existsSync(file));
   if (freezer === undefined) throw new Error(`there is no cgroup ${cgroup} to freeze`);
   writeFileSync(freezer.file, freezer.word);
+}
+
+/** Where CPU time is shared out and counted: version 1, whose two controllers may be apart, version 2, and both. */
+const CPU_HIERARCHIES = ['/sys/fs/cgroup/cpu', '/sys/fs/cgroup/cpuacct', ...HIERARCHIES.slice(1)];
+
+/** The CPU time that its processes have used, those that have ended included. @throws when there is no such cgroup. */
+export function cpuTimeMs(cgroup: string): number {
+  for (const directory of CPU_HIERARCHIES.map((hierarchy) => join(hierarchy, cgroup))) {
+    const nanoseconds = read(join(directory, 'cpuacct.usage'));
+    if (nanoseconds !== '') return Number(nanoseconds) / 1_000_000;
+    const microseconds = /^usage_usec (\d+)/m.exec(read(join(directory, 'cpu.stat')))?.[1];
+    if (microseconds !== undefined) return Number(microseconds) / 1000;
+  }
+  throw new Error(`no CPU time is counted in the cgroup ${cgroup}`);
+}
+
+/** Whether the kernel can limit its CPU time. */
+export function cpuLimited(cgroup: string): boolean {
+  return cpuLimitOf(cgroup) !== undefined;
+}
+
+/**
+ * Lets it use `quotaUs` of CPU time in each `periodUs`, all CPUs together; undefined: as much as there is.
+ * @throws when CPU time cannot be limited there.
+ */
+export function limitCpu(cgroup: string, periodUs: number, quotaUs: number | undefined): void {
+  const limit = cpuLimitOf(cgroup);
+  if (limit === undefined) throw new Error(`CPU time cannot be limited in the cgroup ${cgroup}`);
+  // Version 1 has the period in a file of its own, and the kernel's default is ours.
+  const text = limit.version === 1 ? String(quotaUs ?? -1) : `${quotaUs ?? 'max'} ${periodUs}`;
+  writeFileSync(limit.file, text);
+}
+
+function cpuLimitOf(cgroup: string): { file: string; version: 1 | 2 } | undefined {
+  const files = CPU_HIERARCHIES.map((hierarchy) => join(hierarchy, cgroup)).flatMap((directory) => [
+    { file: join(directory, 'cpu.cfs_quota_us'), version: 1 } as const,
+    { file: join(directory, 'cpu.max'), version: 2 } as const,
+  ]);
+  return files.find(({ file }) => existsSync(file));
 }
 
 function thaw(cgroup: string): void {
@@ -56,7 +106,7 @@ function thaw(cgroup: string): void {
 
 /** Its own directories and all below them. */
 function directoriesOf(cgroup: string): string[] {
-  return HIERARCHIES.map((hierarchy) => join(hierarchy, cgroup)).flatMap(withThoseBelow);
+  return hierarchyPaths(cgroup).flatMap(withThoseBelow);
 }
 
 function withThoseBelow(directory: string): string[] {

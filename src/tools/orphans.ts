@@ -10,10 +10,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 export const OWNER_VARIABLE = 'CNVM_OWNER';
 /**
  * Set for a program that is to end by itself: a `dump` holds processes of a cnvm, lets them go when its pipes break, and is
- * never killed; a `restore` leaves something broken when it is killed, so it is killed only when it takes too long.
+ * never killed; a `restore` leaves something broken when it is killed, so it is killed only when it takes too long; `pages` brings
+ * the rest of a cnvm's memory, ends when its stream breaks with us, and whoever killed it could make the rest zeros.
  */
 export const GENTLE_VARIABLE = 'CNVM_GENTLE';
-export type Gentle = 'dump' | 'restore';
+export type Gentle = 'dump' | 'restore' | 'pages';
+const GENTLE: readonly string[] = ['dump', 'restore', 'pages'] satisfies Gentle[];
 
 const POLL_MS = 20;
 /** After KILL the kernel needs a moment. */
@@ -59,7 +61,7 @@ export function findMarked(mark: string): Orphan[] {
       const environment = readOf(pid, 'environ');
       if (!environment.includes(mark)) return [];
       const word = environment.find((entry) => entry.startsWith(`${GENTLE_VARIABLE}=`))?.split('=')[1];
-      const gentle = word === 'dump' || word === 'restore' ? word : undefined;
+      const gentle = GENTLE.includes(word ?? '') ? (word as Gentle) : undefined;
       const argv = readOf(pid, 'cmdline');
       const [command, program] = [argv.join(' ').trim(), basename(argv[0] ?? '')];
       return [{ pid, parent: parentOf(pid), command, program, gentle, nested: isNested(pid) }];
@@ -74,7 +76,7 @@ export async function endOrphans(owner: string, withinMs: number): Promise<Orpha
   let left = findOrphans(owner);
   for (let waited = 0; left.length > 0; waited += POLL_MS) {
     const late = waited >= withinMs;
-    if (late && left.every(({ gentle }) => gentle === 'dump')) return left;
+    if (late && left.every(({ gentle }) => gentle === 'dump' || gentle === 'pages')) return left;
     if (waited >= withinMs + KILL_WAIT_MS) return left;
     for (const { pid, gentle } of left) if (gentle === undefined || (late && gentle === 'restore')) kill(pid);
     await sleep(POLL_MS);

@@ -3,12 +3,13 @@
  * Invariant: every call names one container in our own state root; runc's words stay in this file.
  */
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CnvmError, hasErrno } from '../base/errors.js';
-import { firstCriuError } from './criu.js';
+import { withCriuLog } from './criu.js';
 import { unmountBelow } from './mount.js';
-import { endMarked, findMarked, GENTLE_VARIABLE, signalMarked } from './orphans.js';
+import { endMarked, GENTLE_VARIABLE, signalMarked } from './orphans.js';
+import { RESTORE_VARIABLE, whileCriuLives } from './restore-watch.js';
 import { type RunningTool, run, spawnTool, toolError } from './run.js';
 
 export interface RuncState {
@@ -21,6 +22,10 @@ export interface DumpOrder {
   readonly imagesDir: string;
   /** Where criu's logs go. */
   readonly workDir: string;
+  /** The images of the dump that this one builds on: only what has changed since is dumped. */
+  readonly parentDir?: string | undefined;
+  /** Memory that nobody else sees is left where it is. Without `PAGES_OPTIONS`. */
+  readonly lazy?: boolean;
 }
 
 export interface RestoreOrder {
@@ -31,6 +36,8 @@ export interface RestoreOrder {
   readonly bundle: string;
   readonly imagesDir: string;
   readonly workDir: string;
+  /** Its memory comes later: a `startLazyPages` of the same directories is running. */
+  readonly lazy?: boolean;
 }
 
 /**
@@ -44,6 +51,8 @@ const PAGES_DESCRIPTOR = 10;
  * pages would lie in it until the kernel's 200 ms have passed, with everything frozen.
  */
 export const PAGES_OPTIONS = ['page-server', `ps-socket ${PAGES_DESCRIPTOR}`];
+/** The same for a lazy dump: criu would serve the memory on it after the verdict, until we break it. */
+export const LAZY_OPTIONS = [`ps-socket ${PAGES_DESCRIPTOR}`];
 
 /**
  * What criu reads beside what runc tells it. The network is locked by who froze the cnvm: criu's own way takes two programs
@@ -57,19 +66,15 @@ export type Runc = ReturnType<typeof createRunc>;
 
 const CREATE_TIMEOUT_MS = 60_000;
 
-/** Mark the programs of one dump and of one restore. */
+/** Marks the programs of one dump. */
 const DUMP_VARIABLE = 'CNVM_DUMP';
-const RESTORE_VARIABLE = 'CNVM_RESTORE';
-/** Most restores have ended before the first look; between runc's two runs of criu there is a moment without one. */
-const CRIU_LOOK_MS = 1_000;
-const CRIU_MISSED_MAX = 2;
 /** criu rolls back in milliseconds, and on a loaded machine with thousands of processes in seconds. */
 const DUMP_ENDS_MS = 10_000;
 /** In the bundle; runc writes it as the last thing of a restore. */
 const RESTORED = 'restored.pid';
 
 /** Same at both ends: connections and file locks go along. */
-const CRIU_FLAGS = ['--tcp-established', '--file-locks'];
+const flagsOf = (lazy = false) => ['--tcp-established', '--file-locks', ...(lazy ? ['--lazy-pages'] : [])];
 
 /** @param directory on a tmpfs; holds runc's own state. */
 export function createRunc(directory: string) {
@@ -79,6 +84,26 @@ export function createRunc(directory: string) {
   mkdirSync(directory, { recursive: true, mode: 0o755 });
   writeFileSync(criuConfig, CRIU_ENVIRONMENT);
   const env = { CRIU_CONFIG_FILE: criuConfig };
+
+  function beginDump(
+    id: string,
+    { imagesDir, workDir, parentDir, lazy }: DumpOrder,
+    more: readonly string[],
+  ): RunningTool {
+    const paths = ['--image-path', imagesDir, '--work-path', workDir];
+    // runc takes it from the images' directory on, and nothing else.
+    const parent = parentDir === undefined ? [] : ['--parent-path', relative(imagesDir, parentDir)];
+    const tool = spawnTool(runc('checkpoint', ...more, ...flagsOf(lazy), ...paths, ...parent, id), {
+      socketAt: PAGES_DESCRIPTOR,
+      // It rolls back when its pipes break with us; killed, it would leave its parasite in the cnvm.
+      env: { ...env, [GENTLE_VARIABLE]: 'dump', [DUMP_VARIABLE]: id },
+    });
+    const ended = tool.ended.catch((error: unknown) => {
+      throw withCriuLog(error, join(workDir, 'dump.log'));
+    });
+    ended.catch(() => undefined);
+    return { ...tool, ended };
+  }
 
   return {
     /** Makes it, with its namespaces and network, and starts its init. */
@@ -148,20 +173,14 @@ export function createRunc(directory: string) {
      * when the dump has ended well, left as it was otherwise: which of the two is the action script's to say. Never kill
      * what this returns while it dumps: break its page connection instead.
      */
-    dump(id: string, order: DumpOrder): RunningTool {
-      const { imagesDir, workDir } = order;
-      const paths = ['--image-path', imagesDir, '--work-path', workDir];
-      const tool = spawnTool(runc('checkpoint', ...CRIU_FLAGS, ...paths, id), {
-        socketAt: PAGES_DESCRIPTOR,
-        // It rolls back when its pipes break with us; killed, it would leave its parasite in the cnvm.
-        env: { ...env, [GENTLE_VARIABLE]: 'dump', [DUMP_VARIABLE]: id },
-      });
-      const ended = tool.ended.catch((error: unknown) => {
-        throw withCriuLog(error, join(workDir, 'dump.log'));
-      });
-      ended.catch(() => undefined);
-      return { ...tool, ended };
-    },
+    dump: (id: string, order: DumpOrder): RunningTool => beginDump(id, order, []),
+
+    /**
+     * Begins to dump the memory alone, as it is at one moment, of one that runs on; as `dump` in all else. What is dumped
+     * after it can build on it when it has ended well. One that has failed may have made the kernel forget what had changed:
+     * then the next one must build on nothing.
+     */
+    preDump: (id: string, order: DumpOrder): RunningTool => beginDump(id, order, ['--pre-dump']),
 
     /**
      * Waits for a dump that was told to roll back and whose pipes are broken. One that hangs is woken, and never killed: it
@@ -184,7 +203,7 @@ export function createRunc(directory: string) {
       const paths = ['--bundle', bundle, '--image-path', imagesDir, '--work-path', workDir, '--pid-file', pidFile];
       rmSync(pidFile, { force: true });
       try {
-        const args = ['restore', '--detach', ...CRIU_FLAGS, ...paths, id];
+        const args = ['restore', '--detach', ...flagsOf(order.lazy), ...paths, id];
         // Let it end by itself when we die: broken off, it leaves something that is neither dead nor alive.
         const restoring = { ...env, [GENTLE_VARIABLE]: 'restore', [RESTORE_VARIABLE]: id };
         await whileCriuLives(id, order.patience, (signal) =>
@@ -214,31 +233,6 @@ export function createRunc(directory: string) {
       rmSync(join(root, id, 'checkpoint'), { force: true });
     },
   };
-}
-
-/**
- * Breaks a restore off whose criu has died: the half-made processes hold criu's end of the line to runc, which would wait
- * for as long as it may.
- */
-async function whileCriuLives(
-  id: string,
-  patience: number,
-  restore: (signal: AbortSignal) => Promise<void>,
-): Promise<void> {
-  const dead = new AbortController();
-  let missed = 0;
-  const timer = setInterval(() => {
-    const marked = findMarked(`${RESTORE_VARIABLE}=${id}`);
-    const runc = marked.find(({ program }) => program === 'runc');
-    const lives = marked.some((one) => one.parent === runc?.pid && one.program === 'criu' && !one.nested);
-    missed = runc === undefined || lives ? 0 : missed + 1;
-    if (missed === CRIU_MISSED_MAX) dead.abort();
-  }, CRIU_LOOK_MS * patience);
-  try {
-    await restore(dead.signal);
-  } finally {
-    clearInterval(timer);
-  }
 }
 
 /** Whether it comes about in time. */
@@ -273,17 +267,6 @@ interface RuncEvent {
     readonly memory?: { readonly usage?: { readonly usage: number }; readonly raw?: Record<string, number> };
     readonly pids?: { readonly current?: number };
   };
-}
-
-function withCriuLog(error: unknown, logFile: string): unknown {
-  if (!(error instanceof CnvmError) || error.tool === undefined) return error;
-  try {
-    const criuError = firstCriuError(readFileSync(logFile, 'utf8'));
-    return criuError === undefined ? error : toolError({ ...error.tool, criuError });
-  } catch (readError) {
-    if (hasErrno(readError, 'ENOENT')) return error;
-    throw readError;
-  }
 }
 
 /** Its version, for example "1.1.15". @throws `tool` when it is missing. */

@@ -5,10 +5,12 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import type { CnvmRecord } from '../../src/cnvms/cnvm.js';
-import type { Dump, Machine } from '../../src/cnvms/machine.js';
+import type { Dump, Machine, MemoryTaken } from '../../src/cnvms/machine.js';
 import type { Bulk, PageSink } from '../../src/migration/bulk.js';
 import { readImages, writeImages } from '../../src/migration/images.js';
 import { createPageRelay, type PageRelay } from '../../src/migration/page-relay.js';
+import type { Layout } from '../../src/migration/page-words.js';
+import { lazyContract } from './lazy-contract.js';
 import { streamPair } from './stream-pair.js';
 
 export interface MachineUnderTest {
@@ -16,17 +18,23 @@ export interface MachineUnderTest {
   readonly bulk: Bulk;
   /** Of a cnvm that is not there. */
   readonly record: CnvmRecord;
+  /** Its kernel tells which pages change. */
+  readonly tracks: boolean;
   /** A process of it writes a file; below /dev/shm that is memory. */
   write(record: CnvmRecord, path: string, text: string): Promise<void>;
   read(record: CnvmRecord, path: string): Promise<string>;
   /** What its disk holds, seen from outside; undefined when it does not hold it. */
   fileOnDisk(record: CnvmRecord, path: string): Promise<string | undefined>;
+  /** Of criu's words. */
+  readonly layout: Layout;
+  /** Another node's, which shares nothing with this one; the link to the cnvm here is gone afterwards. */
+  second(): Promise<Pick<MachineUnderTest, 'machine' | 'bulk' | 'read'>>;
 }
 
 const GRACE_MS = 200;
-const IMAGES_BYTES = 256 * 1024 * 1024;
-const MEMORY = '/dev/shm/value';
-const DISK = '/root/value';
+export const IMAGES_BYTES = 256 * 1024 * 1024;
+export const MEMORY = '/dev/shm/value';
+export const DISK = '/root/value';
 
 export function machineContract(what: string, open: () => Promise<MachineUnderTest>): void {
   describe(`the contract of a machine, kept by ${what}`, () => {
@@ -248,6 +256,149 @@ export function machineContract(what: string, open: () => Promise<MachineUnderTe
     });
 
     bulkContract(() => ({ under, there }));
+    lazyContract(() => ({ under, there, running }));
+    describe('of its memory', () => memoryContract(() => ({ under, there }), running));
+  });
+}
+
+/** Dumps of memory alone, and what slows the processes down. */
+function memoryContract(
+  given: () => { under: MachineUnderTest; there: CnvmRecord },
+  running: () => Promise<void>,
+): void {
+  beforeEach(async () => {
+    const { bulk } = given().under;
+    for (const migration of ['from', 'to']) await bulk.openImages(migration, IMAGES_BYTES);
+  });
+  const pagesLater = '/dev/shm/later';
+
+  /** What a round of that number needs, at both ends; its pages are being taken. */
+  async function openRound(number: number, parent: number) {
+    const { bulk } = given().under;
+    const [from, to] = [await bulk.openRound('from', number), await bulk.openRound('to', number)];
+    const relay = createPageRelay(() => undefined);
+    const [here, across] = await streamPair();
+    relay.attach(here).catch(() => undefined);
+    const parentOf = (one: string) => (parent === 0 ? undefined : join(one, '..', String(parent)));
+    const sink = bulk.takePages(to, across, () => undefined, parentOf(to));
+    const target = { imagesDir: from, parentDir: parentOf(from), takePages: relay.takePages };
+    return { relay, sink, from, to, target };
+  }
+  async function whole(number: number, parent: number): Promise<MemoryTaken> {
+    const { machine, record } = given().under;
+    const { target, sink, relay } = await openRound(number, parent);
+    const dump = await machine.preDump(record, target);
+    const [taken] = await Promise.all([dump.done, sink.complete]);
+    await dump.rollBack();
+    relay.close();
+    return taken;
+  }
+
+  /** The last dump, and what was dumped runs on elsewhere. */
+  async function restoredFrom(number: number, parent: number): Promise<void> {
+    const { under, there } = given();
+    const { machine, bulk, record } = under;
+    const { target, sink, relay, from, to } = await openRound(number, parent);
+    const dump = await machine.dump(record, target);
+    await dump.ready;
+    await machine.freeze(record);
+    dump.begin();
+    await dump.held;
+    await sink.complete;
+    await writeImages(readImages(from), to);
+    await dump.commit();
+    relay.close();
+    await machine.destroy(record);
+    await machine.expect(there);
+    await pull(bulk, machine.diskDirectory(record), machine.diskDirectory(there));
+    await machine.assemble(there);
+    await machine.restore(there, to);
+  }
+
+  it('what runs is dumped in rounds, and runs on elsewhere with all that was written before, between and after', async function () {
+    const { under, there } = given();
+    if (!under.tracks) this.skip();
+    await running();
+    const first = await whole(1, 0);
+    assert.equal((await under.machine.look(under.record)).status, 'running');
+    await under.write(under.record, pagesLater, 'between');
+    const second = await whole(2, 1);
+    await under.bulk.closeRound('from', 1);
+    assert.ok(first.pages > 0 && second.pages > 0, `${first.pages}, ${second.pages}`);
+    await under.write(under.record, pagesLater, 'after');
+    await restoredFrom(3, 2);
+    assert.equal(await under.read(there, MEMORY), 'remembered');
+    assert.equal(await under.read(there, pagesLater), 'after');
+    await under.machine.destroy(there);
+  });
+
+  it('a round whose pages are not taken fails, it runs on, and the next one needs none before it', async function () {
+    const { under, there } = given();
+    const { machine, record } = under;
+    if (!under.tracks) this.skip();
+    await running();
+    const { target, sink, relay } = await openRound(1, 0);
+    relay.close();
+    sink.close();
+    const dump = await machine.preDump(record, target);
+    await assert.rejects(dump.done, { code: 'tool' });
+    await dump.rollBack();
+    assert.equal((await machine.look(record)).status, 'running');
+    await under.write(record, pagesLater, 'between');
+    await whole(2, 0);
+    await restoredFrom(3, 2);
+    assert.equal(await under.read(there, MEMORY), 'remembered');
+    assert.equal(await under.read(there, pagesLater), 'between');
+    await machine.destroy(there);
+  });
+
+  it('where the kernel does not tell which pages change a round fails, and it runs on', async function () {
+    const { under } = given();
+    const { machine, record } = under;
+    if (under.tracks) this.skip();
+    await running();
+    const { target, sink, relay } = await openRound(1, 0);
+    const failed = machine.preDump(record, target).then(async (dump) => {
+      await dump.done.finally(() => {
+        relay.close();
+        return dump.rollBack();
+      });
+    });
+    await assert.rejects(failed, { code: 'tool' });
+    sink.close();
+    assert.equal((await machine.look(record)).status, 'running');
+    assert.equal(await under.read(record, MEMORY), 'remembered');
+  });
+
+  it('it is slowed down and given back its speed as often as one likes, also by a thaw', async () => {
+    const { machine, record } = given().under;
+    await running();
+    const before = await machine.cpuMs(record);
+    await machine.unthrottle(record);
+    await machine.throttle(record, 100);
+    await machine.throttle(record, 50);
+    assert.equal(await given().under.read(record, MEMORY), 'remembered');
+    await machine.unthrottle(record);
+    await machine.throttle(record, 100);
+    await machine.freeze(record);
+    await machine.thaw(record);
+    assert.ok((await machine.cpuMs(record)) >= before);
+    assert.equal(await given().under.read(record, MEMORY), 'remembered');
+  });
+
+  it('what is not there can be neither slowed down nor dumped', async () => {
+    const { machine, record } = given().under;
+    await assert.rejects(machine.throttle(record, 100));
+    await assert.rejects(machine.cpuMs(record));
+  });
+
+  it('a round has a directory once, and it goes as often as one likes', async () => {
+    const { bulk } = given().under;
+    await bulk.openRound('to', 1);
+    await assert.rejects(bulk.openRound('to', 1));
+    await bulk.closeRound('to', 1);
+    await bulk.closeRound('to', 1);
+    await bulk.openRound('to', 1);
   });
 }
 
@@ -305,11 +456,12 @@ function bulkContract(given: () => { under: MachineUnderTest; there: CnvmRecord 
   });
 }
 
-async function pull(bulk: Bulk, from: string, to: string): Promise<void> {
+/** @param into the bulk of the node that pulls. */
+export async function pull(bulk: Bulk, from: string, to: string, into = bulk): Promise<void> {
   const [here, across] = await streamPair();
   const served = bulk.serveDisk('from', from, here, Promise.resolve(), () => undefined);
   served.catch(() => undefined);
-  await bulk.pullDisk('to', to, () => across, new AbortController().signal);
+  await into.pullDisk('to', to, () => across, new AbortController().signal);
   across.destroy();
   await served.catch(() => undefined);
 }

@@ -4,7 +4,7 @@ import { lab } from './support.js';
 /** Below the lab's own, so that "down" would find what is left; not the node's, whose daemon keeps its there. */
 const CGROUP = `/cnvm-${lab.name}/contract`;
 const TIDY = `
-  rm -rf /var/lib/cnvm/contract /run/cnvm-contract /home/cnvm/contract
+  rm -rf /var/lib/cnvm/contract* /run/cnvm-contract* /home/cnvm/contract
   find /sys/fs/cgroup -depth -path "*${CGROUP}*" -type d -exec rmdir {} \\;`;
 
 describe('the contract that the fake host is held to', () => {
@@ -17,6 +17,6 @@ describe('the contract that the fake host is held to', () => {
     const script = `cd /opt/cnvm && CNVM_CONTRACT_CGROUP=${CGROUP} ${mocha}`;
     const { code, stdout, stderr } = await lab.run('node1', ['sh', '-c', script]);
     assert.equal(code, 0, `${stdout}\n${stderr}`);
-    assert.match(stdout, /\b1[0-9] passing/);
+    assert.match(stdout, /\b2[0-9] passing/);
   });
 });

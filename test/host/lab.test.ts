@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
+import { tracesOf } from '../support/traces.js';
 
 const SCRIPT = fileURLToPath(new URL('../../scripts/lab', import.meta.url));
 const NAME = 'itself';
@@ -12,25 +13,10 @@ const lab = async (...args: string[]) =>
 
 /** Everything of it that the machine still has. */
 function traces(): string[] {
-  const processes = readdirSync('/proc')
-    .filter((entry) => /^\d+$/.test(entry))
-    .map((pid) => read(`/proc/${pid}/cmdline`).replaceAll('\0', ' '))
-    .filter((command) => command.includes(DIRECTORY));
-  const mounts = read('/proc/self/mountinfo')
-    .split('\n')
-    .filter((line) => line.includes(DIRECTORY));
   const groups = ['/sys/fs/cgroup', ...readdirSync('/sys/fs/cgroup').map((entry) => `/sys/fs/cgroup/${entry}`)]
     .map((hierarchy) => `${hierarchy}/cnvm-${NAME}`)
     .filter((group) => existsSync(group));
-  return [...processes, ...mounts, ...groups, ...(existsSync(DIRECTORY) ? [DIRECTORY] : [])];
-}
-
-function read(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    return '';
-  }
+  return [...tracesOf(DIRECTORY), ...groups];
 }
 
 describe('the lab', () => {
@@ -50,7 +36,7 @@ describe('the lab', () => {
     assert.equal((await lab('exec', 'node1', '--', 'cnvm', 'create', 'left-behind')).exitCode, 0);
     assert.equal((await lab('exec', 'node1', '--', 'sh', '-c', 'exit 37')).exitCode, 37);
     // What an "up" that is killed leaves: some nodes, and of one only half.
-    const [parent = ''] = read(`${DIRECTORY}/node2.parent.pid`).split(' ');
+    const [parent = ''] = readFileSync(`${DIRECTORY}/node2.parent.pid`, 'utf8').split(' ');
     process.kill(Number(parent), 'SIGKILL');
     const down = await lab('down');
     assert.equal(down.exitCode, 0, down.stderr);

@@ -1,46 +1,13 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { openNumberStream, startStreamServer } from '../../scripts/lib/number-stream.js';
-import { openShell } from '../../scripts/lib/shell-session.js';
-import {
-  ADDRESS,
-  type CnvmJson,
-  create,
-  eventually,
-  lab,
-  mustTeleport,
-  NAME,
-  ssh,
-  teleport,
-  waitForSsh,
-  whereIs,
-} from './support.js';
+import { ride } from './ride.js';
+import { type CnvmJson, create, eventually, lab, mustTeleport, NAME, ssh, teleport, waitForSsh } from './support.js';
 import { checkZoo, startZoo } from './zoo.js';
 
 describe('a teleport', () => {
   it('there and back, twice, with an ssh session and a stream', async () => {
-    await create('node1');
-    await startStreamServer(lab, 'node1', ADDRESS);
-    const shell = await openShell(lab, 'node1', ADDRESS);
-    const stream = await openNumberStream(lab, 'node3', ADDRESS);
-    await shell.type('cd /tmp; mine=$$-kept');
-    const before = await shell.type('echo $mine $$ $PWD');
-    for (const [from, to] of [
-      ['node1', 'node2'],
-      ['node2', 'node1'],
-      ['node1', 'node2'],
-      ['node2', 'node1'],
-    ] as const) {
-      await mustTeleport(from, `cnvm@${to}:/home/cnvm/sneakers`);
-      assert.equal(await whereIs(), to);
-      assert.equal(await shell.type('echo $mine $$ $PWD'), before);
-    }
-    await sleep(300);
-    assert.deepEqual(stream.state.faults, []);
-    assert.ok(stream.state.last > 100);
-    assert.equal((await lab.json<CnvmJson>('node1', 'cnvm', 'inspect', NAME)).epoch, 5);
-    await stream.close();
-    await shell.close();
+    const last = await ride(['node1', 'node2', 'node1', 'node2', 'node1'], 'node3');
+    assert.ok(last > 100);
   });
 
   it('carries a zoo of processes', async () => {

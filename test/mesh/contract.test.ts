@@ -1,29 +1,44 @@
 /** The fake host is held to what the real one does. */
-import { machineContract } from '../contract/machine-contract.js';
-import { record } from '../support/samples.js';
+import { join } from 'node:path';
+import type { CnvmRecord } from '../../src/cnvms/cnvm.js';
+import { layoutOf } from '../../src/migration/page-words.js';
+import { type MachineUnderTest, machineContract } from '../contract/machine-contract.js';
+import { facts, record } from '../support/samples.js';
 import { temporary } from '../support/temporary.js';
-import { createFakeHost } from './fake-host.js';
+import { createFakeHost, type FakeHost } from './fake-host.js';
 import { createWitness } from './witness.js';
 
 describe('the fake host', () => {
   const directory = temporary();
 
-  machineContract('values', async () => {
+  const open = (tracks: boolean) => async () => {
     const witness = createWitness();
     const host = createFakeHost({ node: 'node1', overlayAddress: '10.100.0.1', directory: directory(), witness });
+    host.track(tracks);
+    const second = { node: 'node2', overlayAddress: '10.100.0.2', directory: join(directory(), 'second'), witness };
     const inMemory = (path: string) => path.startsWith('/dev/shm/');
+    const readOf =
+      (where: FakeHost): MachineUnderTest['read'] =>
+      async ({ name, landing }, path) =>
+        (inMemory(path) ? where.recall(name, path) : where.filesOf(name, landing)?.[path]) ?? '';
     return {
       machine: host.machine,
       bulk: host.bulk,
       record,
-      async write({ name, landing }, path, text) {
+      tracks,
+      layout: layoutOf(facts('node1').criuVersion),
+      async second() {
+        const other = createFakeHost(second);
+        return { machine: other.machine, bulk: other.bulk, read: readOf(other) };
+      },
+      async write({ name, landing }: CnvmRecord, path: string, text: string) {
         if (inMemory(path)) host.remember(name, path, text);
         else host.write(name, path, text, landing);
       },
-      async read({ name, landing }, path) {
-        return (inMemory(path) ? host.recall(name, path) : host.filesOf(name, landing)?.[path]) ?? '';
-      },
-      fileOnDisk: async ({ name, landing }, path) => host.filesOf(name, landing)?.[path],
+      read: readOf(host),
+      fileOnDisk: async ({ name, landing }: CnvmRecord, path: string) => host.filesOf(name, landing)?.[path],
     };
-  });
+  };
+  machineContract('values', open(true));
+  machineContract('values, on a kernel that does not tell which pages change', open(false));
 });

@@ -2,11 +2,12 @@
  * The bulk port on a fake host: the disk's and the memory's values over the streams that it is given. Invariant: what
  * does not arrive whole does not arrive; what reads and writes a disk is known to the host while it does.
  */
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Bulk } from '../../src/migration/bulk.js';
-import { toolFails } from './fake-machine.js';
+import { filePages } from './fake-memory.js';
 import type { Disk, FakeState, Files } from './fake-state.js';
+import { toolFails } from './fake-tool.js';
 import { receiveEnd, receiveMessage, sendMessage } from './framing.js';
 import type { Plan } from './plan.js';
 
@@ -51,6 +52,7 @@ export function createFakeBulk(state: FakeState, runDir: string, plan: Plan): Bu
         sendMessage(stream, Buffer.from('give me the disk'));
         disk.files = JSON.parse((await receiveMessage(stream)).toString()) as Files;
         stream.end();
+        await receiveEnd(stream);
       } finally {
         disk.writers -= 1;
         signal.removeEventListener('abort', end);
@@ -76,14 +78,23 @@ export function createFakeBulk(state: FakeState, runDir: string, plan: Plan): Bu
       rmSync(imagesOf(migration), { recursive: true, force: true });
     },
 
-    takePages(imagesDir, stream, onBytes) {
+    async openRound(migration, round) {
+      mkdirSync(join(imagesOf(migration), String(round)));
+      return join(imagesOf(migration), String(round));
+    },
+
+    async closeRound(migration, round) {
+      rmSync(join(imagesOf(migration), String(round)), { recursive: true, force: true });
+    },
+
+    takePages(imagesDir, stream, onBytes, parentDir) {
       const end = () => void stream.destroy();
       state.ofDaemon.add(end);
       async function take(): Promise<void> {
         await plan.reach('bulk.takePages', 'before');
         const pages = await receiveMessage(stream);
         onBytes(pages.length);
-        writeFileSync(join(imagesDir, 'pages-1.img'), pages);
+        filePages(imagesDir, pages, parentDir);
         await plan.reach('bulk.takePages', 'after');
         sendMessage(stream, Buffer.from('filed'));
         stream.end();

@@ -10,7 +10,7 @@ import type { Host } from '../../src/daemon.js';
 import { facts } from '../support/samples.js';
 import { createFakeBulk } from './fake-bulk.js';
 import { createFakeMachine } from './fake-machine.js';
-import { createState, type Files, residue } from './fake-state.js';
+import { createState, type Files, newProcesses, residue, type Writer } from './fake-state.js';
 import { createFakeSweep } from './fake-sweep.js';
 import { createPlan, type Plan, type Step } from './plan.js';
 import type { Witness } from './witness.js';
@@ -55,6 +55,7 @@ export function createFakeHost({ node, overlayAddress, directory, witness }: Fak
       await machine.erase(record);
     },
     'machine.dump': async (record) => state.processes.get(record.name)?.endDump?.(),
+    'machine.preDump': async (record) => state.processes.get(record.name)?.endDump?.(),
     'machine.restore': async (record) => {
       witness.rests(record, node);
       state.processes.delete(record.name);
@@ -81,7 +82,8 @@ export function createFakeHost({ node, overlayAddress, directory, witness }: Fak
           bulk: watched('bulk', bulk, life, plan, takeBack),
           overlay: watched('overlay', overlay, life, plan, takeBack),
           endOrphans: async () => [],
-          facts: (cnvmCount) => async () => facts(node, { overlayAddress, cnvmCount: cnvmCount() }),
+          facts: (cnvmCount) => async () =>
+            facts(node, { overlayAddress, cnvmCount: cnvmCount(), softDirty: state.tracks }),
           check: async () => [],
           sweep: async (ports) => {
             if (!life.over) await sweep(ports);
@@ -121,7 +123,22 @@ export function createFakeHost({ node, overlayAddress, directory, witness }: Fak
       if (found.status !== 'running') throw new Error(`${name} is frozen on ${node}`);
       found.memory[key] = value;
     },
-    recall: (name: string, key: string): string | undefined => processesOf(name).memory[key],
+    /** Its kernel tells which pages have changed, or does not. */
+    track(tracks: boolean): void {
+      state.tracks = tracks;
+    },
+    /** A process of the cnvm writes so much memory between two dumps of it, wherever it runs on this host. */
+    writes(name: string, writer: Writer): void {
+      state.writers.set(name, writer);
+    },
+    /** What it is held to of the CPU, in thousandths; undefined when it is not. */
+    cpuOf: (name: string): number | undefined => processesOf(name).cpuMillis,
+    /** @throws while its memory is still elsewhere: a process would wait. */
+    recall(name: string, key: string): string | undefined {
+      const found = processesOf(name);
+      if (found.lacking) throw new Error(`${name} on ${node} waits for its memory`);
+      return found.memory[key];
+    },
     /** A process of the cnvm writes a file. */
     write(name: string, path: string, text: string, landing = LANDING): void {
       const { status } = processesOf(name);
@@ -141,7 +158,7 @@ export function createFakeHost({ node, overlayAddress, directory, witness }: Fak
     },
     /** Processes that no daemon of this node has started. */
     intrude(record: CnvmRecord): void {
-      state.processes.set(record.name, { record, status: 'running', memory: {}, endDump: undefined });
+      state.processes.set(record.name, newProcesses(record, {}));
     },
     /** Somebody else's directory lies where a cnvm's would. */
     occupy(name: string): void {

@@ -2,23 +2,22 @@
  * The machine port on a fake host: processes, memory and disks as values. Invariant: what the real one refuses it refuses,
  * and it leaves what the real one leaves; `test/contract` holds both to that.
  */
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { performance } from 'node:perf_hooks';
 import type { Duplex } from 'node:stream';
-import { CnvmError, refused } from '../../src/base/errors.js';
+import { refused } from '../../src/base/errors.js';
 import type { CnvmRecord } from '../../src/cnvms/cnvm.js';
 import type { Dump, Look, Machine } from '../../src/cnvms/machine.js';
 import { streamPair } from '../contract/stream-pair.js';
-import { type Disk, directoryOf, type FakeState, type Files, type Processes } from './fake-state.js';
+import { lazyMachine, pageCount } from './fake-lazy.js';
+import { beginPreDump, memoryOf, readMemory } from './fake-memory.js';
+import { type Disk, directoryOf, type FakeState, type Files, newProcesses, type Processes } from './fake-state.js';
+import { toolFails } from './fake-tool.js';
 import { receiveMessage, sendMessage } from './framing.js';
 import type { Plan } from './plan.js';
 
 const MEMORY_BYTES = 8 * 1024 * 1024;
-
-/** What a program of the host says when it does not do what it was told. */
-export function toolFails(words: string): CnvmError {
-  return new CnvmError('tool', words, { tool: { argv: [], exitCode: 1, lastLines: words } });
-}
 
 export function createFakeMachine(state: FakeState, plan: Plan): Machine {
   const { disks, processes, witness, node } = state;
@@ -43,8 +42,8 @@ export function createFakeMachine(state: FakeState, plan: Plan): Machine {
     disk.mounted = true;
   }
 
-  function begin(record: CnvmRecord, memory: Files): void {
-    processes.set(record.name, { record, status: 'running', memory, endDump: undefined });
+  function begin(record: CnvmRecord, memory: Files, lacking = false): void {
+    processes.set(record.name, { ...newProcesses(record, memory), lacking });
     witness.runs(record, node);
   }
 
@@ -132,6 +131,7 @@ export function createFakeMachine(state: FakeState, plan: Plan): Machine {
     async thaw(record) {
       const found = processesOf(record);
       found.endDump?.();
+      found.cpuMillis = undefined;
       state.closed.delete(record.address);
       if (found.status === 'running') return;
       found.status = 'running';
@@ -141,8 +141,30 @@ export function createFakeMachine(state: FakeState, plan: Plan): Machine {
       const found = processesOf(record);
       if (found.endDump !== undefined) throw toolFails(`${record.name} is being dumped`);
       const [pages, theirs] = await streamPair();
+      if (target.lazy) theirs.destroy();
+      else target.takePages(theirs);
+      return readyDump(found, target.lazy ? undefined : pages, () => memoryOf(state, found, target.parentDir), {
+        ...{ imagesDir: target.imagesDir, plan, kill: () => kill(record) },
+      });
+    },
+    async cpuMs(record) {
+      processesOf(record);
+      // One CPU's worth, all of the time.
+      return performance.now();
+    },
+    async throttle(record, cpuMillis) {
+      processesOf(record).cpuMillis = cpuMillis;
+    },
+    async unthrottle(record) {
+      processesOf(record).cpuMillis = undefined;
+    },
+    async preDump(record, target) {
+      const found = processesOf(record);
+      if (found.endDump !== undefined) throw toolFails(`${record.name} is being dumped`);
+      if (!state.tracks) throw toolFails('criu: missing features');
+      const [pages, theirs] = await streamPair();
       target.takePages(theirs);
-      return readyDump(found, pages, target.imagesDir, plan, () => kill(record));
+      return beginPreDump(found, pages, () => memoryOf(state, found, target.parentDir), target.imagesDir, plan);
     },
     async expect(record) {
       if (disks.has(directoryOf(record))) makeDisk(record);
@@ -163,17 +185,30 @@ export function createFakeMachine(state: FakeState, plan: Plan): Machine {
         begin(record, memory);
         await plan.reach('restore.unheard', 'before');
         state.closed.delete(record.address);
+        return { networkMs: 0 };
       } catch (error) {
         kill(record);
         state.closed.delete(record.address);
         throw error;
       }
     },
+    ...lazyMachine(state, plan, { begin, kill, diskOf }),
   };
 }
 
+interface DumpWay {
+  readonly imagesDir: string;
+  readonly plan: Plan;
+  readonly kill: () => void;
+}
+
 /** Sends the pages when it is begun, waits for the target to have them, and then for the verdict. */
-function readyDump(found: Processes, pages: Duplex, imagesDir: string, plan: Plan, kill: () => void): Dump {
+function readyDump(
+  found: Processes,
+  pages: Duplex | undefined,
+  take: () => Buffer,
+  { imagesDir, plan, kill }: DumpWay,
+): Dump {
   let whole = false;
   let ended = false;
   let begin: () => void = () => undefined;
@@ -184,7 +219,7 @@ function readyDump(found: Processes, pages: Duplex, imagesDir: string, plan: Pla
     ended = true;
     begin();
     found.endDump = undefined;
-    pages.destroy();
+    pages?.destroy();
   };
   found.endDump = end;
 
@@ -193,11 +228,14 @@ function readyDump(found: Processes, pages: Duplex, imagesDir: string, plan: Pla
     if (ended) throw toolFails('the dump was called off');
     await plan.reach('dump.held', 'before');
     if (found.status !== 'frozen') throw toolFails('the dump sees a process that runs');
-    writeFileSync(join(imagesDir, 'core-1.img'), JSON.stringify({ name: found.record.name }));
-    sendMessage(pages, Buffer.from(JSON.stringify(found.memory)));
-    const word = (await receiveMessage(pages)).toString();
-    if (word !== 'filed' || ended) throw toolFails('the page server did not take the pages');
-    pages.end();
+    const memoryPages = pages === undefined ? pageCount(found.memory) : 0;
+    writeFileSync(join(imagesDir, 'core-1.img'), JSON.stringify({ name: found.record.name, memoryPages }));
+    if (pages !== undefined) {
+      sendMessage(pages, take());
+      const word = (await receiveMessage(pages)).toString();
+      if (word !== 'filed' || ended) throw toolFails('the page server did not take the pages');
+      pages.end();
+    }
     whole = true;
     await plan.reach('dump.held', 'after');
   }
@@ -224,15 +262,4 @@ function readyDump(found: Processes, pages: Duplex, imagesDir: string, plan: Pla
       await plan.reach('dump.rollBack', 'after');
     },
   };
-}
-
-/** @throws when the images are not whole, or another's. */
-function readMemory(imagesDir: string, name: string): Files {
-  const files = imagesDir === '' ? [] : readdirSync(imagesDir);
-  for (const file of ['core-1.img', 'pages-1.img']) {
-    if (!files.includes(file)) throw toolFails(`Error (criu): can't open ${file}`);
-  }
-  const core = JSON.parse(readFileSync(join(imagesDir, 'core-1.img'), 'utf8')) as { name: string };
-  if (core.name !== name) throw toolFails(`Error (criu): these are the images of ${core.name}`);
-  return JSON.parse(readFileSync(join(imagesDir, 'pages-1.img'), 'utf8')) as Files;
 }

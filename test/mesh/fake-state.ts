@@ -19,9 +19,25 @@ export interface Processes {
   readonly record: CnvmRecord;
   status: 'running' | 'frozen';
   readonly memory: Files;
+  /** Some of its memory is still elsewhere: who touches it waits. Undefined of one that was never restored lazily. */
+  lacking?: boolean;
   /** Ends a dump that is under way, as its program does when its daemon dies; undefined when none is. */
   endDump: (() => void) | undefined;
+  /** As the kernel tracks it: what has not changed since the last dump of the memory began; undefined before the first. */
+  tracked: Files | undefined;
+  /** Dumps of its memory so far, those that broke included. */
+  preDumps: number;
+  /** Thousandths of a CPU that it is held to; undefined: as much as there is. */
+  cpuMillis: number | undefined;
 }
+
+export function newProcesses(record: CnvmRecord, memory: Files): Processes {
+  const untouched = { endDump: undefined, tracked: undefined, preDumps: 0, cpuMillis: undefined };
+  return { record, status: 'running', memory, ...untouched };
+}
+
+/** How many bytes a cnvm has written anew when its memory is dumped for the `count`th time. */
+export type Writer = (count: number, cpuMillis: number | undefined) => number;
 
 export interface FakeState {
   readonly node: string;
@@ -38,6 +54,10 @@ export interface FakeState {
   readonly closed: Set<string>;
   /** Directories of image files, by migration. */
   readonly images: Map<string, string>;
+  /** The kernel tells which pages have changed. */
+  tracks: boolean;
+  /** By the cnvm's name: what writes in it, beside what tests let it remember. */
+  readonly writers: Map<string, Writer>;
   /** What ends when the daemon does: sockets and the like. */
   readonly ofDaemon: Set<() => void>;
 }
@@ -52,6 +72,8 @@ export function createState(node: string, witness: Witness): FakeState {
     bundles: new Set(),
     closed: new Set(),
     images: new Map(),
+    tracks: true,
+    writers: new Map(),
     ofDaemon: new Set(),
   };
 }
@@ -67,6 +89,9 @@ export function residue(state: FakeState): string[] {
     ...[...state.shownImages].map((name) => `image shown for ${name}`),
     ...[...state.bundles].map((name) => `bundle of ${name}`),
     ...[...state.closed].map((address) => `filter for ${address}`),
+    ...[...state.processes]
+      .filter(([, { cpuMillis }]) => cpuMillis !== undefined)
+      .map(([name, { cpuMillis }]) => `${name} held to ${cpuMillis} thousandths of a CPU`),
     ...[...state.images.keys()].map((migration) => `images of ${migration}`),
   ];
 }

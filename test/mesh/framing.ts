@@ -40,7 +40,8 @@ export async function receiveEnd(stream: Duplex): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     stream.once('end', resolve);
     stream.once('error', reject);
-    stream.once('close', resolve);
+    stream.once('close', () => (stream.errored === null ? resolve() : reject(stream.errored)));
+    if (stream.errored !== null) reject(stream.errored);
     if (stream.readableEnded || stream.destroyed) resolve();
     stream.resume();
   });

@@ -1,7 +1,7 @@
 /** Messages of a peer, sound and unsound, for the tests that send anything. */
 import fc from 'fast-check';
 import * as wire from '../../src/gen/cnvm/peer/v1/peer.js';
-import { MigrationMode } from '../../src/gen/cnvm/v1/migration.js';
+import { Compression, MemoryMode, MigrationMode } from '../../src/gen/cnvm/v1/migration.js';
 import { toFacts } from '../../src/rpc/messages.js';
 import { odd, pathsIn, replaceAt } from '../support/fuzz.js';
 import { facts, record } from '../support/samples.js';
@@ -11,15 +11,18 @@ export const HAND_OVER = '/cnvm.peer.v1.HandOverService';
 export const MESH = '/cnvm.peer.v1.MeshService';
 export const BULK = '/cnvm.peer.v1.BulkService';
 export const METHODS = [
-  ...['Offer', 'Seed', 'Prepare', 'Collect', 'HandOver', 'Release', 'Cancel', 'Query'].map(
+  ...['Offer', 'Seed', 'Round', 'Prepare', 'Collect', 'HandOver', 'Release', 'Cancel', 'Query'].map(
     (one) => `${HAND_OVER}/${one}`,
   ),
   ...['Describe', 'Announce'].map((one) => `${MESH}/${one}`),
 ];
 /** They are answered when the migration has come so far, or has ended. */
-export const WAITING = ['Seed', 'Prepare', 'Collect', 'HandOver', 'Release'].map((one) => `${HAND_OVER}/${one}`);
+export const WAITING = ['Seed', 'Round', 'Prepare', 'Collect', 'HandOver', 'Release'].map(
+  (one) => `${HAND_OVER}/${one}`,
+);
 export const IDS = ['a', 'b', 'c'].map((letter) => `00000000-0000-4000-8000-00000000000${letter}`);
 
+const compression = fc.constantFrom(Compression.AUTO, Compression.NONE, Compression.ZSTD, Compression.UNSPECIFIED);
 const text = fc.oneof(
   fc.constantFrom('', '..', '../../x', 'a/b', 'a\nb', '\0', 'node1', 'ü'.repeat(20_000), 'x'.repeat(80_000)),
   fc.string({ unit: 'binary', maxLength: 40 }),
@@ -29,6 +32,7 @@ const count = fc.oneof(
   fc.bigInt(0n, 2n ** 64n - 1n),
 );
 const migration = fc.oneof({ weight: 6, arbitrary: fc.constantFrom(...IDS) }, { weight: 1, arbitrary: text });
+const round = fc.constantFrom(0, 1, 2, 3, 2 ** 32 - 1);
 const flushedTime = fc.option(fc.date({ noInvalidDate: true, min: new Date(0) }), { nil: undefined });
 
 /** Sound records of cnvms that node3 may well own, and what differs from one in one place. */
@@ -66,6 +70,13 @@ const offer = fc
     diskBytes: fc.oneof(fc.constant(0n), count),
     source,
     dryRun: fc.boolean(),
+    memoryMode: fc.constantFrom(
+      MemoryMode.UNSPECIFIED,
+      MemoryMode.STOP_COPY,
+      MemoryMode.PRE_COPY,
+      MemoryMode.POST_COPY,
+    ),
+    compression,
   })
   .map((message) => wire.OfferRequest.encode(message).finish());
 const holding = fc.record({
@@ -89,13 +100,17 @@ export const message: fc.Arbitrary<Message> = fc.oneof(
   { weight: 4, arbitrary: sent(`${HAND_OVER}/Offer`, offer) },
   sent(
     `${HAND_OVER}/Prepare`,
-    fc.record({ migration, flushedTime }).map((one) => wire.PrepareRequest.encode(one).finish()),
+    fc.record({ migration, flushedTime, round, parent: round }).map((one) => wire.PrepareRequest.encode(one).finish()),
   ),
   ...['Seed', 'Collect', 'Release', 'Query'].map((name) =>
     sent(
       `${HAND_OVER}/${name}`,
       migration.map((id) => wire.QueryRequest.encode({ migration: id }).finish()),
     ),
+  ),
+  sent(
+    `${HAND_OVER}/Round`,
+    fc.record({ migration, round, parent: round }).map((one) => wire.RoundRequest.encode(one).finish()),
   ),
   sent(
     `${HAND_OVER}/HandOver`,
@@ -116,7 +131,13 @@ export const message: fc.Arbitrary<Message> = fc.oneof(
 
 const tunnelMessage = fc.oneof(
   fc
-    .record({ migration, channel: fc.constantFrom(wire.Channel.PAGES, wire.Channel.DISK, wire.Channel.UNSPECIFIED) })
+    .record({
+      migration,
+      channel: fc.constantFrom(wire.Channel.PAGES, wire.Channel.DISK, wire.Channel.UNSPECIFIED),
+      round,
+      sumKey: fc.oneof(fc.constant(new Uint8Array(16)), fc.uint8Array({ maxLength: 40 })),
+      compression,
+    })
     .map((value) => wire.TunnelRequest.encode({ message: { $case: 'open', value } }).finish()),
   fc
     .uint8Array({ maxLength: 5_000 })

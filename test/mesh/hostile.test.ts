@@ -7,7 +7,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import * as wire from '../../src/gen/cnvm/peer/v1/peer.js';
-import { MigrationMode } from '../../src/gen/cnvm/v1/migration.js';
+import { Compression, MemoryMode, MigrationMode } from '../../src/gen/cnvm/v1/migration.js';
 import { entryText } from '../../src/migration/journal.js';
 import { toFacts } from '../../src/rpc/messages.js';
 import { FUZZ_TIMEOUT_MS, runs, within } from '../support/fuzz.js';
@@ -194,6 +194,8 @@ function offerOf(migration: string): Uint8Array {
     diskBytes: 0n,
     source: toFacts(facts('node3')),
     dryRun: false,
+    memoryMode: MemoryMode.UNSPECIFIED,
+    compression: Compression.NONE,
   }).finish();
 }
 

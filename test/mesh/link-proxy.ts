@@ -7,11 +7,13 @@ export type LinkProxy = Awaited<ReturnType<typeof openLinkProxy>>;
 export async function openLinkProxy(portOf: () => number | undefined) {
   const sockets = new Set<Socket>();
   let whole = true;
+  let dead = false;
 
   function join(client: Socket): void {
     const port = portOf();
     sockets.add(client);
     client.on('error', () => undefined).on('close', () => sockets.delete(client));
+    if (dead) return;
     if (!whole || port === undefined) {
       client.destroy();
       return;
@@ -43,6 +45,15 @@ export async function openLinkProxy(portOf: () => number | undefined) {
         socket.removeAllListeners('data');
         socket.on('data', () => socket.resetAndDestroy()).resume();
       }
+    },
+    /** Who calls now hears nothing, and never will: the kernel repeats a call ever more rarely. */
+    stall(): void {
+      dead = true;
+      this.reset();
+    },
+    /** Who calls from now on gets through. */
+    flow(): void {
+      dead = false;
     },
     /** Breaks what is connected; who calls again gets through. */
     reset(): void {

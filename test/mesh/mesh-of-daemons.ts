@@ -58,8 +58,11 @@ export async function startMesh(names: readonly string[]) {
       name,
       host,
       ...openOperator(socket),
-      /** A daemon begins here; whatever an earlier one left it finds. @param without peers that its config leaves out. */
-      async begin(without: readonly string[] = []): Promise<void> {
+      /**
+       * A daemon begins here; whatever an earlier one left it finds. @param without peers that its config leaves out.
+       * @param limits that its config sets.
+       */
+      async begin(without: readonly string[] = [], limits: Partial<Config['limits']> = {}): Promise<void> {
         life += 1;
         lease = host.lease();
         const peers = await Promise.all(
@@ -71,7 +74,7 @@ export async function startMesh(names: readonly string[]) {
               overlayAddress: `10.100.0.${names.indexOf(peer) + 1}`,
             })),
         );
-        const config = configOf({ name, home, socket: socket(), stateDir, tls, overlayAddress, peers });
+        const config = configOf({ name, home, socket: socket(), stateDir, tls, overlayAddress, peers, limits });
         daemon = await startDaemon(config, lease.host, createLog({ level: LOG_LEVEL, pretty: true }, { node: name }));
         ports.set(name, daemon.port);
       },
@@ -169,9 +172,10 @@ interface NodeSketch {
   readonly tls: TlsFiles;
   readonly overlayAddress: string;
   readonly peers: readonly { name: string; endpoint: string; overlayAddress: string }[];
+  readonly limits: Partial<Config['limits']>;
 }
 
-function configOf({ name, home, socket, stateDir, tls, overlayAddress, peers }: NodeSketch): Config {
+function configOf({ name, home, socket, stateDir, tls, overlayAddress, peers, limits }: NodeSketch): Config {
   const config = {
     node: name,
     listen: '127.0.0.1:0',
@@ -184,6 +188,7 @@ function configOf({ name, home, socket, stateDir, tls, overlayAddress, peers }: 
     tls,
     overlay: { network: '10.100.0.0/16', address: overlayAddress },
     peers,
+    limits,
   };
   return parseConfig(JSON.stringify(config), `the config of ${name}`);
 }

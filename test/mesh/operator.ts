@@ -4,11 +4,15 @@ import type { ServiceError } from '@grpc/grpc-js';
 import { type Connection, call, connect, messages } from '../../src/cli/connect.js';
 import type { Cnvm } from '../../src/gen/cnvm/v1/cnvm.js';
 import {
+  Compression,
   type Doubt,
   type ForceRecoveryResponse,
   type ListDoubtsResponse,
+  type MemoryRound,
   type Migration,
   MigrationMode,
+  type MigrationPlan,
+  OnSlow,
 } from '../../src/gen/cnvm/v1/migration.js';
 import { NodeReach } from '../../src/gen/cnvm/v1/node.js';
 
@@ -19,11 +23,31 @@ export interface Ended {
   readonly location: string;
   readonly error: string;
   readonly epoch: number;
+  readonly memoryMode: string;
+  readonly rounds: readonly MemoryRound[];
+  readonly expectedDowntimeMs: number;
+  /** What was said on the way, by who followed it. */
+  readonly steps: readonly string[];
+}
+
+export interface TeleportOptions {
+  readonly maxDowntimeMs?: number;
+  readonly onSlow?: OnSlow;
+  readonly strict?: boolean;
+  /** Bytes a second. */
+  readonly bandwidth?: number;
+  readonly compress?: Compression;
+  readonly postCopy?: boolean;
 }
 
 export interface CreateOptions {
   readonly address?: string;
   readonly start?: boolean;
+}
+
+function wishesOf({ bandwidth = 0, ...more }: TeleportOptions) {
+  const nothing = { onSlow: OnSlow.UNSPECIFIED, strict: false, compress: Compression.UNSPECIFIED, postCopy: false };
+  return { ...nothing, ...more, bandwidth: BigInt(bandwidth) };
 }
 
 /** @param socket that of the daemon that serves now. */
@@ -82,16 +106,37 @@ export function openOperator(socket: () => string) {
       }));
     },
     /** @returns the last word on it. @throws when it never began. */
-    async teleport(name: string, target: string, mode: 'hot' | 'cold' | '' = '', landing = ''): Promise<Ended> {
-      const modes = { hot: MigrationMode.HOT, cold: MigrationMode.COLD, '': MigrationMode.UNSPECIFIED };
-      const request = { name, target, landing, mode: modes[mode], dryRun: false };
+    async teleport(
+      name: string,
+      target: string,
+      mode: 'hot' | 'cold' | 'post-copy' | '' = '',
+      landing = '',
+      more: TeleportOptions = {},
+    ): Promise<Ended> {
+      const { HOT, COLD, UNSPECIFIED } = MigrationMode;
+      const modes = { hot: HOT, cold: COLD, 'post-copy': HOT, '': UNSPECIFIED };
+      const aims = { ...wishesOf(more), postCopy: mode === 'post-copy' };
+      const request = { name, target, landing, mode: modes[mode], dryRun: false, ...aims };
       return await ask(async (at) => {
         let last: Migration | undefined;
+        const steps: string[] = [];
         for await (const { event } of messages(at, at.migrations.migrate(request))) {
           if (event?.event?.$case === 'ended') last = event.event.value;
+          if (event?.event?.$case === 'step') steps.push(event.event.value);
         }
         if (last === undefined) throw new Error('the migration has no end');
-        return endedOf(last);
+        return { ...endedOf(last), steps };
+      });
+    },
+    /** What would happen. */
+    async plan(name: string, target: string, more: TeleportOptions = {}): Promise<MigrationPlan> {
+      const aims = wishesOf(more);
+      const request = { name, target, landing: '', mode: MigrationMode.HOT, dryRun: true, ...aims };
+      return await ask(async (at) => {
+        for await (const { event } of messages(at, at.migrations.migrate(request))) {
+          if (event?.event?.$case === 'plan') return event.event.value;
+        }
+        throw new Error('there is no plan');
       });
     },
     async abort(idOrName: string): Promise<Ended> {
@@ -120,8 +165,11 @@ export function openOperator(socket: () => string) {
   };
 }
 
-function endedOf({ id, outcome, phase, location, error, epoch }: Migration): Ended {
+function endedOf(migration: Migration): Ended {
+  const { id, outcome, phase, location, error, epoch, memoryMode, memoryRounds, expectedDowntimeMs } = migration;
   return {
+    ...{ rounds: memoryRounds, expectedDowntimeMs, steps: [] },
+    memoryMode: word(memoryMode, 'MEMORY_MODE_'),
     id,
     outcome: word(outcome, 'MIGRATION_OUTCOME_'),
     phase: word(phase, 'MIGRATION_PHASE_'),

@@ -16,6 +16,7 @@ describe('orders', () => {
     const ended = await node1.teleport('mine', 'node2');
     assert.equal(ended.outcome, 'refused');
     assert.match(ended.error, /the address 10\.100\.101\.111 is taken by yours on node2/);
+    await eventually('nothing of it to be in the journal', () => node1.journal().length === 0);
     assert.equal(node1.host.stateOf('mine'), 'running');
     assert.equal(node2.host.stateOf('yours'), 'running');
   });

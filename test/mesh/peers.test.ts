@@ -32,6 +32,8 @@ describe('a peer that lies', () => {
       diskBytes: 0,
       source: facts('node3'),
       dryRun: false,
+      memoryMode: undefined,
+      compression: 'none',
       ...offer,
     };
   }

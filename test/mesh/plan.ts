@@ -10,6 +10,11 @@ export type Step =
   | `machine.${keyof Machine}`
   | `bulk.${keyof Bulk}`
   | `dump.${'held' | 'commit' | 'rollBack'}`
+  /** Between its memory being taken and being sent, and when the target has it. */
+  | 'preDump.taken'
+  | 'preDump.rollBack'
+  /** A part of a memory that comes late is about to be asked for. */
+  | 'pages.ask'
   /** It runs, and no packet has been let in yet. */
   | 'restore.unheard'
   | `overlay.${'setBehind' | 'unwire'}`;

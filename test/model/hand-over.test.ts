@@ -5,6 +5,8 @@ import { explore } from './explore.js';
 import { type Bounds, DAEMON, type Decisions, handOverModel } from './hand-over.js';
 
 const BOUNDS: Bounds = { sourceCrashes: 2, targetCrashes: 2, failures: 2 };
+/** It has more steps; with one failure less it takes seconds, too. */
+const POST_COPY_BOUNDS: Bounds = { ...BOUNDS, failures: 1 };
 const STATES_MAX = 1_000_000;
 
 describe('the hand-over, explored', () => {
@@ -15,6 +17,15 @@ describe('the hand-over, explored', () => {
     assert.equal(stuck, undefined, `no way out of: ${stuck?.join(' | ')}`);
     // The figures that the specification names.
     assert.deepEqual({ states, steps, settled }, { states: 48_514, steps: 155_413, settled: 1_999 });
+  });
+
+  it('by post-copy: what runs at the target has its memory, is to get it, or has ended and says so', function () {
+    this.timeout(120_000);
+    const model = handOverModel(POST_COPY_BOUNDS, { ...DAEMON, postCopy: true });
+    const { states, steps, settled, violation, stuck } = explore(model, STATES_MAX);
+    assert.equal(violation, undefined, JSON.stringify(violation));
+    assert.equal(stuck, undefined, `no way out of: ${stuck?.join(' | ')}`);
+    assert.deepEqual({ states, steps, settled }, { states: 53_195, steps: 178_925, settled: 1_563 });
   });
 
   // Each is a fault that somebody could make, and the model must see it.
@@ -55,6 +66,19 @@ describe('the hand-over, explored', () => {
       what: 'a target that says "running" before it is durable',
       change: { notesBeforeSaying: false },
       finds: /no copy/,
+    },
+    {
+      what: 'a source that lets the copy go while its memory is needed',
+      change: { postCopy: true, afterPages: (answer) => (answer.standing === 'paging' ? 'complete' : 'lost') },
+      finds: /memory that it needs is gone/,
+    },
+    {
+      what: 'a target that keeps what has lost its memory',
+      change: {
+        postCopy: true,
+        targetRecovery: (state, runs) => (state === 'paging' ? 'keep' : targetRecovery(state, runs)),
+      },
+      finds: /promised what does not run|no copy/,
     },
   ];
   for (const { what, change, finds } of faults) {

@@ -40,6 +40,7 @@ type SourceStep =
   | 'thaw'
   | 'call-off'
   | 'note-kept'
+  | 'await-pages'
   | 'note-released'
   | 'forget'
   | 'destroy'
@@ -56,6 +57,10 @@ type TargetStep =
   | 'restore'
   | 'keep-record'
   | 'note-running'
+  | 'paging'
+  | 'note-complete'
+  | 'lose'
+  | 'note-lost'
   | 'running'
   | 'undo-restore'
   | 'note-returned'
@@ -79,6 +84,8 @@ export interface HandOver {
     readonly said: TargetState | 'none';
     /** `restoring`: a program that outlived its daemon may yet bring it to run. */
     readonly process: 'none' | 'restoring' | 'running';
+    /** All of its memory is here; what runs without is held back by its guard, and ended when its daemon dies. */
+    readonly whole: boolean;
     readonly record: number | 'none';
     readonly collected: boolean;
   };
@@ -93,6 +100,9 @@ export interface Decisions {
   readonly targetRecovery: typeof protocol.targetRecovery;
   readonly afterQuery: typeof protocol.afterQuery;
   readonly mayCancel: typeof protocol.mayCancel;
+  readonly afterPages: typeof protocol.afterPages;
+  /** Whether its memory follows when it runs at the target. */
+  readonly postCopy: boolean;
   /** Whether a daemon that starts ends what outlived its predecessor, before it looks at what runs. */
   readonly endsOrphans: boolean;
   /** Whether silence after the hand-over makes the source take it back. */
@@ -103,6 +113,7 @@ export interface Decisions {
 
 export const DAEMON: Decisions = {
   ...protocol,
+  postCopy: false,
   endsOrphans: true,
   thawsOnSilence: false,
   notesBeforeSaying: true,
@@ -121,7 +132,15 @@ export function handOverModel(bounds: Bounds, decisions: Decisions = DAEMON): Mo
   return {
     start: {
       source: { at: 'offer', journal: 'none', process: 'running', record: EPOCH, settled: false },
-      target: { at: 'idle', journal: 'none', said: 'none', process: 'none', record: 'none', collected: false },
+      target: {
+        at: 'idle',
+        journal: 'none',
+        said: 'none',
+        process: 'none',
+        whole: true,
+        record: 'none',
+        collected: false,
+      },
       network: [],
       left: bounds,
     },
@@ -138,7 +157,10 @@ export function handOverModel(bounds: Bounds, decisions: Decisions = DAEMON): Mo
 
 function wrong({ source, target }: HandOver): string | undefined {
   if (source.process === 'running' && target.process === 'running') return 'two copies run';
-  if (source.process === 'gone' && target.process !== 'running') return 'no copy can be brought back';
+  const told = target.said === 'lost';
+  if (source.process === 'gone' && target.process === 'running' && !target.whole)
+    return 'the memory that it needs is gone';
+  if (source.process === 'gone' && target.process !== 'running' && !told) return 'no copy can be brought back';
   if (source.process === 'running' && target.record !== 'none') return 'the target claims what the source runs';
   if (target.journal === 'running' && target.process !== 'running') return 'the target has promised what does not run';
   if (source.settled && source.journal === 'kept' && source.process !== 'running')
@@ -150,8 +172,11 @@ function settled({ source, target }: HandOver): boolean {
   const ended = source.at === 'done' && ['idle', 'done', 'running'].includes(target.at);
   const here = source.process === 'running' && target.process === 'none' && target.record === 'none';
   const there = target.process === 'running' && source.process === 'gone' && source.record === 'none';
+  const lost = target.journal === 'lost' && target.process === 'none' && source.process === 'gone';
   // What it says, not what is on a disk that took no more: the next daemon reads that, and comes to the same.
-  return ended && source.settled && (here || there) && target.said !== 'receiving' && target.said !== 'activating';
+  return (
+    ended && source.settled && (here || there || lost) && target.said !== 'receiving' && target.said !== 'activating'
+  );
 }
 
 function sourceSteps(state: HandOver, decisions: Decisions): Steps {
@@ -200,6 +225,8 @@ function sourceSteps(state: HandOver, decisions: Decisions): Steps {
     case 'note-kept':
       if (source.journal === 'none') return [does(go('done', { settled: true }))];
       return [does(go('done', { journal: 'kept', settled: true })), ...fails('done', { settled: true })];
+    case 'await-pages':
+      return [['source: asks whether all is there', go('await-pages', {}, 'query')]];
     case 'note-released':
       return [does(go('forget', { journal: 'released' })), ...fails('forget')];
     case 'forget':
@@ -258,18 +285,30 @@ function targetSteps(state: HandOver, decisions: Decisions): Steps {
       ];
     case 'restore':
       return [
-        does(go('keep-record', { process: 'running' })),
+        does(go('keep-record', { process: 'running', whole: !decisions.postCopy })),
         ...fails('undo-restore'),
-        ...fails('undo-restore', { process: 'running' }),
+        ...fails('undo-restore', { process: 'running', whole: !decisions.postCopy }),
       ];
     case 'keep-record':
       return [does(go('note-running', { record: EPOCH + 1 })), ...fails('undo-restore')];
     case 'note-running': {
+      if (!target.whole) return [does(note('paging', 'paging', 'answer-running')), ...fails('undo-restore')];
       const early = decisions.notesBeforeSaying
         ? []
         : [['target: says too early', send(state, 'answer-running')] as const];
       return [...early, does(note('running', 'running', 'answer-running')), ...fails('undo-restore')];
     }
+    case 'paging': {
+      const gives = state.source.process === 'frozen' && state.source.at !== 'down';
+      const comes = ['target: all of its memory has come', go('note-complete', { whole: true })] as const;
+      return [...(gives ? [comes] : []), ['target: waits no longer', go('lose')]];
+    }
+    case 'note-complete':
+      return [does(note('running', 'running')), ...fails('running', { said: 'running' })];
+    case 'lose':
+      return [does(go('note-lost', { process: 'none' }))];
+    case 'note-lost':
+      return [does(note('done', 'lost'))];
     case 'undo-restore':
       return [does(go('note-returned', { process: 'none', record: 'none' }))];
     case 'note-returned':
@@ -279,17 +318,19 @@ function targetSteps(state: HandOver, decisions: Decisions): Steps {
     case 'note-cancelled':
       return [does(note('done', 'cancelled')), ...fails('done', { said: 'cancelled' })];
     case 'down':
-      return [...orphanSteps(state), ['target: starts', restartTarget(state, decisions)]];
+      return [...orphanSteps(state, decisions), ['target: starts', restartTarget(state, decisions)]];
     default:
-      return orphanSteps(state);
+      return orphanSteps(state, decisions);
   }
 }
 
 /** A restore that outlived its daemon ends when it likes, well or not. */
-function orphanSteps(state: HandOver): Steps {
+function orphanSteps(state: HandOver, { postCopy }: Decisions): Steps {
   const { target } = state;
   if (target.process !== 'restoring') return [];
   const ends = (process: 'none' | 'running'): HandOver => ({ ...state, target: { ...target, process } });
+  // Its memory would have come through the daemon that died, and its guard lets nothing run on without.
+  if (postCopy) return [['target: an orphan fails', ends('none')]];
   return [
     ['target: an orphan brings it to run', ends('running')],
     ['target: an orphan fails', ends('none')],
@@ -304,9 +345,12 @@ function restartTarget(state: HandOver, decisions: Decisions): HandOver {
     target: { ...target, at: step, process, said: target.journal },
   });
   if (target.journal === 'none') return at('idle');
-  switch (decisions.targetRecovery(target.journal, process === 'running')) {
+  switch (decisions.targetRecovery(target.journal, process === 'running' && target.whole)) {
     case 'keep':
+      if (target.journal === 'paging') return at('note-complete');
       return at(target.journal === 'running' ? 'running' : 'keep-record');
+    case 'lose':
+      return at('lose');
     case 'give-back':
       return at(process === 'restoring' ? 'note-returned' : 'undo-restore');
     case 'forget':
@@ -345,7 +389,8 @@ function arrive(state: HandOver, message: Message, decisions: Decisions): HandOv
     case 'hand-over':
       return target.at === 'receiving' && target.collected ? targetAt('note-activating') : undefined;
     case 'answer-running':
-      return source.at === 'await-answer' ? sourceAt('note-released') : undefined;
+      if (source.at !== 'await-answer') return undefined;
+      return sourceAt(decisions.postCopy ? 'await-pages' : 'note-released');
     case 'answer-returned':
       return source.at === 'await-answer' ? sourceAt('keep-epoch') : undefined;
     case 'query':
@@ -363,11 +408,23 @@ function arrive(state: HandOver, message: Message, decisions: Decisions): HandOv
   }
 }
 
-function onStanding(state: HandOver, standing: Standing, { afterQuery }: Decisions): HandOver | undefined {
+function onStanding(state: HandOver, standing: Standing, decisions: Decisions): HandOver | undefined {
   const { source } = state;
+  const { afterQuery, afterPages, postCopy } = decisions;
+  if (source.at === 'await-pages') {
+    const known = afterPages({ standing, reason: '', epoch: EPOCH + 1 });
+    return known === undefined ? undefined : { ...state, source: { ...source, at: 'note-released' } };
+  }
   if (source.at !== 'await-standing') return undefined;
   const known = afterQuery({ standing, reason: '', epoch: EPOCH + 2 }, EPOCH + 1);
-  const at = known === undefined ? 'hand-over' : known.kind === 'running' ? 'note-released' : 'keep-epoch';
+  const at =
+    known === undefined
+      ? 'hand-over'
+      : known.kind === 'returned'
+        ? 'keep-epoch'
+        : postCopy
+          ? 'await-pages'
+          : 'note-released';
   return { ...state, source: { ...source, at } };
 }
 
@@ -379,7 +436,8 @@ function crashes(state: HandOver): Steps {
     found.push(['source: dies', spend(down, 'sourceCrashes')]);
   }
   if (left.targetCrashes > 0 && target.at !== 'down') {
-    const process = target.at === 'restore' ? 'restoring' : target.process;
+    const ends = target.process === 'running' && !target.whole;
+    const process = target.at === 'restore' ? 'restoring' : ends ? 'none' : target.process;
     const down = { ...state, target: { ...target, at: 'down', process, collected: false } } as const;
     found.push(['target: dies', spend(down, 'targetCrashes')]);
   }

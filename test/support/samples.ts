@@ -1,7 +1,7 @@
 /** Values that many tests start from. */
 import type { CnvmRecord } from '../../src/cnvms/cnvm.js';
 import type { NodeFacts } from '../../src/mesh/node-facts.js';
-import type { Migration } from '../../src/migration/migration.js';
+import type { MemoryRound, Migration } from '../../src/migration/migration.js';
 
 export const record: CnvmRecord = {
   name: 'sneaker01.gonkulator.io',
@@ -29,6 +29,7 @@ export function facts(name: string, change: Partial<NodeFacts> = {}): NodeFacts 
     memoryAvailableBytes: 2 ** 32,
     landingZones: [{ path: '/home/cnvm/sneakers', availableBytes: 2 ** 33 }],
     softDirty: true,
+    postCopyObstacles: [],
     images: [{ name: 'base', digest: 'sha256:aa' }],
     overlayAddress: '10.100.0.1',
     cnvmCount: 0,
@@ -57,4 +58,20 @@ export const migration: Migration = {
   role: 'source',
   location: 'node1',
   epoch: 3,
+  memoryMode: undefined,
+  memoryRounds: [],
+  maxDowntimeMs: 300,
+  expectedDowntimeMs: 0,
+};
+
+export const memoryRound: MemoryRound = {
+  number: 1,
+  frozen: false,
+  bytes: 4096,
+  pages: 1,
+  ms: 10,
+  bytesPerSecond: 409_600,
+  dirtyBytesPerSecond: 0,
+  expectedDowntimeMs: 400,
+  cpuPercent: 100,
 };

@@ -36,6 +36,7 @@ const LINES_MAX = 300;
 const FUNCTION_LINES_MAX = 60;
 /** Decisions: no waiting, no clock, nothing of the host. */
 const PURE = [
+  'src/base/figures.ts',
   'src/cnvms/address.ts',
   'src/cnvms/bundle.ts',
   'src/cnvms/check-new.ts',
@@ -45,14 +46,20 @@ const PURE = [
   'src/mesh/directory.ts',
   'src/mesh/find-peer.ts',
   'src/mesh/versions.ts',
+  'src/migration/convergence.ts',
+  'src/migration/freeze-cost.ts',
   'src/migration/leftover.ts',
+  'src/migration/memory-mode.ts',
   'src/migration/negotiate.ts',
   'src/migration/outcome.ts',
   'src/migration/protocol.ts',
   'src/migration/residue.ts',
+  'src/migration/round-text.ts',
+  'src/migration/token-bucket.ts',
   'src/overlay/hook.ts',
   'src/overlay/rules.ts',
   'src/overlay/wanted.ts',
+  'src/rpc/link-speed.ts',
   'src/rpc/roles.ts',
   'src/cli/arguments.ts',
   'src/cli/exit-codes.ts',

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
+import { tracesOf } from '../support/traces.js';
 
 const SCRIPT = fileURLToPath(new URL('../../scripts/vmlab', import.meta.url));
 const NAME = 'itself';
@@ -14,26 +15,6 @@ const stateOf = async () =>
   (JSON.parse((await vmlab('status', '--json')).stdout) as { nodes: { state: string }[] }).nodes.map(
     ({ state }) => state,
   );
-
-/** Everything of it that this machine still has. */
-function traces(): string[] {
-  const processes = readdirSync('/proc')
-    .filter((entry) => /^\d+$/.test(entry))
-    .map((pid) => read(`/proc/${pid}/cmdline`).replaceAll('\0', ' '))
-    .filter((command) => command.includes(DIRECTORY));
-  const mounts = read('/proc/self/mountinfo')
-    .split('\n')
-    .filter((line) => line.includes(DIRECTORY));
-  return [...processes, ...mounts, ...(existsSync(DIRECTORY) ? [DIRECTORY] : [])];
-}
-
-function read(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    return '';
-  }
-}
 
 describe('the VM lab', () => {
   afterEach(async () => void (await vmlab('down')));
@@ -55,14 +36,14 @@ describe('the VM lab', () => {
       words.map((w) => `<${w}>`).join(''),
     );
     assert.equal((await vmlab('exec', 'node1', '--', 'touch', '/forgotten')).exitCode, 0);
-    process.kill(Number(read(`${DIRECTORY}/node1.pid`).split(' ')[0]), 'SIGKILL');
+    process.kill(Number(readFileSync(`${DIRECTORY}/node1.pid`, 'utf8').split(' ')[0]), 'SIGKILL');
     while ((await stateOf())[0] !== 'down') await sleep(100);
     assert.equal((await vmlab('exec', 'node1', '--', 'true')).exitCode, 1);
     assert.equal((await vmlab('up', '--nodes', '1')).exitCode, 0);
     assert.equal((await vmlab('exec', 'node1', '--', 'test', '-e', '/forgotten')).exitCode, 1);
     const down = await vmlab('down');
     assert.equal(down.exitCode, 0, down.stderr);
-    assert.deepEqual(traces(), []);
+    assert.deepEqual(tracesOf(DIRECTORY), []);
     assert.equal((await vmlab('down')).exitCode, 0);
   });
 
@@ -71,6 +52,6 @@ describe('the VM lab', () => {
       assert.equal((await vmlab(...args)).exitCode, 2, args.join(' '));
     }
     assert.equal((await vmlab('exec', 'node1', '--', 'true')).exitCode, 1);
-    assert.deepEqual(traces(), []);
+    assert.deepEqual(tracesOf(DIRECTORY), []);
   });
 });

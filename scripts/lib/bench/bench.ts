@@ -7,6 +7,7 @@ import { parseArgs } from 'node:util';
 import { type Lab, openLab } from '../lab.js';
 import { type PodmanRound, startPodmanSide } from './podman-side.js';
 import { type Result, resultOf, roundText, tableOf } from './report.js';
+import { measureStream, streamTable } from './stream-part.js';
 import { startTeleportSide, type TeleportRound } from './teleport-side.js';
 
 /** The cnvm goes to and fro between the first two; its client is on the third. */
@@ -17,14 +18,19 @@ const ROUNDS = 10;
 const QUICK_ROUNDS = 3;
 const ROUNDS_MAX = 1000;
 
-const HELP = `Usage: scripts/bench [--quick | --rounds N] [--json] [--lab NAME]
+const HELP = `Usage: scripts/bench [--quick | --rounds N] [--part PART]... [--json] [--lab NAME]
 
 Measures in one run, in turn, on this machine:
   teleport  the silence that a TCP client on a third node hears while an idle cnvm of the base image teleports
   podman    what "container checkpoint --export" and "container restore --import" take for the same processes on a
             node, the transfer between machines not counted
 
-Brings up a lab of its own and takes it down at the end. A first round of each is not counted.
+  stream    a migration's tunnel beside a bare TLS and a bare TCP socket, between two processes, straight and behind
+            10 ms of delay in each direction; needs no lab
+
+Brings up a lab of its own for the first two and takes it down at the end. A first round of each is not counted.
+
+  --part NAME  only this part, "teleport" (with podman) or "stream"; may be given more than once; both without it
 
   --rounds N   rounds of each; ${ROUNDS} without it
   --quick      ${QUICK_ROUNDS} rounds
@@ -38,7 +44,11 @@ interface Usage {
   readonly rounds: number;
   readonly json: boolean;
   readonly lab: string;
+  readonly parts: readonly Part[];
 }
+
+const PARTS = ['teleport', 'stream'] as const;
+type Part = (typeof PARTS)[number];
 
 /** @returns undefined when help is asked for. @throws on wrong usage. */
 function readUsage(): Usage | undefined {
@@ -48,6 +58,7 @@ function readUsage(): Usage | undefined {
       quick: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       lab: { type: 'string', default: 'bench' },
+      part: { type: 'string', multiple: true, default: [...PARTS] },
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
@@ -57,7 +68,9 @@ function readUsage(): Usage | undefined {
   if (!Number.isInteger(rounds) || rounds < 1 || rounds > ROUNDS_MAX) {
     throw new Error(`--rounds takes a number from 1 to ${ROUNDS_MAX}`);
   }
-  return { rounds, json: values.json, lab: values.lab };
+  const wrong = values.part.find((part) => !PARTS.some((known) => known === part));
+  if (wrong !== undefined) throw new Error(`there is no part "${wrong}"; there are ${PARTS.join(' and ')}`);
+  return { rounds, json: values.json, lab: values.lab, parts: PARTS.filter((part) => values.part.includes(part)) };
 }
 
 /** In turn, so that what else the machine does meanwhile falls on both alike. */
@@ -86,7 +99,16 @@ async function measure(lab: Lab, rounds: number, signal: AbortSignal): Promise<R
   return resultOf(teleports, podmans);
 }
 
-async function run({ rounds, json, lab: name }: Usage, signal: AbortSignal): Promise<void> {
+/** Each part's figures and table; their ratios in one. */
+async function run({ rounds, json, lab, parts }: Usage, signal: AbortSignal): Promise<void> {
+  const teleport = parts.includes('teleport') ? await inLab(lab, rounds, signal) : undefined;
+  const stream = parts.includes('stream') ? await measureStream(rounds, signal, say) : undefined;
+  const ratios = { ...teleport?.ratios, ...stream?.ratios };
+  if (json) process.stdout.write(`${JSON.stringify({ ...teleport, ...(stream && { stream }), ratios })}\n`);
+  else process.stdout.write([teleport && tableOf(teleport), stream && streamTable(stream)].filter(Boolean).join('\n'));
+}
+
+async function inLab(name: string, rounds: number, signal: AbortSignal): Promise<Result> {
   const lab = openLab(name, true);
   await lab.down();
   try {
@@ -94,8 +116,7 @@ async function run({ rounds, json, lab: name }: Usage, signal: AbortSignal): Pro
     await lab.up(NODES, '--with-podman');
     signal.throwIfAborted();
     say(await machineText(lab));
-    const result = await measure(lab, rounds, signal);
-    process.stdout.write(json ? `${JSON.stringify(result)}\n` : tableOf(result));
+    return await measure(lab, rounds, signal);
   } finally {
     await lab.down();
   }

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { exitCodeOf } from '../../../src/cli/exit-codes.js';
 import { progressLine } from '../../../src/cli/progress.js';
-import { bytesText, jsonText, msText, table } from '../../../src/cli/text.js';
-import { MigrationPhase } from '../../../src/gen/cnvm/v1/migration.js';
+import { bytesText, jsonText, memoryText, msText, table } from '../../../src/cli/text.js';
+import { MemoryMode, MemoryRound, MigrationPhase } from '../../../src/gen/cnvm/v1/migration.js';
+
+const round = (frozen: boolean) => MemoryRound.fromPartial({ frozen });
+const noRound = { round: 0, pagesDone: 0n, dirtyBytesPerSecond: 0n, expectedDowntimeMs: 0, leftMs: 0n };
 
 describe('what people read', () => {
   it('bytes and times', () => {
@@ -24,6 +27,8 @@ describe('what people read', () => {
 
   it('progress fits every terminal', () => {
     const progress = {
+      ...noRound,
+      leftMs: 4000n,
       phase: MigrationPhase.SEED,
       bytesDone: 2n ** 29n,
       bytesTotal: 2n ** 30n,
@@ -39,8 +44,33 @@ describe('what people read', () => {
   });
 
   it('progress without a total claims none', () => {
-    const progress = { phase: MigrationPhase.HAND_OVER, bytesDone: 0n, bytesTotal: 0n, bytesPerSecond: 0n, phaseMs: 3 };
+    const nothing = { ...noRound, bytesDone: 0n, bytesTotal: 0n, bytesPerSecond: 0n };
+    const progress = { ...nothing, phase: MigrationPhase.HAND_OVER, phaseMs: 3 };
     assert.equal(progressLine(progress, 80), '[>] hand over (3 ms)');
+  });
+});
+
+describe('the memory’s way', () => {
+  it('is told with its round, what is written meanwhile, and the downtime that is expected', () => {
+    const progress = {
+      ...{ phase: MigrationPhase.PRECOPY, bytesDone: 2n ** 20n, bytesTotal: 2n ** 21n, bytesPerSecond: 2n ** 20n },
+      ...{ phaseMs: 2000, round: 2, pagesDone: 256n, dirtyBytesPerSecond: 3n * 2n ** 20n, leftMs: 1000n },
+      expectedDowntimeMs: 420,
+    };
+    assert.match(
+      progressLine(progress, 200),
+      /while it runs, round 2, written at 3.0 MiB\/s, downtime 420 ms \(2.0 s\) .* 1.0 s left/,
+    );
+  });
+
+  it('is a word', () => {
+    assert.equal(memoryText(MemoryMode.UNSPECIFIED), '-');
+    assert.equal(memoryText(MemoryMode.STOP_COPY, [round(true)]), 'stop-copy');
+    assert.equal(memoryText(MemoryMode.PRE_COPY, [round(false), round(true)]), 'pre-copy in 1 round');
+    assert.equal(
+      memoryText(MemoryMode.PRE_COPY, [round(false), round(false), round(false), round(true)]),
+      'pre-copy in 3 rounds',
+    );
   });
 });
 

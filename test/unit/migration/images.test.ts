@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { CnvmError } from '../../../src/base/errors.js';
@@ -27,7 +27,27 @@ describe('image files', () => {
     assert.equal(readFileSync(join(to, 'inventory.img')).length, 0);
   });
 
-  for (const file of ['../x', '/etc/passwd', 'a/b', '', '.hidden', 'pages-1.img', 'a\u0000b', 'x'.repeat(300)]) {
+  it('go without the link to those that they build on, which the other end has of its own', async () => {
+    const [from, to] = [join(directory(), 'from'), join(directory(), 'to')];
+    for (const path of [from, to]) mkdirSync(path);
+    symlinkSync('../1', join(from, 'parent'));
+    mkdirSync(join(from, 'more'));
+    writeFileSync(join(from, 'core-1.img'), 'x');
+    await writeImages(readImages(from), to);
+    assert.deepEqual(readdirSync(to), ['core-1.img']);
+  });
+
+  for (const file of [
+    '../x',
+    'parent',
+    '/etc/passwd',
+    'a/b',
+    '',
+    '.hidden',
+    'pages-1.img',
+    'a\u0000b',
+    'x'.repeat(300),
+  ]) {
     it(`a name like ${JSON.stringify(file).slice(0, 20)} is refused`, async () => {
       await assert.rejects(writeImages(chunks({ file, data }), directory()), /the source sent an image file/);
     });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { entryText, type JournalEntry, openJournal, parseEntry } from '../../../src/migration/journal.js';
 import { odd, pathsIn, replaceAt, runs, sameKind } from '../../support/fuzz.js';
-import { migration, record } from '../../support/samples.js';
+import { memoryRound, migration, record } from '../../support/samples.js';
 import { temporary } from '../../support/temporary.js';
 
 const entry: JournalEntry = {
@@ -16,6 +16,11 @@ const entry: JournalEntry = {
   peer: 'node2',
   settled: false,
 };
+
+/** Fields that older entries lack. */
+const LATER = ['memoryMode', 'memoryRounds', 'maxDowntimeMs', 'expectedDowntimeMs'].map(
+  (field) => `migration.${field}`,
+);
 
 describe('the journal', () => {
   const directory = temporary();
@@ -76,18 +81,26 @@ describe('the journal', () => {
 
   it('takes no entry with a value of another kind anywhere in it, or with one missing', () => {
     const parts = { phases: [{ phase: 'seed', ms: 1 }], freezeParts: [{ name: 'dump', ms: 2 }] };
-    const full = { ...entry, migration: { ...migration, ...parts, endTime: '2026-01-01T00:00:01.000Z' } };
+    const memory = { memoryMode: 'pre-copy', memoryRounds: [memoryRound] };
+    const full = { ...entry, migration: { ...migration, ...parts, ...memory, endTime: '2026-01-01T00:00:01.000Z' } };
     assert.equal(parseEntry(signed(full), 'f').migration.endTime, full.migration.endTime);
     // Without an end it has not ended.
     const paths = pathsIn(full).filter((path) => path.at(-1) !== 'endTime');
     fc.assert(
       fc.property(fc.constantFrom(...paths), odd, (path, value) => {
         const changed = JSON.parse(JSON.stringify(full)) as object;
+        fc.pre(value !== undefined || !LATER.includes(path.join('.')));
         fc.pre(!sameKind(replaceAt(changed, path, value), value));
         refuses(signed(changed));
       }),
       runs(1_000),
     );
+  });
+
+  it('reads what was written before memory moved in rounds', () => {
+    const { memoryRounds, maxDowntimeMs, expectedDowntimeMs, ...before } = migration;
+    const read = parseEntry(signed({ ...entry, migration: before }), 'f').migration;
+    assert.deepEqual([read.memoryRounds, read.maxDowntimeMs, read.expectedDowntimeMs], [[], 0, 0]);
   });
 
   it('takes none that contradicts itself', () => {
@@ -117,6 +130,14 @@ describe('the journal', () => {
   it('nor one that lies under the name of another', () => {
     writeFileSync(join(directory(), 'm2.json'), entryText(entry));
     assert.throws(() => openJournal(directory()), /m2\.json is that of m1/);
+  });
+
+  it('forgets what came to nothing, for good', async () => {
+    const journal = openJournal(directory());
+    await journal.write(entry);
+    await journal.forget('m1');
+    assert.equal(journal.get('m1'), undefined);
+    assert.deepEqual(openJournal(directory()).newestFirst(), []);
   });
 
   it('forgets old settled entries, and no other', async () => {

@@ -5,6 +5,7 @@ import { facts, record } from '../../support/samples.js';
 const question: Question = {
   record,
   mode: 'hot',
+  postCopy: false,
   landing: '/home/cnvm/sneakers',
   memoryBytes: 2 ** 26,
   diskBytes: 2 ** 26,
@@ -21,6 +22,17 @@ const question: Question = {
 const CASES: [string, Partial<Question>, RegExp][] = [
   ['another protocol', { target: facts('node2', { protocolVersion: 2 }) }, /speaks protocol 1, node2 2/],
   ['another criu', { target: facts('node2', { criuVersion: '4.1.1' }) }, /criu differs: node1 has 4.2.1, node2 4.1.1/],
+  [
+    'no post-copy at the target',
+    { postCopy: true, target: facts('node2', { postCopyObstacles: ['it needs a sysctl'] }) },
+    /no post-copy with node2: it needs a sysctl/,
+  ],
+  [
+    'no post-copy at the source',
+    { postCopy: true, source: facts('node1', { postCopyObstacles: ['it lacks perl'] }) },
+    /no post-copy with node1: it lacks perl/,
+  ],
+  ['post-copy of what is stopped', { postCopy: true, mode: 'cold' }, /no memory that could follow/],
   ['no runc', { target: facts('node2', { runcVersion: '' }) }, /runc differs: node1 has 1.1.15, node2 none/],
   ['another architecture', { target: facts('node2', { architecture: 'arm64' }) }, /architecture differs/],
   ['an older kernel', { target: facts('node2', { kernelRelease: '6.1.9' }) }, /6.1.9, is older than/],

@@ -31,10 +31,25 @@ describe('the page relay', () => {
       assert.equal((await once(dump.sent, 'data')).toString(), 'ack');
       dump.reply.end();
       target.reply.end();
-      await done;
+      assert.equal(await done, 'sent');
       assert.equal(counted, 5);
     });
   }
+
+  it('ends when the page server has hung up, although the socket of the dump stays open', async () => {
+    const relay = createPageRelay(() => undefined);
+    const [dump, target] = [pair(), pair()];
+    relay.takePages(dump.stream);
+    const done = relay.attach(target.stream);
+    dump.reply.write('pages');
+    assert.equal((await once(target.sent, 'data')).toString(), 'pages');
+    const ended = once(target.sent, 'end');
+    target.reply.end('ack');
+    assert.equal((await once(dump.sent, 'data')).toString(), 'ack');
+    assert.equal(await done, 'left');
+    await ended;
+    relay.close();
+  });
 
   it('takes one dump and no second', () => {
     const relay = createPageRelay(() => undefined);
@@ -84,9 +99,9 @@ describe('the page relay', () => {
         const got = Promise.all([allOf(target.sent), allOf(dump.sent)]);
         for (const piece of out) dump.reply.write(piece);
         for (const piece of back) target.reply.write(piece);
-        target.reply.end();
         dump.reply.end();
         await done;
+        target.reply.end();
         const [sent, returned] = await got;
         assert.deepEqual([sent, returned], [Buffer.concat(out), Buffer.concat(back)]);
         assert.equal(counted, sent.length);

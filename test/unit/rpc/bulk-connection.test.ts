@@ -1,13 +1,10 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Server, ServerCredentials, type ServerUnaryCall, type sendUnaryData } from '@grpc/grpc-js';
-import * as wire from '../../../src/gen/cnvm/peer/v1/peer.js';
-import { initPki, issueNode } from '../../../src/pki/pki-dir.js';
+import { status } from '@grpc/grpc-js';
 import { createPeerClient, type PeerClient, type TlsFiles } from '../../../src/rpc/peer-client.js';
 import { type LinkProxy, openLinkProxy } from '../../mesh/link-proxy.js';
 import { temporary } from '../../support/temporary.js';
+import { issue, serveProbes } from './probes.js';
 
 /** Longer than the first tries of a connection take, so that it waits for one of the later. */
 const LATE_MS = 1_000;
@@ -29,7 +26,7 @@ describe('the bulk of a link that has just healed', () => {
   }
 
   async function served(tls: TlsFiles): Promise<number> {
-    const { server, port } = await serve(tls);
+    const { server, port } = await serveProbes(tls);
     closing.push(() => server.forceShutdown());
     return port;
   }
@@ -53,30 +50,22 @@ describe('the bulk of a link that has just healed', () => {
     await client.bulk.reach(signal);
   });
 
+  it('is not asked thousands of times when the answer is no', async () => {
+    const tls = await issue(directory());
+    let asked = 0;
+    const { server, port } = await serveProbes(tls, () => {
+      asked += 1;
+      return { code: status.PERMISSION_DENIED, details: 'no' };
+    });
+    closing.push(() => server.forceShutdown());
+    const [, client] = await peerBehind(tls, () => port);
+    await assert.rejects(client.bulk.reach(AbortSignal.timeout(1_000)));
+    assert.ok(asked > 0 && asked <= 10, `asked ${asked} times`);
+  });
+
   it('is not waited for once nobody wants it', async () => {
     const tls = await issue(directory());
     const [, client] = await peerBehind(tls, () => undefined);
     await assert.rejects(client.bulk.reach(AbortSignal.timeout(200)), /timeout/);
   });
 });
-
-async function issue(directory: string): Promise<TlsFiles> {
-  await initPki(directory, { force: false });
-  await issueNode(directory, 'node2', { force: false });
-  const file = (...path: string[]) => join(directory, ...path);
-  return { ca: file('ca.crt'), cert: file('nodes', 'node2.crt'), key: file('nodes', 'node2.key') };
-}
-
-/** Answers every probe. */
-async function serve(tls: TlsFiles): Promise<{ server: Server; port: number }> {
-  const server = new Server();
-  const probe = (_: ServerUnaryCall<wire.ProbeRequest, wire.ProbeResponse>, done: sendUnaryData<wire.ProbeResponse>) =>
-    done(null, {});
-  server.addService({ probe: wire.BulkServiceService.probe }, { probe });
-  const pair = { private_key: readFileSync(tls.key), cert_chain: readFileSync(tls.cert) };
-  const credentials = ServerCredentials.createSsl(readFileSync(tls.ca), [pair], true);
-  const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync('127.0.0.1:0', credentials, (error, bound) => (error === null ? resolve(bound) : reject(error)));
-  });
-  return { server, port };
-}

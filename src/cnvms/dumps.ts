@@ -1,0 +1,137 @@
+/**
+ * Dumps of one cnvm, the last one and those of its memory before it. Invariant: criu is never killed while it dumps: what is
+ * called off has its pages broken, and is waited for.
+ */
+import { chmodSync, chownSync, existsSync, lstatSync, readdirSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { freezeProcessesIn } from '../tools/cgroup.js';
+import { PARENT_LINK } from '../tools/criu.js';
+import { readDumpStats } from '../tools/criu-stats.js';
+import type { RunningTool } from '../tools/run.js';
+import { LAZY_OPTIONS, PAGES_OPTIONS, type Runc } from '../tools/runc.js';
+import { holdScript, openHold } from './hold.js';
+import type { Dump, DumpTarget, MemoryTaken, PreDump } from './machine.js';
+
+/** What belongs to the cnvm that is dumped. */
+export interface DumpPlaces {
+  readonly name: string;
+  readonly holdDir: string;
+  readonly workDir: string;
+  readonly cgroup: string;
+  readonly criuConfig: string;
+  /** Ends its processes. */
+  readonly end: () => Promise<void>;
+}
+
+/** A deleted file that a process still holds travels in the images, up to this size. */
+const GHOST_LIMIT_BYTES = 256 * 1024 * 1024;
+
+/** Makes a dump ready, which waits in criu's script before it touches anything. */
+export async function readyDump(runc: Runc, places: DumpPlaces, target: DumpTarget): Promise<Dump> {
+  const { name, holdDir, workDir, cgroup } = places;
+  const hold = await openHold(holdDir);
+  const pages = target.lazy ? LAZY_OPTIONS : PAGES_OPTIONS;
+  await writeCriuConfig(places.criuConfig, [`action-script ${holdScript(holdDir)}`, ...pages]);
+  await mkdir(target.imagesDir, { recursive: true, mode: 0o700 });
+  const tool = runc.dump(name, { ...target, workDir });
+  const letGo = givePages(tool, target);
+  const decide = (verdict: Parameters<typeof hold.decide>[0]) => {
+    hold.decide(verdict);
+    letGo();
+  };
+  const failed = tool.ended.then(() => {
+    throw new Error('the dump ended without being held');
+  });
+  const ready = Promise.race([hold.ready, failed]);
+  // While it dumps criu thaws what was frozen, and holds it by tracing alone: a criu that died would let it run on.
+  const fenced = hold.held.then(() => freezeProcessesIn(cgroup));
+  const held = Promise.race([fenced, failed]);
+  for (const later of [ready, fenced, held]) later.catch(() => undefined);
+  return {
+    ready,
+    held,
+    begin: () => hold.begin(),
+    async commit() {
+      decide('commit');
+      // criu waits for what it kills, and what is frozen does not die. How it ends does not matter: all is dumped.
+      await places.end();
+      await tool.ended.catch(() => undefined).finally(() => hold.close());
+    },
+    async rollBack() {
+      decide('roll-back');
+      const left = await runc.dumpEnds(name, tool);
+      await hold.close();
+      if (left) throw new Error(`criu does not let go of ${name}`);
+      runc.clearDumpMarker(name);
+    },
+  };
+}
+
+/** Begins to take the memory of one that runs on; nothing holds criu, and it stops the processes for a moment alone. */
+export async function beginPreDump(runc: Runc, places: DumpPlaces, target: DumpTarget): Promise<PreDump> {
+  const { name, workDir } = places;
+  const { imagesDir, parentDir } = target;
+  await writeCriuConfig(places.criuConfig, PAGES_OPTIONS);
+  await mkdir(imagesDir, { recursive: true, mode: 0o700 });
+  const tool = runc.preDump(name, { imagesDir, parentDir, workDir });
+  target.takePages(tool.socket);
+  const done = tool.ended.then((): MemoryTaken => readDumpStats(workDir));
+  done.catch(() => undefined);
+  let whole = false;
+  const noted = done.then(() => {
+    whole = true;
+  });
+  noted.catch(() => undefined);
+  return {
+    done,
+    async rollBack() {
+      if (whole) return;
+      tool.socket.destroy();
+      if (await runc.dumpEnds(name, tool)) throw new Error(`criu does not let go of ${name}`);
+      // One that has died in it may have left the cgroup as criu had frozen it.
+      await runc.resume(name);
+    },
+  };
+}
+
+/**
+ * Lets the tasks that are restored read their images. The first one begins as the node's root without a capability, before
+ * its user namespace has a map, and is the cnvm's root after it: so it needs the owner's way at first, and the group's later.
+ * The images that these build on are reached over the directory that holds them all.
+ */
+export function shareImages(directory: string, group: number): void {
+  const builds = existsSync(join(directory, PARENT_LINK));
+  const directories = builds ? withRounds(dirname(directory)) : [directory];
+  for (const one of directories) {
+    chownSync(one, 0, group);
+    chmodSync(one, 0o750);
+    for (const path of readdirSync(one).map((name) => join(one, name))) {
+      if (!lstatSync(path).isFile()) continue;
+      chownSync(path, 0, group);
+      chmodSync(path, 0o640);
+    }
+  }
+}
+
+function withRounds(root: string): string[] {
+  const below = readdirSync(root, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  return [root, ...below.map(({ name }) => join(root, name))];
+}
+
+/** What criu has to know of every dump and restore of it, and what is said `more` of this one. */
+export async function writeCriuConfig(path: string, more: readonly string[]): Promise<void> {
+  // Half-open connections are left out: their clients try again, and a dump must not fail for one of them.
+  const lines = [`ghost-limit ${GHOST_LIMIT_BYTES}`, 'link-remap', 'skip-in-flight', ...more];
+  await writeFile(path, `${lines.join('\n')}\n`);
+}
+
+/** @returns what lets the pages of a lazy dump go: criu asks for a reader when all is decided, and ends when there is none. */
+function givePages({ socket }: RunningTool, { lazy, takePages }: DumpTarget): () => void {
+  if (!lazy) {
+    takePages(socket);
+    return () => undefined;
+  }
+  socket.on('error', () => undefined);
+  return () => void socket.destroy();
+}
