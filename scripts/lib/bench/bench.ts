@@ -5,6 +5,7 @@
 import { cpus, loadavg, release } from 'node:os';
 import { parseArgs } from 'node:util';
 import { type Lab, openLab } from '../lab.js';
+import { freezeTable, measureFreeze } from './freeze-part.js';
 import { type PodmanRound, startPodmanSide } from './podman-side.js';
 import { type Result, resultOf, roundText, tableOf } from './report.js';
 import { measureStream, streamTable } from './stream-part.js';
@@ -27,10 +28,13 @@ Measures in one run, in turn, on this machine:
 
   stream    a migration's tunnel beside a bare TLS and a bare TCP socket, between two processes, straight and behind
             10 ms of delay in each direction; needs no lab
+  freeze    how long a cnvm that writes all the time stands still with pre-copy, with much and with little memory, and
+            with stop-and-copy; one round, between two emulated machines (scripts/vmlab): ratios only; only when asked for
 
-Brings up a lab of its own for the first two and takes it down at the end. A first round of each is not counted.
+Brings up a lab of its own and takes it down at the end. A first round of each of the first two is not counted.
 
-  --part NAME  only this part, "teleport" (with podman) or "stream"; may be given more than once; both without it
+  --part NAME  only this part, "teleport" (with podman), "stream" or "freeze"; may be given more than once; the first two
+               without it
 
   --rounds N   rounds of each; ${ROUNDS} without it
   --quick      ${QUICK_ROUNDS} rounds
@@ -47,7 +51,9 @@ interface Usage {
   readonly parts: readonly Part[];
 }
 
-const PARTS = ['teleport', 'stream'] as const;
+const PARTS = ['teleport', 'stream', 'freeze'] as const;
+/** The others take emulated machines. */
+const USUAL_PARTS: readonly Part[] = ['teleport', 'stream'];
 type Part = (typeof PARTS)[number];
 
 /** @returns undefined when help is asked for. @throws on wrong usage. */
@@ -58,7 +64,7 @@ function readUsage(): Usage | undefined {
       quick: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       lab: { type: 'string', default: 'bench' },
-      part: { type: 'string', multiple: true, default: [...PARTS] },
+      part: { type: 'string', multiple: true, default: [...USUAL_PARTS] },
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
@@ -69,7 +75,7 @@ function readUsage(): Usage | undefined {
     throw new Error(`--rounds takes a number from 1 to ${ROUNDS_MAX}`);
   }
   const wrong = values.part.find((part) => !PARTS.some((known) => known === part));
-  if (wrong !== undefined) throw new Error(`there is no part "${wrong}"; there are ${PARTS.join(' and ')}`);
+  if (wrong !== undefined) throw new Error(`there is no part "${wrong}"; there are ${PARTS.join(', ')}`);
   return { rounds, json: values.json, lab: values.lab, parts: PARTS.filter((part) => values.part.includes(part)) };
 }
 
@@ -103,9 +109,12 @@ async function measure(lab: Lab, rounds: number, signal: AbortSignal): Promise<R
 async function run({ rounds, json, lab, parts }: Usage, signal: AbortSignal): Promise<void> {
   const teleport = parts.includes('teleport') ? await inLab(lab, rounds, signal) : undefined;
   const stream = parts.includes('stream') ? await measureStream(rounds, signal, say) : undefined;
-  const ratios = { ...teleport?.ratios, ...stream?.ratios };
-  if (json) process.stdout.write(`${JSON.stringify({ ...teleport, ...(stream && { stream }), ratios })}\n`);
-  else process.stdout.write([teleport && tableOf(teleport), stream && streamTable(stream)].filter(Boolean).join('\n'));
+  const freeze = parts.includes('freeze') ? await measureFreeze(lab, signal, say) : undefined;
+  const ratios = { ...teleport?.ratios, ...stream?.ratios, ...freeze?.ratios };
+  const more = { ...(stream && { stream }), ...(freeze && { freeze: freeze.moves }) };
+  const tables = [teleport && tableOf(teleport), stream && streamTable(stream), freeze && freezeTable(freeze)];
+  if (json) process.stdout.write(`${JSON.stringify({ ...teleport, ...more, ratios })}\n`);
+  else process.stdout.write(tables.filter(Boolean).join('\n'));
 }
 
 async function inLab(name: string, rounds: number, signal: AbortSignal): Promise<Result> {
