@@ -66,11 +66,12 @@ async function serve(config: Config): Promise<void> {
 function realHost(config: Config, log: ReturnType<typeof createLog>): Host {
   const { stateDir, runDir, imagesDir, cgroupParent, landingZones, node } = config;
   const { network, address } = config.overlay;
+  const { patience } = config.limits;
   const restoreMs = config.limits.restore * 1000;
   const overlay = createOverlay({ network, address, log });
   const gates = process.env['CNVM_FAULTS'];
   return {
-    machine: createRuncMachine({ stateDir, runDir, imagesDir, cgroupParent, network: overlay, restoreMs }),
+    machine: createRuncMachine({ stateDir, runDir, imagesDir, cgroupParent, network: overlay, restoreMs, patience }),
     ...(gates === undefined ? {} : { betweenJournal: (journal) => gateJournal(journal, gates) }),
     bulk: createBulk(runDir),
     overlay,

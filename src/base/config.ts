@@ -87,7 +87,7 @@ const schema = z.strictObject({
       freeze: seconds.default(10 * 60),
       /** For a restore at the target, after the hand-over: beyond that it is tried once more, and then given back. */
       restore: seconds.default(2 * 60),
-      /** A factor, not seconds: how much longer than usual a peer may take for its short answers, where nodes are slow. */
+      /** A factor, not seconds: how much longer than usual a peer, or a program here, may be silent, where nodes are slow. */
       patience: z.number().min(1).max(PATIENCE_MAX).default(1),
     })
     .prefault({}),

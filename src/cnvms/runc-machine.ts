@@ -8,7 +8,8 @@ import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { hasErrno, refused } from '../base/errors.js';
-import { cpuTimeMs, endProcessesIn, stopProcessesIn } from '../tools/cgroup.js';
+import { cpuTimeMs, endProcessesIn, isUnified, stopProcessesIn } from '../tools/cgroup.js';
+import { restoreOptions } from '../tools/criu.js';
 import { unmountBelow } from '../tools/mount.js';
 import { createRunc } from '../tools/runc.js';
 import { syncFileSystem } from '../tools/sync.js';
@@ -36,6 +37,8 @@ export interface RuncMachineOptions {
   readonly network: NetworkPort;
   /** After which a restore is broken off. */
   readonly restoreMs: number;
+  /** Multiplies how long a restore may be without a criu before that is taken for dead. */
+  readonly patience: number;
 }
 
 /** After KILL the kernel needs a moment to end every process. */
@@ -45,7 +48,7 @@ const POLL_MS = 20;
 const LAZY_MARKER = 'memory';
 
 export function createRuncMachine(options: RuncMachineOptions): Machine {
-  const { stateDir, runDir, imagesDir, cgroupParent, network, restoreMs } = options;
+  const { stateDir, runDir, imagesDir, cgroupParent, network, restoreMs, patience } = options;
   const runc = createRunc(runDir);
   const bundleOf = (record: CnvmRecord) => join(stateDir, 'bundles', record.name);
   const holdOf = (record: CnvmRecord) => join(runDir, 'hold', record.name);
@@ -135,7 +138,7 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
     try {
       shareImages(imagesDirOfDump, uidBase(record.address));
       const paths = { bundle: bundleOf(record), imagesDir: imagesDirOfDump, workDir: workOf(record) };
-      await runc.restore(record.name, { ...paths, timeoutMs: restoreMs, lazy });
+      await runc.restore(record.name, { ...paths, timeoutMs: restoreMs, patience, lazy });
       const restoredAtMs = performance.now();
       await network.open(record.address);
       return { networkMs: performance.now() - restoredAtMs };
@@ -249,7 +252,7 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
 
     async assemble(record) {
       await mountDisk(pathsOf(record), record, findImage(imagesDir, record.image.name));
-      await writeBundle(record, []);
+      await writeBundle(record, restoreOptions(cgroupOf(record), isUnified()));
       await network.close(record.address);
     },
 

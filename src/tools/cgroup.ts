@@ -13,6 +13,9 @@ const POLL_MS = 20;
 /** A process stops at its next step; one that waits for a disk that does not answer, after that. */
 const STOP_WAIT_MS = 2_000;
 
+/** Whether version 2 stands alone. */
+export const isUnified = (): boolean => existsSync('/sys/fs/cgroup/cgroup.controllers');
+
 /** Where its directories are, or would be, one in each hierarchy. */
 export const hierarchyPaths = (cgroup: string): string[] => HIERARCHIES.map((hierarchy) => join(hierarchy, cgroup));
 

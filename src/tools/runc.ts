@@ -8,7 +8,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { CnvmError, hasErrno } from '../base/errors.js';
 import { withCriuLog } from './criu.js';
 import { unmountBelow } from './mount.js';
-import { endMarked, findMarked, GENTLE_VARIABLE, signalMarked } from './orphans.js';
+import { endMarked, GENTLE_VARIABLE, signalMarked } from './orphans.js';
+import { RESTORE_VARIABLE, whileCriuLives } from './restore-watch.js';
 import { type RunningTool, run, spawnTool, toolError } from './run.js';
 
 export interface RuncState {
@@ -30,6 +31,8 @@ export interface DumpOrder {
 export interface RestoreOrder {
   /** Afterwards it is broken off. */
   readonly timeoutMs: number;
+  /** Multiplies how long it may be without a criu before that is taken for dead. */
+  readonly patience: number;
   readonly bundle: string;
   readonly imagesDir: string;
   readonly workDir: string;
@@ -63,12 +66,8 @@ export type Runc = ReturnType<typeof createRunc>;
 
 const CREATE_TIMEOUT_MS = 60_000;
 
-/** Mark the programs of one dump and of one restore. */
+/** Marks the programs of one dump. */
 const DUMP_VARIABLE = 'CNVM_DUMP';
-const RESTORE_VARIABLE = 'CNVM_RESTORE';
-/** Most restores have ended before the first look; between runc's two runs of criu there is a moment without one. */
-const CRIU_LOOK_MS = 1_000;
-const CRIU_MISSED_MAX = 2;
 /** criu rolls back in milliseconds, and on a loaded machine with thousands of processes in seconds. */
 const DUMP_ENDS_MS = 10_000;
 /** In the bundle; runc writes it as the last thing of a restore. */
@@ -202,7 +201,7 @@ export function createRunc(directory: string) {
         const args = ['restore', '--detach', ...flagsOf(order.lazy), ...paths, id];
         // Let it end by itself when we die: broken off, it leaves something that is neither dead nor alive.
         const restoring = { ...env, [GENTLE_VARIABLE]: 'restore', [RESTORE_VARIABLE]: id };
-        await whileCriuLives(id, (signal) =>
+        await whileCriuLives(id, order.patience, (signal) =>
           leaveBehind(runc, args, join(bundle, 'runc.log'), order.timeoutMs, restoring, signal),
         );
       } catch (error) {
@@ -229,27 +228,6 @@ export function createRunc(directory: string) {
       rmSync(join(root, id, 'checkpoint'), { force: true });
     },
   };
-}
-
-/**
- * Breaks a restore off whose criu has died: the half-made processes hold criu's end of the line to runc, which would wait
- * for as long as it may.
- */
-async function whileCriuLives(id: string, restore: (signal: AbortSignal) => Promise<void>): Promise<void> {
-  const dead = new AbortController();
-  let missed = 0;
-  const timer = setInterval(() => {
-    const marked = findMarked(`${RESTORE_VARIABLE}=${id}`);
-    const runc = marked.find(({ program }) => program === 'runc');
-    const lives = marked.some((one) => one.parent === runc?.pid && one.program === 'criu' && !one.nested);
-    missed = runc === undefined || lives ? 0 : missed + 1;
-    if (missed === CRIU_MISSED_MAX) dead.abort();
-  }, CRIU_LOOK_MS);
-  try {
-    await restore(dead.signal);
-  } finally {
-    clearInterval(timer);
-  }
 }
 
 /** Whether it comes about in time. */

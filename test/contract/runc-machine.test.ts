@@ -31,6 +31,7 @@ async function open(): Promise<MachineUnderTest> {
     createRuncMachine({
       ...{ stateDir: STATE + name, runDir: RUN + name, imagesDir: IMAGES, cgroupParent: cgroupParent + name, network },
       restoreMs: 60_000,
+      patience: 1,
     });
   const machine = machineIn('');
   const { name, digest } = findImage(IMAGES, 'base');

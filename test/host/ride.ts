@@ -5,10 +5,14 @@ import { openShell } from '../../scripts/lib/shell-session.js';
 import { ADDRESS, type CnvmJson, create, lab, mustTeleport, NAME, whereIs } from './support.js';
 
 /**
- * Made on the first of these nodes, it is taken from each to the next. @param observer the node that reads the stream.
- * @returns the last number of the stream, which had every one before it.
+ * Made on the first of these nodes, it is taken from each to the next. @param observer the node that reads the stream. @param arrived
+ * what else is looked at wherever it arrives. @returns the last number of the stream, which had every one before it.
  */
-export async function ride(stops: readonly [string, ...string[]], observer: string): Promise<number> {
+export async function ride(
+  stops: readonly [string, ...string[]],
+  observer: string,
+  arrived: (node: string) => Promise<void> = async () => undefined,
+): Promise<number> {
   const [home, ...rest] = stops;
   await create(home);
   await startStreamServer(lab, home, ADDRESS);
@@ -23,6 +27,7 @@ export async function ride(stops: readonly [string, ...string[]], observer: stri
     assert.equal(await whereIs(), at);
     assert.equal(await shell.type('echo $mine $$ $PWD'), before);
     await stream.more(20);
+    await arrived(at);
   }
   const { last, faults } = stream.state;
   assert.deepEqual(faults, []);

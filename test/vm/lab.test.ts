@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { tracesOf } from '../support/traces.js';
@@ -36,7 +37,7 @@ describe('the VM lab', () => {
     );
     assert.equal((await vmlab('exec', 'node1', '--', 'touch', '/forgotten')).exitCode, 0);
     process.kill(Number(readFileSync(`${DIRECTORY}/node1.pid`, 'utf8').split(' ')[0]), 'SIGKILL');
-    assert.deepEqual(await stateOf(), ['down']);
+    while ((await stateOf())[0] !== 'down') await sleep(100);
     assert.equal((await vmlab('exec', 'node1', '--', 'true')).exitCode, 1);
     assert.equal((await vmlab('up', '--nodes', '1')).exitCode, 0);
     assert.equal((await vmlab('exec', 'node1', '--', 'test', '-e', '/forgotten')).exitCode, 1);

@@ -8,6 +8,7 @@ import { cpus, loadavg, release } from 'node:os';
 import { parseArgs } from 'node:util';
 import { type Lab, openLab } from '../lab.js';
 import { CASES, type Case, QUICK_CASES } from './cases.js';
+import { freezeTable, measureFreeze, NO_FREEZE_RATIOS } from './freeze-part.js';
 import { measureCase } from './measure-case.js';
 import { plotOf } from './plot.js';
 import { type CaseResult, caseTable, labRatios, ratioTable } from './report.js';
@@ -29,12 +30,14 @@ Measures in one run, in turn, on this machine:
             shell, what "runc checkpoint", rsync and "runc restore" take between two nodes
   stream    a migration's tunnel beside a bare TLS and a bare TCP socket, between two processes, straight and behind
             10 ms of delay in each direction; needs no lab
+  freeze    how long a cnvm that writes all the time stands still with pre-copy, with much and with little memory, and
+            with stop-and-copy; one round, between two emulated machines (scripts/vmlab), where ratios alone mean anything
 
-Brings up a lab of its own for the first and takes it down at the end. A first round of each is not counted.
+Brings up labs of its own and takes them down at the end. A first round of each of the first two is not counted.
 
-  --part NAME  only this part, "teleport" or "stream"; may be given more than once; both without it
+  --part NAME  only this part; may be given more than once; all of them without it
   --rounds N   rounds of each; ${ROUNDS} without it
-  --quick      ${QUICK_ROUNDS} rounds, of an idle base image and of 256 MiB that do not change alone
+  --quick      ${QUICK_ROUNDS} rounds, of an idle base image and of 256 MiB that do not change alone; without the freeze part
   --plot FILE  draws the gaps and the freezes into an SVG file
   --json       the last line on standard output is one JSON object with every figure and, as "ratios", what the
                figures come to (null: not measured); without it, tables
@@ -52,7 +55,9 @@ interface Usage {
   readonly parts: readonly Part[];
 }
 
-const PARTS = ['teleport', 'stream'] as const;
+const PARTS = ['teleport', 'stream', 'freeze'] as const;
+/** The other takes a quarter of an hour. */
+const QUICK_PARTS: readonly Part[] = ['teleport', 'stream'];
 type Part = (typeof PARTS)[number];
 
 /** @returns undefined when help is asked for. @throws on wrong usage. */
@@ -64,7 +69,7 @@ function readUsage(): Usage | undefined {
       json: { type: 'boolean', default: false },
       plot: { type: 'string' },
       lab: { type: 'string', default: 'bench' },
-      part: { type: 'string', multiple: true, default: [...PARTS] },
+      part: { type: 'string', multiple: true },
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
@@ -74,22 +79,32 @@ function readUsage(): Usage | undefined {
   if (!Number.isInteger(rounds) || rounds < 1 || rounds > ROUNDS_MAX) {
     throw new Error(`--rounds takes a number from 1 to ${ROUNDS_MAX}`);
   }
-  const wrong = values.part.find((part) => !PARTS.some((known) => known === part));
-  if (wrong !== undefined) throw new Error(`there is no part "${wrong}"; there are ${PARTS.join(' and ')}`);
+  const asked: readonly string[] = values.part ?? (values.quick ? QUICK_PARTS : PARTS);
+  const wrong = asked.find((part) => !PARTS.some((known) => known === part));
+  if (wrong !== undefined) throw new Error(`there is no part "${wrong}"; there are ${PARTS.join(', ')}`);
   const { quick, json, lab, plot } = values;
-  return { rounds, quick, json, lab, plot, parts: PARTS.filter((part) => values.part.includes(part)) };
+  return { rounds, quick, json, lab, plot, parts: PARTS.filter((part) => asked.includes(part)) };
 }
 
 /** Each part's figures and table; their ratios in one. */
 async function run({ rounds, quick, json, lab, parts, plot }: Usage, signal: AbortSignal): Promise<void> {
   const cases = parts.includes('teleport') ? await inLab(lab, quick ? QUICK_CASES : CASES, rounds, signal) : [];
   const stream = parts.includes('stream') ? await measureStream(rounds, signal, say) : undefined;
-  const ratios = { ...labRatios(cases), ...NO_STREAM_RATIOS, ...stream?.ratios };
+  const freeze = parts.includes('freeze') ? await measureFreeze(lab, signal, say) : undefined;
+  const ratios = {
+    ...{ ...labRatios(cases), ...NO_STREAM_RATIOS, ...stream?.ratios },
+    ...{ ...NO_FREEZE_RATIOS, ...freeze?.ratios },
+  };
   if (plot !== undefined && cases.length > 0) await writeFile(plot, plotOf(cases));
-  if (json) process.stdout.write(`${JSON.stringify({ rounds, cases, stream: stream ?? null, ratios })}\n`);
+  if (json)
+    process.stdout.write(
+      `${JSON.stringify({ rounds, cases, stream: stream ?? null, freeze: freeze?.moves ?? null, ratios })}\n`,
+    );
   else
     process.stdout.write(
-      [...cases.map(caseTable), stream && streamTable(stream), ratioTable(ratios)].filter(Boolean).join('\n'),
+      [...cases.map(caseTable), stream && streamTable(stream), freeze && freezeTable(freeze), ratioTable(ratios)]
+        .filter(Boolean)
+        .join('\n'),
     );
 }
 

@@ -15,8 +15,8 @@ VM_MTU=9000
 
 # bundle_program: the daemon and its commands as one file each. Hundreds of small ones take an emulated Node seconds to find.
 bundle_program() {
-  local out=$LAB_DIR/program health=node_modules/grpc-health-check shim
-  # Some packages in the bundle are still CommonJS and use what modules do not have; one reads a file beside it.
+  local out=$LAB_DIR/program health=node_modules/grpc-health-check zstd=node_modules/@bokuweb/zstd-wasm shim
+  # Some packages in the bundle are still CommonJS and use what modules do not have; two read files beside them.
   shim='import { createRequire as makeRequire } from "node:module"; const require = makeRequire(import.meta.url);'
   shim="$shim const __dirname = import.meta.dirname + '/../$health/build/src';"
   rm -rf "$out"
@@ -25,6 +25,7 @@ bundle_program() {
   cp "$PROJECT/package.json" "$out/"
   mkdir -p "$out/$health/build/src"
   cp -r "$PROJECT/$health/proto" "$out/$health/"
+  cp "$PROJECT/$zstd/dist/web/zstd.wasm" "$out/$health/build/src/"
   # Found from where a bundle lies, not from where its source lay.
   mkdir -p "$out/gen"
   cp "$PROJECT/dist/gen/descriptors.binpb" "$out/gen/"

@@ -4,8 +4,8 @@
 # shellcheck source=scripts/lib/namespaces.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../namespaces.sh"
 
-# Two machines that migrate 256 MiB between them stay below it; more is only touched when it is used.
-VM_MEMORY_MIB=1024
+# A cnvm of 512 MiB and its images at once; what is not used is not taken from this machine.
+VM_MEMORY_MIB=3072
 # No guards against a hostile neighbour, and no waiting for entropy: the first costs an emulated processor much, and
 # sshd would wait half a minute for the second.
 VM_KERNEL="console=ttyS0 quiet mitigations=off nokaslr no_timer_check random.trust_cpu=on audit=0 net.ifnames=0 panic=-1"
@@ -74,6 +74,18 @@ open_connection() {
   in_net "$(switch_pid)" bash -c "</dev/tcp/$(node_address "${1#node}")/22" || return 1
   setsid "${SSH[@]}" -M -N </dev/null >"$LAB_DIR/$1.ssh.log" 2>&1 7>&- 8>&- 9>&- &
   save_process $! "$LAB_DIR/$1.ssh.pid"
+  end_with_machine "$1"
+}
+
+# end_with_machine NAME: what runs over the connection must hear at once that its machine has ended, not after minutes. A
+# program of its own: what bash starts by itself would hold what this script writes to, and who reads that waits for its end.
+end_with_machine() {
+  local machine
+  machine=$(node_pid "$1") || return 1
+  # shellcheck disable=SC2016 # words of the other bash
+  setsid bash -c '. "$1"; tail --pid="$2" --follow /dev/null; end_process "$3"' end-with-machine "${BASH_SOURCE[0]}" \
+    "$machine" "$LAB_DIR/$1.ssh.pid" </dev/null >/dev/null 2>&1 7>&- 8>&- 9>&- &
+  save_process $! "$LAB_DIR/$1.end.pid"
 }
 
 # in_machine NODE CMD...: runs CMD there, as root, its words as they are.
