@@ -122,6 +122,12 @@ export interface Machine {
   /** Mounts the disk that has come and keeps packets from its address, so that `restore` need not. */
   assemble(record: CnvmRecord): Promise<void>;
   /**
+   * Begins a restore of images that are still coming, after `assemble`: `restore` then goes on with it and takes less time.
+   * The first image that is waited for is written under another name (`besideGate`). `destroy` calls it off, and a restore
+   * that was not begun, or of which this failed, is as good.
+   */
+  beginRestore(record: CnvmRecord, imagesDir: string): Promise<void>;
+  /**
    * Runs what was dumped elsewhere. Afterwards it runs here, and packets reach it; when this throws, nothing of it does.
    * @returns how long it took to let the packets in.
    */

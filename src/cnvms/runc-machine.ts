@@ -11,7 +11,9 @@ import { hasErrno, refused } from '../base/errors.js';
 import { cpuTimeMs, endProcessesIn, isUnified, stopProcessesIn } from '../tools/cgroup.js';
 import { restoreOptions } from '../tools/criu.js';
 import { unmountBelow } from '../tools/mount.js';
+import { removeGate } from '../tools/restore-gate.js';
 import { createRunc } from '../tools/runc.js';
+import type { ReadyRestore, RestoreOrder } from '../tools/runc-restore.js';
 import { syncFileSystem } from '../tools/sync.js';
 import { uidBase } from './address.js';
 import { bundleConfig } from './bundle.js';
@@ -114,7 +116,17 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
     return { name: record.name, ...places, criuConfig: criuConfigOf(record), end: () => endProcesses(record) };
   }
 
+  /** One of a name at a time: that which a restore of it is to go on with. */
+  const begun = new Map<string, Promise<ReadyRestore>>();
+
+  async function callOff(record: CnvmRecord): Promise<void> {
+    const restore = await begun.get(record.name)?.catch(() => undefined);
+    begun.delete(record.name);
+    await restore?.close();
+  }
+
   async function kill(record: CnvmRecord): Promise<void> {
+    await callOff(record);
     await endProcesses(record);
     await runc.delete(record.name, true);
   }
@@ -134,11 +146,18 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
     await clear(record);
   }
 
+  function restoreOrder(record: CnvmRecord, imagesDirOfDump: string, lazy: boolean): RestoreOrder {
+    const paths = { bundle: bundleOf(record), imagesDir: imagesDirOfDump, workDir: workOf(record) };
+    return { ...paths, timeoutMs: restoreMs, patience, lazy };
+  }
+
   async function restore(record: CnvmRecord, imagesDirOfDump: string, lazy: boolean): Promise<{ networkMs: number }> {
     try {
       shareImages(imagesDirOfDump, uidBase(record.address));
-      const paths = { bundle: bundleOf(record), imagesDir: imagesDirOfDump, workDir: workOf(record) };
-      await runc.restore(record.name, { ...paths, timeoutMs: restoreMs, patience, lazy });
+      const ready = await begun.get(record.name)?.catch(() => undefined);
+      begun.delete(record.name);
+      if (ready === undefined) removeGate(imagesDirOfDump);
+      await (ready?.go() ?? runc.restores.restore(record.name, restoreOrder(record, imagesDirOfDump, lazy)));
       const restoredAtMs = performance.now();
       await network.open(record.address);
       return { networkMs: performance.now() - restoredAtMs };
@@ -256,6 +275,11 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
       await network.close(record.address);
     },
 
+    async beginRestore(record, imagesDirOfDump) {
+      const beginning = runc.restores.begin(record.name, restoreOrder(record, imagesDirOfDump, false));
+      begun.set(record.name, beginning);
+      await beginning;
+    },
     restore: (record, imagesDirOfDump) => restore(record, imagesDirOfDump, false),
     openMemory: async (record) => openFrozenMemory(cgroupOf(record)),
     restoreLazily: (record, imagesDirOfDump, takeRequests) =>

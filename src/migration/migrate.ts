@@ -83,6 +83,7 @@ async function prepare(run: SourceRun): Promise<void> {
   undo.add('dump', () => dump.rollBack());
   undo.add('pages', () => outgoing.breakPages());
   await abortable(dump.ready, signal);
+  outgoing.imagesReady();
 }
 
 /** Afterwards nothing of it runs, and the target has all of it. */

@@ -8,7 +8,7 @@ import { refused } from '../base/errors.js';
 import type { DumpTarget, FrozenMemory } from '../cnvms/machine.js';
 import type { Bulk } from './bulk.js';
 import { createEarlyAnswers } from './early-answers.js';
-import { readImages } from './images.js';
+import { readEarlyImage, readImages } from './images.js';
 import { createPageRelay, type PageRelay } from './page-relay.js';
 import { servePages } from './page-server.js';
 import type { Layout } from './page-words.js';
@@ -63,6 +63,10 @@ export function createOutgoing({ migration, to, disk, bulk, onBytes, throttle }:
     failed = reject;
   });
   complete.catch(() => undefined);
+  let tellReady: () => void = () => undefined;
+  const ready = new Promise<void>((resolve) => {
+    tellReady = resolve;
+  });
   const streams = new Set<Duplex>();
   let closed = false;
   let diskFree = Promise.resolve();
@@ -135,6 +139,8 @@ export function createOutgoing({ migration, to, disk, bulk, onBytes, throttle }:
     attached: async (): Promise<void> => await relay?.attached,
     /** Of the pages whose way is open. */
     flow: (): Flow => flow,
+    /** The dump waits for its word: what a restore begins with may go. */
+    imagesReady: (): void => tellReady(),
     /** The dump is whole: its images may go. */
     imagesComplete: (): void => completed(),
     /** Breaks the way for pages: a dump that is under way fails, and the cnvm stays whole. */
@@ -163,10 +169,12 @@ export function createOutgoing({ migration, to, disk, bulk, onBytes, throttle }:
       }
     },
     async *images(): AsyncGenerator<ImageChunk> {
+      await Promise.race([ready, complete]);
+      const early = yield* readEarlyImage(imagesDir);
       await complete;
-      for await (const chunk of readImages(imagesDir)) {
+      for await (const chunk of readImages(imagesDir, early)) {
         if (throttle === undefined) yield chunk;
-        else for await (const data of throttle.slices(chunk.data)) yield { ...chunk, data };
+        else yield* slicesOf(chunk, throttle);
       }
     },
     async close(): Promise<void> {
@@ -178,4 +186,12 @@ export function createOutgoing({ migration, to, disk, bulk, onBytes, throttle }:
       await bulk.sweep(migration);
     },
   };
+}
+
+async function* slicesOf(chunk: ImageChunk, throttle: Throttle): AsyncGenerator<ImageChunk> {
+  let left = chunk.data.length;
+  for await (const data of throttle.slices(chunk.data)) {
+    left -= data.length;
+    yield { ...chunk, data, last: chunk.last && left === 0 };
+  }
 }

@@ -129,6 +129,8 @@ export interface ImageChunk {
   /** A file's name, without a slash. */
   readonly file: string;
   readonly data: Uint8Array;
+  /** Its last bytes; a source that does not know of it never says so. */
+  readonly last: boolean;
 }
 
 /** The source's bulk, as the target pulls it. */

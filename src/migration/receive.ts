@@ -6,17 +6,17 @@
 import { performance } from 'node:perf_hooks';
 import type { Logger } from 'pino';
 import { abortable } from '../base/abortable.js';
-import { messageOf, refused } from '../base/errors.js';
+import { messageOf } from '../base/errors.js';
 import type { Undo } from '../base/undo.js';
 import type { CnvmRecord } from '../cnvms/cnvm.js';
 import type { LazyMemory, Machine } from '../cnvms/machine.js';
 import type { Bulk, PageSink } from './bulk.js';
-import { writeImages } from './images.js';
+import { type ComingImages, ended, NO_IMAGES, pullDisk, takeImages } from './incoming.js';
 import type { Journal } from './journal.js';
 import type { FreezePart, MemoryMode, Mode } from './migration.js';
 import { entry, note } from './note-target.js';
 import type { Layout } from './page-words.js';
-import type { BulkLink, Channel, Collected, HandOverResult, PrepareOrder } from './peer-port.js';
+import type { BulkLink, Collected, HandOverResult, PrepareOrder } from './peer-port.js';
 import { bringRest, runAtOnce } from './postcopy-target.js';
 import type { Report } from './report.js';
 import type { RoundOrders } from './round-orders.js';
@@ -138,6 +138,7 @@ interface Incoming {
   readonly imagesDir: string;
   /** Undefined in a cold migration, and when its memory comes after it. */
   readonly pages: PageSink | undefined;
+  readonly images: ComingImages;
   /** The bytes that came, when the last of the disk is here. */
   readonly disk: Promise<number>;
   /** Ends all that comes. */
@@ -148,24 +149,28 @@ async function prepare(run: TargetRun): Promise<Incoming> {
   const { undo, steps, signal, ports, record } = run;
   const order = await steps.until('prepare', PATIENCE_MS);
   await ports.bulk.distrust(ports.machine.diskDirectory(record), order.flushedMs);
-  const images = run.mode === 'hot' ? await openImages(run, order) : { imagesDir: '', pages: undefined };
-  undo.add('pages', () => images.pages?.close());
+  const memory = run.mode === 'hot' ? await openImages(run, order) : { imagesDir: '', pages: undefined };
+  undo.add('pages', () => memory.pages?.close());
   const over = new AbortController();
-  const disk = pullDisk(run, AbortSignal.any([signal, over.signal]));
-  undo.add('the last of the disk', () => ended(over, disk));
+  const until = AbortSignal.any([signal, over.signal]);
+  const disk = pullDisk(run, until);
+  const images =
+    run.mode === 'hot'
+      ? takeImages(
+          run.source.link.pullImages(run.report.migration.id, until),
+          memory.imagesDir,
+          run.memoryMode === 'post-copy',
+        )
+      : NO_IMAGES;
+  undo.add('what still comes', () => ended(over, disk, images.files));
   steps.done('prepare', undefined);
-  return { ...images, disk, over };
-}
-
-/** What comes must have ended before that which it writes to is taken away. */
-async function ended(over: AbortController, ...coming: readonly Promise<unknown>[]): Promise<void> {
-  over.abort(refused('cancelled', 'the rest did not come'));
-  await Promise.allSettled(coming);
+  return { ...memory, images, disk, over };
 }
 
 /** Afterwards all of it is here, and its disk is mounted. */
-async function collect(run: TargetRun, { imagesDir, pages, disk, over }: Incoming): Promise<void> {
-  const { ports, report, record, source, steps, undo } = run;
+async function collect(run: TargetRun, incoming: Incoming): Promise<void> {
+  const { ports, report, record, steps, undo } = run;
+  const { imagesDir, pages, images, disk, over } = incoming;
   // Its failure is told when it is waited for.
   disk.catch(() => undefined);
   await steps.until('collect', PATIENCE_MS);
@@ -176,16 +181,20 @@ async function collect(run: TargetRun, { imagesDir, pages, disk, over }: Incomin
   const mounted = timed('last of the disk', parts, () => disk).then(async (bytes) => {
     signal.throwIfAborted();
     await timed('mount', parts, () => ports.machine.assemble(record));
+    if (images.canBegin()) beginEarly(run, imagesDir);
     return bytes;
   });
-  const files =
-    run.mode === 'cold'
-      ? Promise.resolve(0)
-      : writeImages(source.link.pullImages(report.migration.id, signal), imagesDir, run.memoryMode === 'post-copy');
-  undo.add('what still comes', () => ended(over, mounted, files));
-  const all = Promise.all([mounted, files, pages?.complete]);
+  undo.add('mount', () => ended(over, mounted));
+  const all = Promise.all([mounted, images.files, pages?.complete]);
   const [diskBytes, imageBytes] = await abortable(all, run.signal);
   steps.done('collect', { diskBytes, imageBytes, parts });
+}
+
+/** It waits for the images, and for the hand-over. Without it, all that it would have done is done later. */
+function beginEarly({ ports, record }: TargetRun, imagesDir: string): void {
+  ports.machine.beginRestore(record, imagesDir).catch((error: unknown) => {
+    ports.log.warn({ error: messageOf(error) }, 'the restore could not be begun early');
+  });
 }
 
 /** It is ours now. */
@@ -266,22 +275,6 @@ async function clear(run: TargetRun): Promise<void> {
     ports.log.error({ error }, 'could not clear up; the next daemon will');
   }
   steps.done('release', undefined);
-}
-
-async function pullDisk(run: TargetRun, signal: AbortSignal): Promise<number> {
-  const { ports, report, source, record } = run;
-  const { id } = report.migration;
-  let bytes = 0;
-  const connect = () => {
-    const stream = source.link.tunnel(id, 'disk' satisfies Channel, 0);
-    stream.on('data', (chunk: Uint8Array) => {
-      bytes += chunk.length;
-      report.bytes(chunk.length);
-    });
-    return stream;
-  };
-  await ports.bulk.pullDisk(id, ports.machine.diskDirectory(record), connect, signal);
-  return bytes;
 }
 
 async function timed<T>(name: string, parts: FreezePart[], act: () => Promise<T>): Promise<T> {

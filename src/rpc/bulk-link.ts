@@ -79,7 +79,7 @@ async function* wholeImages(chunks: AsyncIterable<wire.PullImagesResponse>, sumK
     ({ end } = chunk);
     if (end !== undefined) continue;
     sum.addChunk(chunk);
-    yield { file: chunk.file, data: chunk.data };
+    yield { file: chunk.file, data: chunk.data, last: chunk.last };
   }
   const fault = faultIn(sum, end, 'the stream of images');
   if (fault !== undefined) throw fault;

@@ -125,7 +125,7 @@ export function bulkCalls(handling: Handling, bulk: BulkPort): wire.BulkServiceS
         sum.addChunk(chunk);
         await send({ ...chunk, end: undefined });
       }
-      await send({ file: '', data: new Uint8Array(), end: sum.end() });
+      await send({ file: '', data: new Uint8Array(), end: sum.end(), last: false });
     }),
   };
 }

@@ -55,11 +55,12 @@ export function freezeProcessesIn(cgroup: string): void {
 }
 
 /**
- * Freezes it. Afterwards none of its processes runs a step. @throws when one of them does not stop in time, or there is no
- * such cgroup; it is not frozen then.
+ * Freezes it. Afterwards none of its processes runs a step. @throws when one of them does not stop in time, and it is not
+ * frozen then; when it was frozen before, by somebody who will thaw it; and when there is no such cgroup.
  */
 export async function stopProcessesIn(cgroup: string): Promise<void> {
   const { file, word, stands } = freezerOf(cgroup);
+  if (stands()) throw new Error(`the cgroup ${cgroup} is frozen already`);
   const until = performance.now() + STOP_WAIT_MS;
   do {
     // Again each time: version 1 does not catch what was forked meanwhile.

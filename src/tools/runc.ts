@@ -2,15 +2,15 @@
  * runc, which makes, stops, freezes, dumps and restores what the domain calls a cnvm.
  * Invariant: every call names one container in our own state root; runc's words stay in this file.
  */
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { CnvmError, hasErrno } from '../base/errors.js';
+import { hasErrno } from '../base/errors.js';
 import { withCriuLog } from './criu.js';
 import { unmountBelow } from './mount.js';
-import { endMarked, GENTLE_VARIABLE, signalMarked } from './orphans.js';
-import { RESTORE_VARIABLE, whileCriuLives } from './restore-watch.js';
+import { GENTLE_VARIABLE, signalMarked } from './orphans.js';
 import { type RunningTool, run, spawnTool, toolError } from './run.js';
+import { createRestores, leaveBehind, RESTORED } from './runc-restore.js';
 
 export interface RuncState {
   readonly status: 'created' | 'running' | 'paused' | 'stopped';
@@ -25,18 +25,6 @@ export interface DumpOrder {
   /** The images of the dump that this one builds on: only what has changed since is dumped. */
   readonly parentDir?: string | undefined;
   /** Memory that nobody else sees is left where it is. Without `PAGES_OPTIONS`. */
-  readonly lazy?: boolean;
-}
-
-export interface RestoreOrder {
-  /** Afterwards it is broken off. */
-  readonly timeoutMs: number;
-  /** Multiplies how long it may be without a criu before that is taken for dead. */
-  readonly patience: number;
-  readonly bundle: string;
-  readonly imagesDir: string;
-  readonly workDir: string;
-  /** Its memory comes later: a `startLazyPages` of the same directories is running. */
   readonly lazy?: boolean;
 }
 
@@ -70,8 +58,6 @@ const CREATE_TIMEOUT_MS = 60_000;
 const DUMP_VARIABLE = 'CNVM_DUMP';
 /** criu rolls back in milliseconds, and on a loaded machine with thousands of processes in seconds. */
 const DUMP_ENDS_MS = 10_000;
-/** In the bundle; runc writes it as the last thing of a restore. */
-const RESTORED = 'restored.pid';
 
 /** Same at both ends: connections and file locks go along. */
 const flagsOf = (lazy = false) => ['--tcp-established', '--file-locks', ...(lazy ? ['--lazy-pages'] : [])];
@@ -108,7 +94,9 @@ export function createRunc(directory: string) {
   return {
     /** Makes it, with its namespaces and network, and starts its init. */
     async start(id: string, bundle: string): Promise<void> {
-      await leaveBehind(runc, ['create', '--bundle', bundle, id], join(bundle, 'runc.log'), CREATE_TIMEOUT_MS);
+      await leaveBehind(runc, ['create', '--bundle', bundle, id], join(bundle, 'runc.log'), {
+        timeoutMs: CREATE_TIMEOUT_MS,
+      });
       await run(runc('start', id));
     },
 
@@ -191,27 +179,7 @@ export function createRunc(directory: string) {
       return !(await within(DUMP_ENDS_MS, ended));
     },
 
-    /** Runs what the images hold. @throws `tool` with criu's own first error; nothing of it runs then. */
-    async restore(id: string, order: RestoreOrder): Promise<void> {
-      const { bundle, imagesDir, workDir } = order;
-      const pidFile = join(bundle, RESTORED);
-      const paths = ['--bundle', bundle, '--image-path', imagesDir, '--work-path', workDir, '--pid-file', pidFile];
-      rmSync(pidFile, { force: true });
-      try {
-        const args = ['restore', '--detach', ...flagsOf(order.lazy), ...paths, id];
-        // Let it end by itself when we die: broken off, it leaves something that is neither dead nor alive.
-        const restoring = { ...env, [GENTLE_VARIABLE]: 'restore', [RESTORE_VARIABLE]: id };
-        await whileCriuLives(id, order.patience, (signal) =>
-          leaveBehind(runc, args, join(bundle, 'runc.log'), order.timeoutMs, restoring, signal),
-        );
-      } catch (error) {
-        // runc may have ended before its criu.
-        await endMarked(`${RESTORE_VARIABLE}=${id}`);
-        await unmountBelow(join(root, id));
-        await run(runc('delete', '--force', id), { accept: [1] });
-        throw withCriuLog(error, join(workDir, 'restore.log'));
-      }
-    },
+    restores: createRestores({ root, runc, flagsOf, env }),
 
     /** The init of what was restored, written when all of it ran; undefined when it never came to that. */
     restoredPid(bundle: string): number | undefined {
@@ -237,24 +205,6 @@ async function within(limitMs: number, wanted: Promise<boolean>): Promise<boolea
   const result = await Promise.race([wanted, timeout]);
   late.abort();
   return result;
-}
-
-/** Runs what leaves a cnvm's processes behind: they must not hold a pipe of ours, so the words come by a log file. */
-async function leaveBehind(
-  runc: (...args: string[]) => string[],
-  args: readonly string[],
-  logFile: string,
-  timeoutMs: number,
-  env: Readonly<Record<string, string>> = {},
-  signal?: AbortSignal,
-): Promise<void> {
-  rmSync(logFile, { force: true });
-  try {
-    await run(runc('--log', logFile, ...args), { timeoutMs, env, signal, silent: true });
-  } catch (error) {
-    if (!(error instanceof CnvmError) || error.tool === undefined || !existsSync(logFile)) throw error;
-    throw toolError({ ...error.tool, lastLines: readFileSync(logFile, 'utf8').trim() });
-  }
 }
 
 interface RuncEvent {

@@ -1,7 +1,7 @@
 /** What a machine promises of a restore whose memory comes after it. */
 import assert from 'node:assert/strict';
 import type { CnvmRecord } from '../../src/cnvms/cnvm.js';
-import type { Dump, LazyMemory } from '../../src/cnvms/machine.js';
+import type { Dump, FrozenMemory, LazyMemory } from '../../src/cnvms/machine.js';
 import { readImages, writeImages } from '../../src/migration/images.js';
 import { createPageClient } from '../../src/migration/page-client.js';
 import { servePages } from '../../src/migration/page-server.js';
@@ -34,13 +34,19 @@ export function lazyContract(given: () => Given): void {
     return { dump, from };
   }
 
+  const opened: FrozenMemory[] = [];
+  afterEach(async () => {
+    for (const one of opened.splice(0)) await one.close();
+  });
+
   /** It runs at a second node, and its memory is on its way. */
   async function following({ under, there }: Given, from: string): Promise<{ second: Second; memory: LazyMemory }> {
     const { machine, bulk, record, layout } = under;
     const frozen = await machine.openMemory(record);
+    opened.push(frozen);
     const second = await under.second();
     const to = await second.bulk.openImages('to', IMAGES_BYTES);
-    await writeImages(readImages(from), to, true);
+    await writeImages(readImages(from), to, { withPages: true });
     await second.machine.expect(there);
     await pull(bulk, machine.diskDirectory(record), second.machine.diskDirectory(there), second.bulk);
     await second.machine.assemble(there);

@@ -2,13 +2,14 @@
  * The machine port on a fake host: processes, memory and disks as values. Invariant: what the real one refuses it refuses,
  * and it leaves what the real one leaves; `test/contract` holds both to that.
  */
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import type { Duplex } from 'node:stream';
 import { refused } from '../../src/base/errors.js';
 import type { CnvmRecord } from '../../src/cnvms/cnvm.js';
 import type { Dump, Look, Machine } from '../../src/cnvms/machine.js';
+import { EARLY_IMAGE } from '../../src/migration/images.js';
 import { streamPair } from '../contract/stream-pair.js';
 import { lazyMachine, pageCount } from './fake-lazy.js';
 import { beginPreDump, memoryOf, readMemory } from './fake-memory.js';
@@ -48,6 +49,7 @@ export function createFakeMachine(state: FakeState, plan: Plan): Machine {
   }
 
   function kill(record: CnvmRecord): void {
+    state.begunRestores.delete(record.name);
     const found = processes.get(record.name);
     if (found === undefined) return;
     found.endDump?.();
@@ -123,7 +125,7 @@ export function createFakeMachine(state: FakeState, plan: Plan): Machine {
 
     async freeze(record) {
       const found = processesOf(record);
-      if (found.status === 'frozen') throw toolFails(`container ${record.name} is not running`);
+      if (found.status === 'frozen') throw toolFails(`${record.name} is frozen already`);
       found.status = 'frozen';
       witness.rests(record, node);
       state.closed.add(record.address);
@@ -176,8 +178,18 @@ export function createFakeMachine(state: FakeState, plan: Plan): Machine {
       mount(record);
       state.bundles.add(record.name);
     },
+    async beginRestore(record, imagesDir) {
+      if (!existsSync(join(imagesDir, EARLY_IMAGE))) throw toolFails(`no such file: ${EARLY_IMAGE}`);
+      if (!diskOf(record).mounted || !state.bundles.has(record.name)) throw toolFails('the bundle has no root');
+      if (state.begunRestores.has(record.name))
+        throw toolFails(`container with given ID already exists: ${record.name}`);
+      state.begunRestores.add(record.name);
+      // Its pipe is the daemon's.
+      state.ofDaemon.add(() => state.begunRestores.delete(record.name));
+    },
     async restore(record, imagesDir) {
       state.closed.add(record.address);
+      state.begunRestores.delete(record.name);
       try {
         const memory = readMemory(imagesDir, record.name);
         if (!diskOf(record).mounted || !state.bundles.has(record.name)) throw toolFails('the bundle has no root');
@@ -215,6 +227,7 @@ function readyDump(
   const begun = new Promise<void>((resolve) => {
     begin = resolve;
   });
+  writeFileSync(join(imagesDir, EARLY_IMAGE), '[]');
   const end = () => {
     ended = true;
     begin();

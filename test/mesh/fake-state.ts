@@ -50,6 +50,8 @@ export interface FakeState {
   readonly shownImages: Set<string>;
   /** Names of those whose bundle is written. */
   readonly bundles: Set<string>;
+  /** Wait for the rest of their images. */
+  readonly begunRestores: Set<string>;
   /** Addresses that no packet reaches. */
   readonly closed: Set<string>;
   /** Directories of image files, by migration. */
@@ -70,6 +72,7 @@ export function createState(node: string, witness: Witness): FakeState {
     processes: new Map(),
     shownImages: new Set(),
     bundles: new Set(),
+    begunRestores: new Set(),
     closed: new Set(),
     images: new Map(),
     tracks: true,
@@ -88,6 +91,7 @@ export function residue(state: FakeState): string[] {
     ...[...state.processes].map(([name, { status }]) => `processes of ${name}, ${status}`),
     ...[...state.shownImages].map((name) => `image shown for ${name}`),
     ...[...state.bundles].map((name) => `bundle of ${name}`),
+    ...[...state.begunRestores].map((name) => `a restore of ${name} that waits`),
     ...[...state.closed].map((address) => `filter for ${address}`),
     ...[...state.processes]
       .filter(([, { cpuMillis }]) => cpuMillis !== undefined)

@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { CnvmError } from '../../../src/base/errors.js';
-import { readImages, writeImages } from '../../../src/migration/images.js';
+import { EARLY_IMAGE, readEarlyImage, readImages, writeImages } from '../../../src/migration/images.js';
 import type { ImageChunk } from '../../../src/migration/peer-port.js';
 import { FUZZ_TIMEOUT_MS, runs } from '../../support/fuzz.js';
 import { temporary } from '../../support/temporary.js';
@@ -25,6 +25,23 @@ describe('image files', () => {
     assert.equal(await writeImages(readImages(from), to), big.length);
     assert.deepEqual(readFileSync(join(to, 'core-1.img')), big);
     assert.equal(readFileSync(join(to, 'inventory.img')).length, 0);
+  });
+
+  it('are told of when each is whole, and what a restore begins with can go before the others', async () => {
+    const [from, to] = [join(directory(), 'from'), join(directory(), 'to')];
+    for (const path of [from, to]) mkdirSync(path);
+    assert.deepEqual([...readEarlyImage(from)], []);
+    writeFileSync(join(from, EARLY_IMAGE), '[]');
+    writeFileSync(join(from, 'core-1.img'), Buffer.alloc(700_000, 'b'));
+    const whole: string[] = [];
+    const onWhole = (file: string) => {
+      whole.push(file);
+      assert.equal(readFileSync(join(to, file)).length, readFileSync(join(from, file)).length);
+    };
+    await writeImages(chunks(...readEarlyImage(from)), to, { onWhole });
+    assert.deepEqual(whole, [EARLY_IMAGE]);
+    await writeImages(readImages(from, [EARLY_IMAGE]), to, { onWhole });
+    assert.deepEqual(whole, [EARLY_IMAGE, 'core-1.img']);
   });
 
   it('go without the link to those that they build on, which the other end has of its own', async () => {
@@ -49,18 +66,21 @@ describe('image files', () => {
     'x'.repeat(300),
   ]) {
     it(`a name like ${JSON.stringify(file).slice(0, 20)} is refused`, async () => {
-      await assert.rejects(writeImages(chunks({ file, data }), directory()), /the source sent an image file/);
+      await assert.rejects(
+        writeImages(chunks({ file, data, last: true }), directory()),
+        /the source sent an image file/,
+      );
     });
   }
 
   it('a file that comes twice is refused', async () => {
-    const twice = chunks({ file: 'a.img', data }, { file: 'b.img', data }, { file: 'a.img', data });
+    const twice = chunks(...['a.img', 'b.img', 'a.img'].map((file) => ({ file, data, last: true })));
     await assert.rejects(writeImages(twice, directory()), /sent an image file "a.img"/);
   });
 
   it('a file that lies there already stays as it is', async () => {
     writeFileSync(join(directory(), 'pagemap-1.img'), 'mine');
-    const sent = writeImages(chunks({ file: 'pagemap-1.img', data }), directory());
+    const sent = writeImages(chunks({ file: 'pagemap-1.img', data, last: true }), directory());
     await assert.rejects(sent, /the image file "pagemap-1\.img" cannot be written/);
     assert.equal(readFileSync(join(directory(), 'pagemap-1.img'), 'utf8'), 'mine');
   });
@@ -70,7 +90,9 @@ describe('image files', () => {
       fc.constantFrom('a.img', 'core-1.img', 'b', 'pages-1.img', '.', '..', '../x', 'to', 'a/b', '', 'A', 'a\n', 'a\0'),
       fc.string({ unit: 'binary' }),
     );
-    const sent = fc.array(fc.record({ file, data: fc.uint8Array({ maxLength: 64 }) }), { maxLength: 8 });
+    const sent = fc.array(fc.record({ file, data: fc.uint8Array({ maxLength: 64 }), last: fc.boolean() }), {
+      maxLength: 8,
+    });
     const open = () => readdirSync('/proc/self/fd').length;
     const before = open();
     let count = 0;

@@ -1,0 +1,57 @@
+/**
+ * The disk and the small images, as the target takes them. Invariant: what a restore begins with is known to be whole before
+ * anything begins with it; what comes has ended before that which it writes to is taken away.
+ */
+import { refused } from '../base/errors.js';
+import { besideGate } from '../tools/restore-gate.js';
+import { EARLY_IMAGE, writeImages } from './images.js';
+import type { Channel, ImageChunk } from './peer-port.js';
+import type { TargetRun } from './receive.js';
+
+export interface ComingImages {
+  /** The bytes that came, when all have. Its failure is told to who waits for it. */
+  readonly files: Promise<number>;
+  /** Whether a restore can begin, and wait for the rest. */
+  canBegin(): boolean;
+}
+
+export const NO_IMAGES: ComingImages = { files: Promise.resolve(0), canBegin: () => false };
+
+/** @param lazily in a post-copy: memory that others see, too, is in the images, and no restore begins early. */
+export function takeImages(chunks: AsyncIterable<ImageChunk>, imagesDir: string, lazily: boolean): ComingImages {
+  let early = false;
+  const options = lazily
+    ? { withPages: true }
+    : {
+        nameOf: besideGate,
+        onWhole: (file: string) => {
+          early ||= file === EARLY_IMAGE;
+        },
+      };
+  const files = writeImages(chunks, imagesDir, options);
+  files.catch(() => undefined);
+  return { files, canBegin: () => early };
+}
+
+/** Afterwards the disk is as the source's was meanwhile. @returns the bytes that came. */
+export async function pullDisk(run: TargetRun, signal: AbortSignal): Promise<number> {
+  const { ports, report, source, record } = run;
+  const { id } = report.migration;
+  let bytes = 0;
+  const connect = () => {
+    const stream = source.link.tunnel(id, 'disk' satisfies Channel, 0);
+    stream.on('data', (chunk: Uint8Array) => {
+      bytes += chunk.length;
+      report.bytes(chunk.length);
+    });
+    return stream;
+  };
+  await ports.bulk.pullDisk(id, ports.machine.diskDirectory(record), connect, signal);
+  return bytes;
+}
+
+/** What comes must have ended before that which it writes to is taken away. */
+export async function ended(over: AbortController, ...coming: readonly Promise<unknown>[]): Promise<void> {
+  over.abort(refused('cancelled', 'the rest did not come'));
+  await Promise.allSettled(coming);
+}
