@@ -1,7 +1,15 @@
 /** What the tests of pre-copy between machines share: a migration with its rounds, and what happens as one of them begins. */
 import assert from 'node:assert/strict';
-import { type Answer, askHolder } from '../../scripts/lib/memory-holder.js';
-import { lab, type MigrationJson, NAME, sabotage, whereIs } from '../host/support.js';
+import { type Answer, askHolder, startHolder } from '../../scripts/lib/memory-holder.js';
+import { create, lab, type MigrationJson, NAME, sabotage, whereIs } from '../host/support.js';
+
+export const HELD = { heldMib: 64, writtenMibPerSecond: 1, hotMib: 4 };
+
+/** It runs on node1 and holds its memory. */
+export async function holding(): Promise<Answer> {
+  await create('node1');
+  return await startHolder(lab, 'node1', NAME, HELD);
+}
 
 export interface RoundJson {
   readonly number: number;
