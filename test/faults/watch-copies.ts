@@ -29,10 +29,13 @@ function isThawed(group: string): boolean {
   return state === '' ? /^frozen 0$/m.test(read(`${group}/cgroup.events`)) : state.trim() === 'THAWED';
 }
 
-/** Not one that has ended, and not one that criu holds by tracing it: for that time criu thaws the older cgroup. */
+/**
+ * Not one that has ended, and not one that criu holds by tracing it: for that time criu thaws the older cgroup. And not criu,
+ * which runc puts there when a restore is begun, and from which each process is made: it has its own name from then on.
+ */
 function isAlive(pid: string): boolean {
   const status = read(`/proc/${pid}/status`);
-  if (status === '' || /^State:\s+[ZXt]/m.test(status)) return false;
+  if (status === '' || /^Name:\s+criu$/m.test(status) || /^State:\s+[ZXt]/m.test(status)) return false;
   const pending = [...status.matchAll(/^(?:SigPnd|ShdPnd):\s+([0-9a-f]+)$/gm)].map(([, mask]) => BigInt(`0x${mask}`));
   return !pending.some((mask) => (mask & KILL_PENDING) !== 0n);
 }
