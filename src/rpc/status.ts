@@ -40,6 +40,12 @@ const WIRE: Readonly<Record<ErrorCode, WireCode>> = {
   tool: WireCode.TOOL,
 };
 
+/**
+ * A socket that broke under a call. grpc-js calls a reset and a timeout UNAVAILABLE, and every other way INTERNAL, which
+ * would be the peer's own answer: no route any more, or an abort.
+ */
+const BROKEN_SOCKET = /triggered by internal client error: (?:read|write) E[A-Z]+$/;
+
 /** The status of an error. */
 export function statusOf(error: CnvmError): status {
   return error.code === 'refused' ? REFUSALS[error.kind] : STATUSES[error.code];
@@ -59,8 +65,8 @@ export function toServiceError(error: unknown): ServiceError {
 
 /** @param who was called, for people: "node2 (172.30.5.12:7443)". */
 export function fromServiceError(error: ServiceError, who: string): CnvmError {
-  const kind = kindOf(error.code);
   const detail = detailIn(error);
+  const kind = detail === undefined && BROKEN_SOCKET.test(error.details) ? 'unavailable' : kindOf(error.code);
   if (detail === undefined) {
     const words = kind === 'unavailable' ? `cannot reach ${who}: ${plain(error.details)}` : `${who}: ${error.details}`;
     return refused(kind, words, { cause: error });
@@ -88,7 +94,7 @@ function detailIn(error: ServiceError): ErrorDetail | undefined {
 
 /** grpc-js wraps the reason: "No connection established. Last error: Error: connect ECONNREFUSED ... Resolution note: ". */
 function plain(details: string): string {
-  return details.replace(/^.*Last error: (?:Error: )?/, '').replace(/\.? *Resolution note: *$/, '');
+  return details.replace(/^.*(?:Last error|client error): (?:Error: )?/, '').replace(/\.? *Resolution note: *$/, '');
 }
 
 function kindOf(code: status): RefusalKind {

@@ -31,6 +31,17 @@ describe('errors over the wire', () => {
     assert.doesNotMatch(JSON.stringify([sent.details, sent.metadata.toJSON()]), /secret/);
   });
 
+  it('a connection that breaks under a call, in whatever way, is no answer of the peer', () => {
+    for (const socket of ['read ECONNABORTED', 'read EHOSTUNREACH', 'write EPIPE']) {
+      const details = `Received RST_STREAM with code 2 triggered by internal client error: ${socket}`;
+      const error = Object.assign(new Error(), { code: status.INTERNAL, details, metadata: new Metadata() });
+      const { code, kind, message } = fromServiceError(error, 'node2');
+      assert.deepEqual([code, kind, message], ['refused', 'unavailable', `cannot reach node2: ${socket}`]);
+    }
+    const own = Object.assign(new Error(), { code: status.INTERNAL, details: 'it failed', metadata: new Metadata() });
+    assert.equal(fromServiceError(own, 'node2').kind, 'state');
+  });
+
   it('a node that cannot be reached is said to be', () => {
     const error = Object.assign(new Error(), {
       code: status.UNAVAILABLE,
