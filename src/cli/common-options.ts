@@ -56,6 +56,10 @@ export function version(): string {
 
 /** Parses and runs a program; its exit code is the process's. */
 export async function runProgram(program: Command, argv: readonly string[]): Promise<void> {
+  // Who reads has seen enough, as "head" has: that is no failure, but what is done goes on.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
   program.version(version()).addHelpText('after', `\n${EXIT_HELP}`);
   for (const command of [program, ...program.commands, ...program.commands.flatMap((one) => one.commands)]) {
     command.exitOverride().showHelpAfterError('(--help says more)');

@@ -13,16 +13,18 @@ VM_LIMITS='limits:
 # Fewer and bigger packets: each costs an emulated processor as much as its bytes do.
 VM_MTU=9000
 
-# bundle_program: the daemon and its commands as one file each. Hundreds of small ones take an emulated Node seconds to find.
+# bundle_program: the daemon as one file, as its commands are. Hundreds of small ones take an emulated Node seconds to find.
 bundle_program() {
   local out=$LAB_DIR/program health=node_modules/grpc-health-check zstd=node_modules/@bokuweb/zstd-wasm shim
   # Some packages in the bundle are still CommonJS and use what modules do not have; two read files beside them.
   shim='import { createRequire as makeRequire } from "node:module"; const require = makeRequire(import.meta.url);'
   shim="$shim const __dirname = import.meta.dirname + '/../$health/build/src';"
   rm -rf "$out"
-  (cd "$PROJECT" && node_modules/.bin/esbuild dist/main.js dist/cli/cnvm.js dist/cli/teleport.js --bundle --outbase=. \
-    --outdir="$out" --platform=node --format=esm --target=node20 --log-level=warning "--banner:js=$shim")
+  (cd "$PROJECT" && node_modules/.bin/esbuild dist/main.js --bundle --outbase=. --outdir="$out" \
+    --platform=node --format=esm --target=node20 --log-level=warning "--banner:js=$shim")
   cp "$PROJECT/package.json" "$out/"
+  mkdir -p "$out/dist"
+  cp -r "$PROJECT/dist/cli" "$out/dist/"
   mkdir -p "$out/$health/build/src"
   cp -r "$PROJECT/$health/proto" "$out/$health/"
   cp "$PROJECT/$zstd/dist/web/zstd.wasm" "$out/$health/build/src/"
