@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { create, eventually, lab, mend, mustTeleport, NAME, sabotage, teleport, whereIs } from './support.js';
 
 describe('a teleport is refused, and nothing changes,', () => {
@@ -62,13 +63,13 @@ describe('a teleport is refused, and nothing changes,', () => {
 
   it('while a command of the node runs in it', async () => {
     await create('node1');
-    const child = lab.start('node1', ['cnvm', 'exec', NAME, 'sleep', '60']);
+    const exited = once(lab.start('node1', ['cnvm', 'exec', NAME, 'sleep', '60']), 'exit');
     const runs = async () => (await lab.run('node1', ['pgrep', '-fx', 'sleep 60'])).code === 0;
     await eventually('the command', runs);
     await assertRefused('node2', /a command started from the node runs in it \(sleep, process \d+\)/);
     // Its caller gives up: nobody listens to the command any more, so it ends.
     await lab.must('node1', ['pkill', '-f', 'cnvm[^ ]* exec']);
-    await new Promise((resolve) => child.on('exit', resolve));
+    await exited;
     await eventually('the end of the command', async () => !(await runs()));
     await mustTeleport('node1', 'node2');
   });
