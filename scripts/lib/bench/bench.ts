@@ -19,7 +19,7 @@ const ROUNDS = 10;
 const QUICK_ROUNDS = 3;
 const ROUNDS_MAX = 1000;
 
-const HELP = `Usage: scripts/bench [--quick | --rounds N] [--part PART]... [--json] [--plot FILE] [--lab NAME]
+const HELP = `Usage: scripts/bench [--quick] [--rounds N] [--part PART]... [--json] [--plot FILE] [--lab NAME]
 
 Measures in one run, in turn, on this machine:
   teleport  the silence that a TCP client on a third node hears while a cnvm teleports; its freeze, what it cost the
@@ -36,8 +36,8 @@ Measures in one run, in turn, on this machine:
 Brings up labs of its own and takes them down at the end. A first round of each of the first two is not counted.
 
   --part NAME  only this part; may be given more than once; all of them without it
-  --rounds N   rounds of each; ${ROUNDS} without it
-  --quick      ${QUICK_ROUNDS} rounds, of an idle base image and of 256 MiB that do not change alone; without the freeze part
+  --rounds N   rounds of each; ${ROUNDS} without it, ${QUICK_ROUNDS} with --quick
+  --quick      an idle base image and 256 MiB that do not change alone; without the freeze part
   --plot FILE  draws the gaps and the freezes into an SVG file
   --json       the last line on standard output is one JSON object with every figure and, as "ratios", what the
                figures come to (null: not measured); without it, tables
@@ -74,8 +74,7 @@ function readUsage(): Usage | undefined {
     },
   });
   if (values.help) return undefined;
-  if (values.quick && values.rounds !== undefined) throw new Error('--quick and --rounds exclude each other');
-  const rounds = values.quick ? QUICK_ROUNDS : Number(values.rounds ?? ROUNDS);
+  const rounds = Number(values.rounds ?? (values.quick ? QUICK_ROUNDS : ROUNDS));
   if (!Number.isInteger(rounds) || rounds < 1 || rounds > ROUNDS_MAX) {
     throw new Error(`--rounds takes a number from 1 to ${ROUNDS_MAX}`);
   }

@@ -37,9 +37,9 @@ export async function startShellSide(lab: Lab, ends: readonly [string, string], 
   const image = JSON.parse(await lab.must(here, ['cat', `${IMAGE_DIR}/image.json`])) as { entrypoint: string[] };
   const config = JSON.stringify(configOf(spec, image.entrypoint, `/cnvm-${lab.name}/shell`));
   for (const node of ends) await lab.must(node, ['sh', '-c', `cat >${BUNDLE}/config.json`], config);
-  const servers = ends.map((node) =>
-    lab.start(node, ['rsync', '--daemon', '--no-detach', `--config=${BUNDLE}/rsyncd`]),
-  );
+  // With a socket for its input, as we would give it, it would take itself for inetd's.
+  const serve = ['sh', '-c', `exec rsync --daemon --no-detach --config=${BUNDLE}/rsyncd </dev/null`];
+  const servers = ends.map((node) => lab.start(node, serve));
   await lab.must(here, ['sh', '-c', `${RUNC} run --detach --bundle ${BUNDLE} ${NAME} >/dev/null 2>&1 </dev/null`]);
   const inside = ['sh', '-c', `exec ${RUNC} exec ${NAME} sh`];
   await lab.must(here, inside, INSTALL_NUMBERS);
@@ -113,7 +113,7 @@ cp -a ${IMAGE_DIR}/rootfs ${ROOTFS}
 runc spec --bundle ${BUNDLE}
 if [ ! -e ${NET} ]; then ip netns add ${NAME}; fi
 ip -n ${NAME} link set lo up
-printf '%s\\n' 'uid = root' 'gid = root' 'use chroot = no' 'read only = no' 'port = 8730' 'pid file = /run/shell-rsync' \\
+printf '%s\\n' 'uid = root' 'gid = root' 'use chroot = yes' 'numeric ids = yes' 'read only = no' 'port = 8730' 'pid file = /run/shell-rsync' \\
   '[images]' 'path = ${IMAGES}' '[disk]' 'path = ${ROOTFS}' >${BUNDLE}/rsyncd
 rm -f /run/shell-rsync
 `;
