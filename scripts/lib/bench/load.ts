@@ -46,9 +46,18 @@ while True:
     time.sleep(max(0, begun + turn * ${TURN_S} - time.monotonic()) if each else 3600)
 `;
 
-/** A shell command for a cnvm or a container; it returns when all of the load is held. */
-export function loadCommand({ mib, dirtyMibPerS, processes }: Load): string {
-  const start = `setsid python3 -c '${PROGRAM}' ${mib} ${dirtyMibPerS} ${processes} >/dev/null 2>&1 </dev/null &`;
+/** A command for sh that starts the load, which belongs to init then: nothing else is dumped. */
+export function startLoad({ mib, dirtyMibPerS, processes }: Load): string {
+  return `setsid python3 -c '${PROGRAM}' ${mib} ${dirtyMibPerS} ${processes} >/dev/null 2>&1 </dev/null &`;
+}
+
+/** A script for sh; it ends when all of the load is held. */
+export function loadHeld({ processes }: Load): string {
   const held = `[ "$(ls /tmp/load-* 2>/dev/null | wc -l)" -eq ${processes} ]`;
-  return `${start}\nfor _ in $(seq 600); do ${held} && exit 0; sleep 0.1; done; echo "the load does not come" >&2; exit 1`;
+  return `for _ in $(seq 600); do ${held} && exit 0; sleep 0.1; done; echo "the load does not come" >&2; exit 1`;
+}
+
+/** A script for sh; it starts the load, and ends when all of it is held. */
+export function loadCommand(load: Load): string {
+  return `${startLoad(load)}\n${loadHeld(load)}`;
 }

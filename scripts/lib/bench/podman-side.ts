@@ -12,7 +12,7 @@
 import type { Lab } from '../lab.js';
 import { expectSshd } from './expect-sshd.js';
 import { INSTALL_NUMBERS } from './install-numbers.js';
-import { type Load, loadCommand } from './load.js';
+import { type Load, loadHeld, startLoad } from './load.js';
 
 export interface PodmanRound {
   readonly checkpointMs: number;
@@ -48,7 +48,12 @@ export async function startPodmanSide(lab: Lab, node: string, load: Load) {
   const options = ['--detach', '--name', CONTAINER, '--cgroup-parent', `/cnvm-${lab.name}/podman`];
   await lab.must(node, podman('run', ...options, IMAGE));
   await lab.must(node, podman('exec', '--interactive', CONTAINER, 'sh'), INSTALL_NUMBERS);
-  if (load.mib > 0) await lab.must(node, podman('exec', '--interactive', CONTAINER, 'sh'), loadCommand(load));
+  if (load.mib > 0) {
+    // What goes on after its "exec" would keep our pipes.
+    const start = podman('exec', '--detach', CONTAINER, 'sh', '-c', startLoad(load));
+    await lab.must(node, ['sh', '-c', '"$@" >/dev/null 2>&1 </dev/null', 'start', ...start]);
+    await lab.must(node, podman('exec', CONTAINER, 'sh', '-c', loadHeld(load)));
+  }
   const processes = await look();
 
   async function look(): Promise<string> {

@@ -7,6 +7,7 @@
  * - no user namespace.
  * Invariant: a container that came back without one of its processes, or whose sshd is silent, fails the benchmark.
  */
+import { once } from 'node:events';
 import type { Lab } from '../lab.js';
 import { INSTALL_NUMBERS } from './install-numbers.js';
 import { type Load, loadCommand } from './load.js';
@@ -73,8 +74,9 @@ export async function startShellSide(lab: Lab, ends: readonly [string, string], 
       return { checkpointMs, transferMs, restoreMs };
     },
     async close(): Promise<void> {
-      for (const server of servers) server.kill();
       await lab.must(here, ['sh', '-c', `${RUNC} delete --force ${NAME}; rm -rf ${IMAGES}/*`]);
+      for (const node of ends) await lab.must(node, ['sh', '-c', 'kill $(cat /run/shell-rsync)']);
+      await Promise.all(servers.map((server) => server.exitCode ?? once(server, 'exit')));
     },
   };
 }
@@ -111,7 +113,9 @@ mkdir -p ${BUNDLE} ${IMAGES}
 rm -rf ${ROOTFS} ${BUNDLE}/config.json
 cp -a ${IMAGE_DIR}/rootfs ${ROOTFS}
 runc spec --bundle ${BUNDLE}
-if [ ! -e ${NET} ]; then ip netns add ${NAME}; fi
+# A dump leaves its own filter in the one that it was made in.
+if [ -e ${NET} ]; then ip netns del ${NAME}; fi
+ip netns add ${NAME}
 ip -n ${NAME} link set lo up
 printf '%s\\n' 'uid = root' 'gid = root' 'use chroot = yes' 'numeric ids = yes' 'read only = no' 'port = 8730' 'pid file = /run/shell-rsync' \\
   '[images]' 'path = ${IMAGES}' '[disk]' 'path = ${ROOTFS}' >${BUNDLE}/rsyncd
