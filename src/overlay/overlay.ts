@@ -7,6 +7,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { messageOf } from '../base/errors.js';
+import { inTurn } from '../base/in-turn.js';
 import { hardwareAddress, linkName } from '../cnvms/address.js';
 import type { NetworkPort } from '../cnvms/network-port.js';
 import { deleteLink, ipBatch, linkNames, linkTowards, mtuOf, routesOf, vethNames } from '../tools/ip.js';
@@ -149,11 +150,12 @@ export function createOverlay(options: OverlayOptions): Overlay {
 
   const setBehind = inTurn(keepWorld);
 
-  function lookAgain(): void {
-    if (told === undefined) return;
-    setBehind(told).catch((error: unknown) => {
+  async function lookAgain(): Promise<void> {
+    try {
+      if (told !== undefined) await setBehind(told);
+    } catch (error) {
       log.error({ error: messageOf(error) }, 'the overlay could not be looked after');
-    });
+    }
   }
 
   return {
@@ -167,7 +169,7 @@ export function createOverlay(options: OverlayOptions): Overlay {
       if (encrypted) await startTunnel();
       else await removeTunnel();
       await names.serve([]);
-      setInterval(lookAgain, LOOK_AGAIN_MS).unref();
+      setInterval(() => void lookAgain(), LOOK_AGAIN_MS).unref();
     },
 
     card: () => (keys === undefined ? NO_CARD : { key: keys.key, nextKey: keys.nextKey, port, mtu: mtus.cnvm }),
@@ -221,25 +223,3 @@ async function ownPart(own: string, network: string): Promise<string[]> {
 
 /** As `linkName` makes it. */
 const isCnvmLink = (link: string) => /^cn[0-9a-f]{8}$/.test(link);
-
-/** One at a time, in order; of those that wait only the last is done, and stands for the others. */
-function inTurn<T>(act: (last: T) => Promise<void>): (next: T) => Promise<void> {
-  let running: Promise<void> = Promise.resolve();
-  let waiting: { last: T; done: Promise<void> } | undefined;
-  return (next) => {
-    if (waiting !== undefined) {
-      waiting.last = next;
-      return waiting.done;
-    }
-    const turn: { last: T; done: Promise<void> } = { last: next, done: Promise.resolve() };
-    turn.done = running
-      .catch(() => undefined)
-      .then(async () => {
-        waiting = undefined;
-        await act(turn.last);
-      });
-    waiting = turn;
-    running = turn.done;
-    return turn.done;
-  };
-}
