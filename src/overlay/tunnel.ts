@@ -81,21 +81,21 @@ export function tunnelChange(
   };
 }
 
-/** Empty when there is nothing to add. */
+/** All of the peer's addresses, for `wg` sets them whole; empty when there is nothing to add. */
 function section(
   { key, endpoint, allowed }: WantedPeer,
   has: readonly string[] | undefined,
   told: ReadonlyMap<string, string | undefined>,
   keepaliveSeconds: number,
 ): string {
-  const more = allowed.filter((address) => !has?.includes(address));
+  const more = allowed.some((address) => !has?.includes(address));
   const moved = endpoint !== undefined && (has === undefined || told.get(key) !== endpoint);
-  if (has !== undefined && more.length === 0 && !moved) return '';
+  if (has !== undefined && !more && !moved) return '';
   const lines = [
     '[Peer]',
     `PublicKey = ${key}`,
     ...(moved ? [`Endpoint = ${endpoint}`, `PersistentKeepalive = ${keepaliveSeconds}`] : []),
-    ...(more.length > 0 ? [`AllowedIPs = ${more.map((address) => `${address}/32`).join(', ')}`] : []),
+    ...(allowed.length > 0 ? [`AllowedIPs = ${allowed.map((address) => `${address}/32`).join(', ')}`] : []),
   ];
   return `${lines.join('\n')}\n`;
 }

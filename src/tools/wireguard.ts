@@ -64,7 +64,7 @@ export async function identity(link: string): Promise<{ key: string; port: numbe
 }
 
 /**
- * Adds to what there is, and takes nothing away but from a peer whose address another one gets: that moves at once.
+ * Sets the addresses of these peers, and leaves all others alone; an address that another peer had moves at once.
  * @param scratch a file that `wg` reads it from; it opens no pipe of ours.
  */
 export async function addPeers(link: string, sections: string, scratch: string): Promise<void> {

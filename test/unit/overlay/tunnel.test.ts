@@ -45,17 +45,15 @@ function apply(has: HasPeers, wanted: ReturnType<typeof wantedPeers>, told = new
   for (const section of change.add.split('[Peer]\n').slice(1)) {
     const value = (name: string) => new RegExp(`^${name} = (.*)$`, 'm').exec(section)?.[1];
     const key = value('PublicKey') ?? '';
-    const more =
-      value('AllowedIPs')
-        ?.split(', ')
-        .map((one) => one.replace('/32', '')) ?? [];
+    const all = (value('AllowedIPs') ?? '').split(', ').filter((one) => one !== '');
+    const more = all.map((one) => one.replace('/32', ''));
     // An address belongs to one peer alone: who gets it takes it.
     for (const [other, addresses] of peers)
       peers.set(
         other,
         addresses.filter((one) => !more.includes(one)),
       );
-    peers.set(key, [...(peers.get(key) ?? []), ...more]);
+    peers.set(key, all.length > 0 ? more : (peers.get(key) ?? []));
     stillThere();
   }
   for (const [, key = '', verb, list = ''] of change.set) {
@@ -92,7 +90,7 @@ describe('the tunnel', () => {
     const wanted = wantedPeers([peer(A, ['10.100.0.1']), peer(B, ['10.100.0.2', '10.100.1.1'])]);
     const told = new Map(wanted.map(({ key, endpoint }) => [key, endpoint]));
     assert.deepEqual(tunnelChange(wanted, has, told, 25), {
-      add: `[Peer]\nPublicKey = ${B}\nAllowedIPs = 10.100.1.1/32\n`,
+      add: `[Peer]\nPublicKey = ${B}\nAllowedIPs = 10.100.0.2/32, 10.100.1.1/32\n`,
       set: [],
     });
   });
@@ -103,7 +101,10 @@ describe('the tunnel', () => {
     const told = new Map([[A, '172.30.0.12:7443']]);
     assert.equal(tunnelChange(wanted, has, told, 25).add, '');
     const elsewhere = tunnelChange(wanted, has, new Map([[A, '172.30.0.99:7443']]), 25);
-    assert.match(elsewhere.add, /Endpoint = 172.30.0.12:7443\nPersistentKeepalive = 25\n$/);
+    assert.match(
+      elsewhere.add,
+      /Endpoint = 172.30.0.12:7443\nPersistentKeepalive = 25\nAllowedIPs = 10.100.0.1\/32\n$/,
+    );
   });
 
   it('a key that is next is known before it is used, and has nothing yet', () => {
