@@ -87,6 +87,7 @@ export function createOverlay(options: OverlayOptions): Overlay {
   /** Whose links were here and are not: until then packets for them are nobody else's. */
   const unwired = new Set<string>();
   let hostsSet = '';
+  let saidRefused = '';
 
   async function measure(): Promise<number> {
     const links = await Promise.all(
@@ -107,6 +108,17 @@ export function createOverlay(options: OverlayOptions): Overlay {
     }
   }
 
+  function sayRefused({ peers }: World): void {
+    const refused = peers.filter(({ card }) => card !== undefined && (card.key !== '') !== encrypted);
+    const names = refused.map(({ name }) => name).join(', ');
+    if (names !== '' && names !== saidRefused)
+      log.error(
+        { peers: names },
+        `the overlay is ${encrypted ? 'not encrypted there, and is here' : 'encrypted there, and not here'}: nothing goes there`,
+      );
+    saidRefused = names;
+  }
+
   async function keepWorld(world: World): Promise<void> {
     const full = remembered.complete(world);
     const { came, left: gone } = moves(told, full, node);
@@ -118,12 +130,7 @@ export function createOverlay(options: OverlayOptions): Overlay {
     for (const address of unwired) if (!left.has(address)) unwired.delete(address);
     if (came.length > 0) await nft(letIn(came));
     const addresses = await underlay.addressesOf(full.peers.map(({ host }) => host));
-    const refused = full.peers.filter(({ card }) => card !== undefined && (card.key !== '') !== encrypted);
-    for (const peer of refused)
-      log.error(
-        { peer: peer.name },
-        `the overlay is ${encrypted ? 'not encrypted there, and is here' : 'encrypted there, and not here'}: nothing goes there`,
-      );
+    sayRefused(full);
     if (tunnel !== undefined) await tunnel.setPeers(tunnelPeers(full, addresses));
     const ways = peerRoutes(full, addresses, encrypted ? { device: TUNNEL, mtu: mtus.cnvm } : undefined);
     await ipBatch(routeChanges(wantedRoutes(ways, own), await routesOf(ROUTE_PROTOCOL), ROUTE_PROTOCOL));
@@ -148,11 +155,31 @@ export function createOverlay(options: OverlayOptions): Overlay {
     hostsSet = content;
   }
 
-  const setBehind = inTurn(keepWorld);
+  const inOrder = inTurn(keepWorld);
+  /** The last that was wanted, and what became of it. */
+  let wanted: { readonly said: string; readonly world: World; done: Promise<void> } | undefined;
+
+  async function setBehind(world: World): Promise<void> {
+    const said = JSON.stringify(world);
+    // Peers say again and again what they have said.
+    if (wanted?.said !== said) wanted = { said, world, done: inOrder(world) };
+    const mine = wanted;
+    try {
+      await mine.done;
+    } catch (error) {
+      if (wanted === mine) wanted = { ...mine, said: '' };
+      throw error;
+    }
+  }
+
+  /** Does once more what is wanted. */
+  async function again(): Promise<void> {
+    if (wanted !== undefined) await inOrder(wanted.world);
+  }
 
   async function lookAgain(): Promise<void> {
     try {
-      if (told !== undefined) await setBehind(told);
+      await again();
     } catch (error) {
       log.error({ error: messageOf(error) }, 'the overlay could not be looked after');
     }
@@ -200,7 +227,7 @@ export function createOverlay(options: OverlayOptions): Overlay {
     async unwire(address) {
       unwired.add(address);
       // First the way on, and then there is no way here.
-      if (told !== undefined && left.has(address)) await setBehind(told);
+      if (left.has(address)) await again();
       if ((await linkNames()).includes(linkName(address))) await deleteLink(linkName(address));
       await this.open(address);
     },
