@@ -38,14 +38,15 @@ for address in sys.argv[1:]:
 print(*found)
 `;
 
-/** A datagram from SOURCE to ADDRESS:PORT as root can make it, whatever its own address is. */
+/** Datagrams to ADDRESS:PORT as root can make them, whatever its own address is: pairs of a source and a text. */
 const FORGE = `
 import socket, struct, sys
-source, address, port, text = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4].encode()
-udp = struct.pack("!HHHH", 40000, port, 8 + len(text), 0) + text
-head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 0, 0, 64, 17, 0, socket.inet_aton(source), socket.inet_aton(address))
+address, port = sys.argv[1], int(sys.argv[2])
 raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
-raw.sendto(head + udp, (address, 0))
+for source, text in zip(sys.argv[3::2], sys.argv[4::2]):
+    udp = struct.pack("!HHHH", 40000, port, 8 + len(text), 0) + text.encode()
+    ends = socket.inet_aton(source) + socket.inet_aton(address)
+    raw.sendto(struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(udp), 0, 0, 64, 17, 0) + ends + udp, (address, 0))
 `;
 
 const sh = (node: string, script: string) => lab.must(node, ['sh', '-c', script]);
@@ -112,13 +113,18 @@ describe('the fence around a cnvm', () => {
       ['node2', THIRD],
     ] as const) {
       const text = await heard(node, name, 9002, async () => {
-        const forge = (source: string, words: string) =>
-          inside('node1', NAME, 'python3', '-c', FORGE, source, address, '9002', words);
-        await forge('10.100.101.200', 'nobody-speaks ');
-        await forge(OTHER.address, 'other-speaks ');
-        await forge('10.100.0.1', 'node-speaks ');
-        await forge('192.0.2.1', 'world-speaks ');
-        await forge('10.100.101.111', 'own-words ');
+        const forged = [
+          '10.100.101.200',
+          'nobody ',
+          OTHER.address,
+          'other ',
+          '10.100.0.1',
+          'node ',
+          '192.0.2.1',
+          'world ',
+        ];
+        const own = ['10.100.101.111', 'own-words'];
+        await inside('node1', NAME, 'python3', '-c', FORGE, address, '9002', ...forged, ...own);
       });
       assert.equal(text.trim(), 'own-words');
     }
