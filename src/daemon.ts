@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { audit } from './base/audit.js';
 import type { Config } from './base/config.js';
+import { refused } from './base/errors.js';
 import type { CnvmRecord } from './cnvms/cnvm.js';
 import { createCnvms } from './cnvms/cnvms.js';
 import { createLocks } from './cnvms/locks.js';
@@ -37,7 +38,7 @@ import { startRpc } from './rpc/server.js';
 export interface Host {
   readonly machine: Machine;
   readonly bulk: Bulk;
-  readonly overlay: Pick<Overlay, 'start' | 'setBehind' | 'unwire'>;
+  readonly overlay: Pick<Overlay, 'start' | 'setBehind' | 'unwire' | 'card' | 'prepareKey' | 'changeKey'>;
   /** Ends what a daemon before us started and what goes on without it. @returns what does not end, in words. */
   readonly endOrphans: () => Promise<readonly string[]>;
   readonly facts: (cnvmCount: () => number) => () => Promise<NodeFacts>;
@@ -86,7 +87,11 @@ export async function startDaemon(config: Config, host: Host, log: Logger): Prom
     patience: config.limits.patience,
     log,
     cnvms,
-    nodes: { list: () => mesh.list(), describe: async () => describe(host, await facts()) },
+    nodes: {
+      list: () => mesh.list(),
+      describe: async () => describe(host, await facts()),
+      rekeyOverlay: () => rekey(config, host, mesh),
+    },
     migrations: { ...departures, watch: history.watch, list: history.list },
     mesh: { describe: facts, announced: mesh.announced },
     target: arrivals.target,
@@ -109,13 +114,14 @@ function build(config: Config, host: Host, log: Logger) {
     if (outcome !== 'succeeded' && outcome !== 'in-doubt') setImmediate(() => void sweeping.now());
   });
   const facts = host.facts(() => store.all().length);
-  const mesh = makeMesh(config, host, store, facts, log);
+  const claims = new Map<string, CnvmRecord>();
+  const mesh = makeMesh(config, host, { store, claims }, facts, log);
   const { directory } = mesh;
   const { node, imagesDir, landingZones } = config;
   const { machine, bulk } = host;
   const overlayNetwork = config.overlay.network;
   const cnvms = createCnvms({ node, overlayNetwork, landingZones, imagesDir, store, locks, machine, directory, log });
-  const common = { node, machine, bulk, journal, log, ...ownership(store, host, mesh) };
+  const common = { node, machine, bulk, journal, log, ...ownership(store, claims, host, mesh) };
   const findPeer = (target: string) => linkOf(mesh.find(target));
   const limits = limitsOf(config);
   const roundsMax = config.limits.rounds;
@@ -154,7 +160,7 @@ async function stop(
 function makeMesh(
   config: Config,
   host: Host,
-  store: Store,
+  { store, claims }: { store: Store; claims: Claims },
   facts: () => Promise<NodeFacts>,
   log: Logger,
 ): Mesh<PeerClient> {
@@ -164,18 +170,39 @@ function makeMesh(
     overlayNetwork: config.overlay.network,
     overlayAddress: config.overlay.address,
     peers: config.peers.map((peer) => ({ ...peer, link: createPeerClient(peer, config.tls, config.limits.patience) })),
-    setBehind: (behind) => host.overlay.setBehind(behind),
-    holdings: () => store.all().map(holdingOf),
+    setBehind: (world) => host.overlay.setBehind(world),
+    overlayCard: () => host.overlay.card(),
+    holdings: () => {
+      const coming = [...claims.values()].filter(({ name }) => store.get(name) === undefined);
+      return [
+        ...store.all().map((record) => holdingOf(record)),
+        ...coming.map((record) => holdingOf(record, 'arriving')),
+      ];
+    },
     facts,
     log,
   });
 }
 
+/** What was handed over to this node and is about to run, so that no record says it yet. */
+type Claims = ReadonlyMap<string, CnvmRecord>;
+
 /** How a change of owner reaches the store, the peers and the routes. */
-function ownership(store: Store, host: Host, mesh: Mesh<PeerClient>) {
+function ownership(store: Store, claims: Map<string, CnvmRecord>, host: Host, mesh: Mesh<PeerClient>) {
   return {
-    keep: (record: CnvmRecord) => store.put(record),
+    async keep(record: CnvmRecord) {
+      await store.put(record);
+      claims.delete(record.name);
+    },
     current: store.get,
+    claim(record: CnvmRecord) {
+      claims.set(record.name, record);
+      mesh.directory.changed();
+    },
+    disclaim(record: CnvmRecord) {
+      claims.delete(record.name);
+      mesh.directory.changed();
+    },
     announce: mesh.directory.changed,
     async forget(record: CnvmRecord) {
       await store.remove(record.name);
@@ -193,9 +220,9 @@ function limitsOf({ limits: { stall, seed, precopy, freeze } }: Config): Limits 
   return { stallMs: stall * 1000, seedMs: seed * 1000, precopyMs: precopy * 1000, freezeMs: freeze * 1000 };
 }
 
-function holdingOf(record: CnvmRecord): Holding {
-  const { name, address, epoch, image, wanted } = record;
-  return { name, address, epoch, state: wanted, image: `${image.name}@${image.digest}` };
+function holdingOf(record: CnvmRecord, state: Holding['state'] = record.wanted): Holding {
+  const { name, address, epoch, image } = record;
+  return { name, address, epoch, state, image: `${image.name}@${image.digest}` };
 }
 
 function linkOf(peer: { readonly name: string; readonly link: PeerClient }) {
@@ -209,6 +236,16 @@ async function describe(host: Host, facts: NodeFacts): Promise<{ facts: NodeFact
 async function tellOff(link: TargetLink, migration: string, news: 'cancel' | 'release'): Promise<void> {
   if (news === 'release') await link.release(migration, { timeoutMs: CALL_MS });
   else await link.cancel(migration, 'the daemon of the source died', { timeoutMs: CALL_MS });
+}
+
+/** @throws `refused` when there is no key to change. */
+async function rekey(config: Config, { overlay }: Host, mesh: Mesh<PeerClient>) {
+  if (config.overlay.encryption === 'none') throw refused('state', `the overlay of ${config.node} is not encrypted`);
+  // In this order: who does not know a key answers no word under it.
+  await overlay.prepareKey();
+  await mesh.tellAll();
+  await overlay.changeKey();
+  return { key: overlay.card().key, ...(await mesh.tellAll()) };
 }
 
 function logFindings(findings: readonly Finding[], log: Logger): void {

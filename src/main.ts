@@ -8,6 +8,7 @@ import { tuneHeap } from './base/heap.js';
 import { createLog } from './base/log.js';
 import { createRuncMachine } from './cnvms/runc-machine.js';
 import { type Host, startDaemon } from './daemon.js';
+import { hostOf } from './mesh/find-peer.js';
 import { factsOf } from './mesh/gather-facts.js';
 import { selfCheck } from './mesh/self-check.js';
 import { createBulk, imageDirectories } from './migration/bulk.js';
@@ -68,10 +69,13 @@ async function serve(config: Config): Promise<void> {
 
 function realHost(config: Config, log: ReturnType<typeof createLog>): Host {
   const { stateDir, runDir, imagesDir, cgroupParent, landingZones, node } = config;
-  const { network, address } = config.overlay;
+  const { network, address, encryption, port, mtu, keepalive } = config.overlay;
   const { patience } = config.limits;
   const restoreMs = config.limits.restore * 1000;
-  const overlay = createOverlay({ network, address, log });
+  const overlay = createOverlay({
+    ...{ node, network, address, encryption, port, mtu, keepaliveSeconds: keepalive, stateDir, runDir, log },
+    hosts: config.peers.map(({ endpoint }) => hostOf(endpoint)),
+  });
   const gates = process.env['CNVM_FAULTS'];
   return {
     machine: createRuncMachine({ stateDir, runDir, imagesDir, cgroupParent, network: overlay, restoreMs, patience }),
@@ -83,7 +87,10 @@ function realHost(config: Config, log: ReturnType<typeof createLog>): Host {
       return (await endOrphans(runDir, ORPHANS_WAIT_MS)).map(({ pid, command }) => `${pid} ${command}`);
     },
     facts: (cnvmCount) =>
-      factsOf({ node, version: version(), landingZones, imagesDir, overlayAddress: address, cnvmCount }),
+      factsOf({
+        ...{ node, version: version(), landingZones, imagesDir, cnvmCount },
+        ...{ overlayAddress: address, overlayEncryption: encryption, overlayCard: overlay.card },
+      }),
     sweep: createSweep({ stateDir, runDir, cgroupParent, network }),
     check: (facts) => selfCheck({ imagesDir, path: process.env['PATH'] ?? '' }, facts),
   };

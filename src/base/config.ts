@@ -8,8 +8,16 @@ import { type Document, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { messageOf, refused } from './errors.js';
 
-/** gRPC between nodes; free in IANA's registry. */
+/**
+ * gRPC between nodes over TCP, and WireGuard over UDP: one number for a firewall to let through. WireGuard's customary
+ * 51820 is in the range that the kernel gives out by chance, and is where a machine's own tunnel is.
+ */
 const DEFAULT_PORT = 7443;
+/** What WireGuard and the way on for a cnvm that has left add, and what is left then is what IPv4 asks of every host. */
+const MTU_MIN = 700;
+const MTU_MAX = 65_535;
+/** Below the 30 s after which the strictest of firewalls and routers forget a UDP flow. */
+const KEEPALIVE_SECONDS = 25;
 const PORT_MAX = 65_535;
 
 const absolute = z.string().regex(/^\/[^\0]*$/, 'must be an absolute path');
@@ -70,6 +78,14 @@ const schema = z.strictObject({
       .default('10.100.0.0/16'),
     /** This node's own address in it, x.y.0.N. */
     address: ipv4,
+    /** Of what goes between nodes; `none` is for a network that nobody else is on. All nodes must have the same. */
+    encryption: z.enum(['wireguard', 'none']).default('wireguard'),
+    /** WireGuard's, over UDP. */
+    port: z.number().int().min(1).max(PORT_MAX).default(DEFAULT_PORT),
+    /** Of the links between the nodes, in bytes, where they carry less than this node's own link says. */
+    mtu: z.number().int().min(MTU_MIN).max(MTU_MAX).optional(),
+    /** Seconds after which a silent tunnel says something, so that what stands between the nodes lets its answer in; 0: never. */
+    keepalive: z.number().int().nonnegative().max(PORT_MAX).default(KEEPALIVE_SECONDS),
   }),
   peers: z.array(peer).default([]),
   /** How long a migration may take, in seconds; beyond that it is called off and rolled back. */

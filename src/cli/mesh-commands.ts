@@ -12,7 +12,7 @@ import {
   MigrationOutcome,
   type MigrationPhase,
 } from '../gen/cnvm/v1/migration.js';
-import type { GetNodeResponse, ListNodesResponse } from '../gen/cnvm/v1/node.js';
+import type { GetNodeResponse, ListNodesResponse, NodeFacts } from '../gen/cnvm/v1/node.js';
 import { FindingLevel, NodeReach } from '../gen/cnvm/v1/node.js';
 import { parseCount } from './arguments.js';
 import { type CommonOptions, connected, withCommonOptions } from './common-options.js';
@@ -44,16 +44,26 @@ async function nodes(options: CommonOptions): Promise<void> {
     process.stdout.write(`${jsonText(all)}\n`);
     return;
   }
+  const here = all.find(({ reach }) => reach === NodeReach.SELF)?.facts;
   const rows = all.map(({ name, endpoint, overlayAddress, reach, facts, error }) => [
     name,
     reach === NodeReach.SELF ? 'this' : reach === NodeReach.UP ? 'up' : 'down',
     endpoint,
     overlayAddress,
+    facts === undefined ? '-' : encryptionOf(facts),
     facts === undefined
       ? error
-      : `${facts.cnvmCount} cnvms, ${bytesText(Number(facts.memoryAvailableBytes))} free, criu ${facts.criuVersion}`,
+      : `${facts.cnvmCount} cnvms, ${bytesText(Number(facts.memoryAvailableBytes))} free, criu ${facts.criuVersion}${disagreement(here, facts)}`,
   ]);
-  process.stdout.write(table(['NODE', 'STATE', 'ENDPOINT', 'OVERLAY', ''], rows));
+  process.stdout.write(table(['NODE', 'STATE', 'ENDPOINT', 'OVERLAY', 'ENCRYPTION', ''], rows));
+}
+
+/** An older node does not say, and encrypts nothing. */
+const encryptionOf = ({ overlayEncryption }: NodeFacts): string => overlayEncryption || 'none';
+
+function disagreement(here: NodeFacts | undefined, there: NodeFacts): string {
+  if (here === undefined || encryptionOf(here) === encryptionOf(there)) return '';
+  return `; NOTHING goes over the overlay: it has overlay.encryption ${encryptionOf(there)}, this node ${encryptionOf(here)}`;
 }
 
 async function node(options: CommonOptions): Promise<void> {

@@ -9,16 +9,23 @@ import { messageOf, refused } from '../base/errors.js';
 import { uidBase } from '../cnvms/address.js';
 import type { CnvmView } from '../cnvms/cnvm.js';
 import type { DirectoryPort } from '../cnvms/cnvms.js';
-import type { Behind } from '../overlay/overlay.js';
+import type { OverlayCard } from '../overlay/tunnel.js';
+import type { World } from '../overlay/world.js';
 import { conflicts, type Heard, type Holding, holdingsRefusal, type Owned, owners } from './directory.js';
 import { findPeer, hostOf, type PeerNames } from './find-peer.js';
 import type { NodeFacts, NodeStatus } from './node-facts.js';
+
+/** What nodes tell each other of themselves. */
+export interface Word {
+  readonly holdings: readonly Holding[];
+  readonly overlay: OverlayCard;
+}
 
 /** What this room needs of a peer. */
 export interface MeshLink {
   describe(call: { timeoutMs: number }): Promise<NodeFacts>;
   /** Tells it everything we own. @returns everything it owns. */
-  announce(node: string, holdings: readonly Holding[], call: { timeoutMs: number }): Promise<readonly Holding[]>;
+  announce(node: string, word: Word, call: { timeoutMs: number }): Promise<Word>;
 }
 
 export interface Peer<L extends MeshLink = MeshLink> extends PeerNames {
@@ -31,7 +38,9 @@ export interface MeshOptions<L extends MeshLink> {
   readonly overlayNetwork: string;
   readonly overlayAddress: string;
   readonly peers: readonly Peer<L>[];
-  readonly setBehind: (behind: readonly Behind[]) => Promise<void>;
+  readonly setBehind: (world: World) => Promise<void>;
+  /** This node's end of the overlay. */
+  readonly overlayCard: () => OverlayCard;
   /** What this node owns now. */
   readonly holdings: () => readonly Holding[];
   readonly facts: () => Promise<NodeFacts>;
@@ -50,19 +59,20 @@ export type Mesh<L extends MeshLink = MeshLink> = ReturnType<typeof createMesh<L
 export function createMesh<L extends MeshLink>(options: MeshOptions<L>) {
   const { node, peers, log } = options;
   const heard = new Map<string, readonly Holding[]>();
+  const cards = new Map<string, OverlayCard>();
   const stopped = new AbortController();
 
   const everything = (): Heard => new Map([...heard, [node, options.holdings()]]);
   const all = (): Owned[] => [...owners(everything()).values()];
 
   async function route(): Promise<void> {
-    const endpoints = new Map(peers.map((peer) => [peer.name, hostOf(peer.endpoint)]));
-    const nodes = peers.map((peer) => ({ address: peer.overlayAddress, host: hostOf(peer.endpoint) }));
-    const cnvms = all()
-      .filter((owned) => owned.node !== node)
-      .map((owned) => ({ address: owned.address, host: endpoints.get(owned.node) ?? '' }));
+    const nodes = peers.map(({ name, overlayAddress, endpoint }) => ({
+      ...{ name, address: overlayAddress, host: hostOf(endpoint) },
+      card: cards.get(name),
+    }));
+    const cnvms = all().map((owned) => ({ name: owned.name, address: owned.address, node: owned.node }));
     try {
-      await options.setBehind([...nodes, ...cnvms]);
+      await options.setBehind({ peers: nodes, cnvms });
     } catch (error) {
       // What a node cannot reach is no reason to serve nothing; the next round tries again.
       log.error({ error: messageOf(error) }, 'routes not set');
@@ -70,29 +80,38 @@ export function createMesh<L extends MeshLink>(options: MeshOptions<L>) {
   }
 
   /** @throws `refused` when what it says makes no sense; then what it said before stays. */
-  async function hear(from: string, holdings: readonly Holding[]): Promise<void> {
+  async function hear(from: string, { holdings, overlay }: Word): Promise<void> {
     const why = holdingsRefusal(holdings, options.overlayNetwork);
     if (why !== undefined) {
       log.error({ peer: from, why: cutText(why, WHY_MAX) }, 'a peer claims what cannot be');
       throw refused('invalid', why);
     }
     heard.set(from, holdings);
+    cards.set(from, overlay);
     for (const { name, epoch, nodes } of conflicts(everything())) {
       log.error({ cnvm: name, epoch, nodes }, 'two nodes claim one cnvm at the same epoch');
     }
     await route();
   }
 
-  async function tell(peer: Peer<L>): Promise<void> {
+  const word = (): Word => ({ holdings: options.holdings(), overlay: options.overlayCard() });
+
+  /** @returns whether it was told, and has done what follows from it. */
+  async function tell(peer: Peer<L>): Promise<boolean> {
     try {
-      await hear(peer.name, await peer.link.announce(node, options.holdings(), { timeoutMs: ANSWER_MS }));
+      await hear(peer.name, await peer.link.announce(node, word(), { timeoutMs: ANSWER_MS }));
+      return true;
     } catch (error) {
       log.debug({ peer: peer.name, error: messageOf(error) }, 'peer not told');
+      return false;
     }
   }
 
-  async function tellAll(): Promise<void> {
-    await Promise.all(peers.map(tell));
+  /** @returns the names of those that were told, and of those that could not be. */
+  async function tellAll(): Promise<{ told: string[]; notTold: string[] }> {
+    const done = await Promise.all(peers.map(async (peer) => ({ name: peer.name, told: await tell(peer) })));
+    const names = (told: boolean) => done.filter((one) => one.told === told).map(({ name }) => name);
+    return { told: names(true), notTold: names(false) };
   }
 
   async function status(peer: Peer<L>): Promise<NodeStatus> {
@@ -119,8 +138,13 @@ export function createMesh<L extends MeshLink>(options: MeshOptions<L>) {
       all()
         .filter((owned) => owned.node !== node)
         .map(viewOf),
-    changed: () => void tellAll(),
+    changed: () => void changed(),
   };
+
+  /** Afterwards this node goes by what it owns now, and so do the peers that could be told. */
+  async function changed(): Promise<void> {
+    await Promise.all([route(), tellAll()]);
+  }
 
   return {
     directory,
@@ -135,9 +159,9 @@ export function createMesh<L extends MeshLink>(options: MeshOptions<L>) {
       await route();
     },
     /** A peer told us what it owns. @returns what we own. */
-    async announced(from: string, holdings: readonly Holding[]): Promise<readonly Holding[]> {
-      await hear(from, holdings);
-      return options.holdings();
+    async announced(from: string, said: Word): Promise<Word> {
+      await hear(from, said);
+      return word();
     },
     /** @throws `refused` when nobody here knows such a peer. */
     find(target: string): Peer<L> {
@@ -167,7 +191,7 @@ export function createMesh<L extends MeshLink>(options: MeshOptions<L>) {
   };
 }
 
-async function repeat(act: () => Promise<void>, signal: AbortSignal): Promise<void> {
+async function repeat(act: () => Promise<unknown>, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     await sleep(ROUND_MS, undefined, { signal, ref: false }).catch(() => undefined);
     if (!signal.aborted) await act();

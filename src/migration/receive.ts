@@ -65,6 +65,13 @@ export interface TargetPorts {
   readonly keep: (record: CnvmRecord) => Promise<void>;
   /** The record is a peer's. */
   readonly forget: (record: CnvmRecord) => Promise<void>;
+  /**
+   * It is about to run here, and no record says so yet. Tells every peer: what it sends and is sent goes by the new way
+   * from its first packet on.
+   */
+  readonly claim: (record: CnvmRecord) => void;
+  /** It is not to run here after all. */
+  readonly disclaim: (record: CnvmRecord) => void;
   /** Tells every peer what is ours now. */
   readonly announce: () => void;
   readonly log: Logger;
@@ -204,6 +211,8 @@ async function activate(run: TargetRun, imagesDir: string, epoch: number): Promi
   const parts: FreezePart[] = [];
   report.phase('activate');
   let memory: LazyMemory | undefined;
+  run.undo.add('claim', async () => ports.disclaim(owned));
+  ports.claim(owned);
   try {
     const from = performance.now();
     const brought = await bring(run, owned, imagesDir);

@@ -7,6 +7,7 @@ import { toFacts, toFinding, toNodeStatus } from './messages.js';
 export interface NodesPort {
   describe(): Promise<{ facts: NodeFacts; findings: readonly Finding[] }>;
   list(): Promise<NodeStatus[]>;
+  rekeyOverlay(): Promise<{ key: string; told: string[]; notTold: string[] }>;
 }
 
 export function nodeCalls(handling: Handling, nodes: NodesPort): NodeServiceServer {
@@ -15,6 +16,7 @@ export function nodeCalls(handling: Handling, nodes: NodesPort): NodeServiceServ
       const { facts, findings } = await nodes.describe();
       return { facts: toFacts(facts), findings: findings.map(toFinding) };
     }),
+    rekeyOverlay: unary(handling, async () => nodes.rekeyOverlay()),
     listNodes: unary(handling, async () => ({ nodes: (await nodes.list()).map(toNodeStatus) })),
   };
 }

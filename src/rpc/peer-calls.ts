@@ -4,8 +4,10 @@ import { cutText } from '../base/cut-text.js';
 import { refused } from '../base/errors.js';
 import * as wire from '../gen/cnvm/peer/v1/peer.js';
 import type { Holding } from '../mesh/directory.js';
+import type { Word } from '../mesh/mesh.js';
 import type { NodeFacts } from '../mesh/node-facts.js';
 import type { BulkPort, Channel, HandOverResult, Offer, Standing, TargetPort } from '../migration/peer-port.js';
+import { isKey } from '../overlay/tunnel.js';
 import { bidi, type CallContext, type Handling, serverStream, unary } from './handle.js';
 import {
   fromBig,
@@ -28,7 +30,7 @@ import { serverTunnel } from './tunnel.js';
 
 export interface MeshPort {
   describe(): Promise<NodeFacts>;
-  announced(from: string, holdings: readonly Holding[]): Promise<readonly Holding[]>;
+  announced(from: string, word: Word): Promise<Word>;
 }
 
 export const STANDINGS: Readonly<Record<Standing, wire.Standing>> = {
@@ -47,6 +49,18 @@ export const CHANNELS: Readonly<Record<Channel, wire.Channel>> = { pages: wire.C
 export const toHolding = (holding: Holding): wire.Holding => ({ ...holding, epoch: toBig(holding.epoch) });
 export const fromHolding = (holding: wire.Holding): Holding => ({ ...holding, epoch: fromBig(holding.epoch, 'epoch') });
 
+export const toWord = ({ holdings, overlay }: Word) => ({ holdings: holdings.map(toHolding), overlay });
+/** @throws `refused` when a number is beyond all reason. A peer that knows of no tunnel has none. */
+export function fromWord({ holdings, overlay }: Pick<wire.AnnounceRequest, 'holdings' | 'overlay'>): Word {
+  const { key = '', nextKey = '', port = 0, mtu = 0 } = overlay ?? {};
+  const why = [key, nextKey].some((one) => one !== '' && !isKey(one)) || port > PORT_MAX || mtu > MTU_MAX;
+  if (why) throw refused('invalid', 'the field "overlay" holds what is no key, no port or no size of a packet');
+  return { holdings: holdings.map(fromHolding), overlay: { key, nextKey, port, mtu } };
+}
+/** Of UDP and of IPv4, which both count to it. */
+const PORT_MAX = 65_535;
+const MTU_MAX = 65_535;
+
 /** A migration's id has 36 letters; it is in every word about it. */
 const ID_MAX = 64;
 /** A reason is kept in the journal, and read by people. */
@@ -62,10 +76,10 @@ export function meshCalls(handling: Handling, mesh: MeshPort, node: string): wir
   return {
     describe: unary(handling, async () => ({ facts: toFacts(await mesh.describe()) })),
     // Whose holdings they are the certificate says, whatever the message says.
-    announce: unary(handling, async ({ holdings }, { caller }) => {
-      const own = await mesh.announced(caller.name, holdings.map(fromHolding));
-      return { holdings: own.map(toHolding), node };
-    }),
+    announce: unary(handling, async (request, { caller }) => ({
+      ...toWord(await mesh.announced(caller.name, fromWord(request))),
+      node,
+    })),
   };
 }
 

@@ -27,7 +27,7 @@ import {
   toMemoryMode,
   toMode,
 } from './messages.js';
-import { fromHolding, REASON_MAX, STANDINGS, toHolding } from './peer-calls.js';
+import { fromWord, REASON_MAX, STANDINGS, toWord } from './peer-calls.js';
 import { callerOf } from './roles.js';
 
 export interface TlsFiles {
@@ -121,12 +121,12 @@ export function createPeerClient(peer: PeerAddress, tls: TlsFiles, patience = 1)
       );
       return fromFacts(facts);
     },
-    async announce(node, holdings, limits) {
-      const request = { node, holdings: holdings.map(toHolding) };
+    async announce(node, word, limits) {
+      const request = { node, ...toWord(word) };
       const answer = await control.call<wire.AnnounceResponse>(limits, ({ mesh }, o, done) =>
         mesh.announce(request, new Metadata(), o, done),
       );
-      return answer.holdings.map(fromHolding);
+      return fromWord(answer);
     },
     target: targetLink(control),
     bulk: bulkLink(() => bulk.clients().bulk, who, reach, 'none'),

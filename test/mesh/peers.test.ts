@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import type { CnvmRecord } from '../../src/cnvms/cnvm.js';
 import type { Offer } from '../../src/migration/peer-port.js';
 import { createPeerClient, type PeerClient } from '../../src/rpc/peer-client.js';
-import { facts, record } from '../support/samples.js';
+import { facts, NO_CARD, record } from '../support/samples.js';
 import { assertAtRest, assertNothingLeft, NAME, testMesh } from './support.js';
 
 const WAIT = { timeoutMs: 5_000 };
@@ -54,7 +54,7 @@ describe('a peer that lies', () => {
     const node1 = mesh().node('node1');
     await node1.create(NAME);
     const claim = { name: NAME, address: '10.100.101.111', epoch: 99, state: 'running', image: 'base@sha256:aa' };
-    await asNode3('node1').announce('node3', [claim], WAIT);
+    await asNode3('node1').announce('node3', { holdings: [claim], overlay: NO_CARD }, WAIT);
     const { refusals } = await asNode3('node1').target.offer(offerOf({ epoch: 99 }), WAIT);
     assert.match(refusals.join(), /is taken on node1/);
     assert.equal(node1.host.stateOf(NAME), 'running');

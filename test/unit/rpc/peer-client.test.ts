@@ -9,6 +9,7 @@ import * as wire from '../../../src/gen/cnvm/peer/v1/peer.js';
 import { initPki, issueNode } from '../../../src/pki/pki-dir.js';
 import { createPeerClient, type PeerClient } from '../../../src/rpc/peer-client.js';
 import { FUZZ_TIMEOUT_MS, runs } from '../../support/fuzz.js';
+import { NO_CARD } from '../../support/samples.js';
 import { temporary } from '../../support/temporary.js';
 
 const WAIT = { timeoutMs: 5_000 };
@@ -47,7 +48,11 @@ const ANSWERS: readonly [
       .map((answer) => wire.QueryResponse.encode(answer).finish()),
     (peer) => peer.target.query('m', WAIT),
   ],
-  ['MeshService/Announce', fc.uint8Array({ maxLength: 100 }), (peer) => peer.announce('node1', [], WAIT)],
+  [
+    'MeshService/Announce',
+    fc.uint8Array({ maxLength: 100 }),
+    (peer) => peer.announce('node1', { holdings: [], overlay: NO_CARD }, WAIT),
+  ],
   ['MeshService/Describe', fc.uint8Array({ maxLength: 100 }), (peer) => peer.describe(WAIT)],
 ];
 
