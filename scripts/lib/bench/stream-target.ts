@@ -8,12 +8,13 @@ import { performance } from 'node:perf_hooks';
 import type { Duplex } from 'node:stream';
 import { connect } from 'node:tls';
 import { createPeerClient } from '../../../src/rpc/peer-client.js';
+import { fixedTrust } from '../../../src/rpc/trust.js';
 import { REQUEST_BYTES, type TargetOrder, type Way, type WayResult } from './stream-ways.js';
 
 const { tls, bytes, ports } = JSON.parse(process.argv[2] ?? '{}') as TargetOrder;
 const host = '127.0.0.1';
 const pair = { key: readFileSync(tls.key), cert: readFileSync(tls.cert), ca: readFileSync(tls.ca) };
-const peer = createPeerClient({ name: 'node1', endpoint: `${host}:${ports.stream}` }, tls);
+const peer = createPeerClient({ name: 'node1', endpoint: `${host}:${ports.stream}` }, fixedTrust(tls));
 const sockets: Record<'tcp' | 'tls', Socket> = {
   tcp: createConnection({ host, port: ports.tcp, noDelay: true }),
   tls: connect({ ...pair, host, port: ports.tls, servername: 'node1', checkServerIdentity: () => undefined }),

@@ -7,6 +7,7 @@ import type { BulkLink } from '../../../src/migration/peer-port.js';
 import { bulkService } from '../../../src/rpc/bulk-codec.js';
 import { bulkCalls } from '../../../src/rpc/peer-calls.js';
 import { createPeerClient } from '../../../src/rpc/peer-client.js';
+import { fixedTrust } from '../../../src/rpc/trust.js';
 import { issue } from './probes.js';
 
 /**
@@ -20,7 +21,7 @@ export async function openTunnels(
 ): Promise<{ link: BulkLink; close: () => void }> {
   const tls = await issue(directory);
   const server = new Server();
-  const handling = { log: pino({ level: 'silent' }), local: false };
+  const handling = { log: pino({ level: 'silent' }) };
   const pullImages = () => {
     throw new Error('no images here');
   };
@@ -30,7 +31,7 @@ export async function openTunnels(
   const port = await new Promise<number>((resolve, reject) => {
     server.bindAsync('127.0.0.1:0', secure, (error, bound) => (error === null ? resolve(bound) : reject(error)));
   });
-  const client = createPeerClient({ name: 'node2', endpoint: `127.0.0.1:${await through(port)}` }, tls);
+  const client = createPeerClient({ name: 'node2', endpoint: `127.0.0.1:${await through(port)}` }, fixedTrust(tls));
   return {
     link: client.bulk,
     close() {
