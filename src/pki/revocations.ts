@@ -21,8 +21,6 @@ export interface RevocationsOptions {
   readonly log: Logger;
 }
 
-export type Revocations = Awaited<ReturnType<typeof openRevocations>>;
-
 /** Afterwards what lies on disk is known. */
 export async function openRevocations({ file, ca, authority, log }: RevocationsOptions) {
   let crl: Crl | undefined;

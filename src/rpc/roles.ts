@@ -77,6 +77,9 @@ const ALLOWED: Readonly<Record<string, readonly Role[]>> = {
   '/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo': STANDARD,
 };
 
+/** The paths of all methods that anybody may call. */
+export const METHODS: readonly string[] = Object.keys(ALLOWED);
+
 /** The roles that may call a method, by its full path, for example "/cnvm.v1.NodeService/GetNode". */
 export function rolesFor(path: string): readonly Role[] {
   return Object.hasOwn(ALLOWED, path) ? (ALLOWED[path] ?? []) : [];
