@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { type Config, readConfig } from './base/config.js';
 import { CnvmError, messageOf } from './base/errors.js';
+import { tuneHeap } from './base/heap.js';
 import { createLog } from './base/log.js';
 import { createRuncMachine } from './cnvms/runc-machine.js';
 import { type Host, startDaemon } from './daemon.js';
@@ -49,6 +50,7 @@ async function main(): Promise<number> {
   if (values.version) return print(`cnvmd ${version()}\n`);
   const config = readConfig(values.config);
   if (values['check-config']) return print(`${values.config} is valid\n`);
+  tuneHeap();
   process.env[OWNER_VARIABLE] = config.runDir;
   await serve(config);
   return 0;

@@ -24,8 +24,17 @@ export interface TargetOrder extends StreamOrder {
   readonly ports: SourcePorts;
 }
 
+/** What the target is told: to pull by a way; what either is asked: how much CPU time it has had. */
+export type StreamCall = { readonly pull: Way } | 'cpu';
+
 /** One way, once. */
 export interface WayResult {
   readonly way: Way;
   readonly ms: number;
+}
+
+/** Seconds that this process has had in all its threads. */
+export function cpuSeconds(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6;
 }
