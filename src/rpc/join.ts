@@ -32,7 +32,11 @@ export async function join(token: JoinToken, node: string, request: Uint8Array):
   const credentials = ChannelCredentials.createFromSecureContext(createSecureContext({ ...TLS, ca }), {
     checkServerIdentity: (_, certificate) => wrongAuthority(certificate),
   });
-  const client = new JoinServiceClient(token.address, credentials, { 'grpc.enable_retries': 0 });
+  const client = new JoinServiceClient(token.address, credentials, {
+    'grpc.enable_retries': 0,
+    // It may be reached at an address that is no name.
+    'grpc.ssl_target_name_override': 'authority',
+  });
   const asked = { token: token.id, secret: token.secret, node, request };
   try {
     const answer = await new Promise<JoinResponse>((resolve, reject) => {
