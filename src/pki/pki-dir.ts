@@ -3,6 +3,8 @@
  * copy of every certificate, by its serial number. Invariant: a key is readable by its owner alone from the moment it
  * exists, the directory is closed to others, and nothing is overwritten unless asked for.
  */
+import { X509Certificate } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { chmod, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { readFileIfAny, writeFileAtomic } from '../base/atomic-file.js';
@@ -88,6 +90,13 @@ export async function keepIssued(directory: string, certificate: string): Promis
   const { serial } = factsOf(parseCertificate(certificate, 'what was issued'));
   await mkdir(join(directory, 'issued'), { recursive: true, mode: 0o700 });
   await writeFileAtomic(join(directory, 'issued', `${serial}.crt`), `${certificate.trim()}\n`);
+}
+
+/** The same for one that was made elsewhere, if there is no copy yet. @param der as it was shown; our CA has signed it. */
+export async function keepSeen(directory: string, der: Uint8Array): Promise<void> {
+  const certificate = new X509Certificate(der);
+  if (existsSync(join(directory, 'issued', `${factsOf(certificate).serial}.crt`))) return;
+  await keepIssued(directory, certificate.toString());
 }
 
 /** Every certificate that is known here, newest first. What has expired for long is forgotten. */

@@ -29,12 +29,17 @@ const LOOK_MS_MIN = 100;
 /** Renews whenever it is time, until the signal fires. */
 export async function keepRenewing(ports: RenewalPorts, signal: AbortSignal): Promise<void> {
   const random = Math.random();
+  let wake = new AbortController();
+  // What was put in its place may be shorter.
+  ports.rotation.onChange(() => wake.abort());
   while (!signal.aborted) {
     const { notBeforeMs, notAfterMs } = ports.rotation.current();
     const dueMs = renewalMs({ notBeforeMs, notAfterMs }, random);
     if (Date.now() >= dueMs) await tryToRenew(ports, dueMs);
     const lookMs = Math.min(LOOK_EVERY_MS, Math.max(LOOK_MS_MIN, (notAfterMs - Date.now()) / LOOKS_MIN));
-    await sleep(lookMs, undefined, { signal, ref: false }).catch(() => undefined);
+    const awake = AbortSignal.any([signal, wake.signal]);
+    await sleep(lookMs, undefined, { signal: awake, ref: false }).catch(() => undefined);
+    if (wake.signal.aborted) wake = new AbortController();
   }
 }
 

@@ -31,8 +31,11 @@ export interface OpenDoor {
 /** A request has 1 KiB. */
 const MESSAGE_BYTES_MAX = 16 * 1024;
 const HANDSHAKE_MS = 5_000;
+/** Anybody can connect: so not for long, and not so many. */
+const CONNECTION_MS = 30_000;
+const CONNECTIONS_MAX = 64;
 /** Tries of all who come together: a machine that boots retries, and nobody guesses 256 bits. */
-const TRIES_A_MINUTE = 60;
+const TRIES_A_MINUTE = 20;
 
 /** Opens it. @throws `refused` when the port is taken, or there is no CA. */
 export async function openJoinDoor({ directory, listen, log }: JoinDoorOptions): Promise<OpenDoor> {
@@ -41,7 +44,11 @@ export async function openJoinDoor({ directory, listen, log }: JoinDoorOptions):
   const pair = await issue(authority, { role: 'authority', name: 'authority' });
   // The CA's certificate goes along: who joins knows but its fingerprint.
   const context = { key: pair.key, cert: `${pair.certificate}\n${authority.certificate}` };
-  const server = new Server({ 'grpc.max_receive_message_length': MESSAGE_BYTES_MAX });
+  const server = new Server({
+    'grpc.max_receive_message_length': MESSAGE_BYTES_MAX,
+    'grpc.max_connection_age_ms': CONNECTION_MS,
+    'grpc.max_connection_age_grace_ms': CONNECTION_MS,
+  });
   server.addService(JoinServiceService, joinCalls(directory, log));
   const listener = await listenTls(server, {
     listen,
@@ -49,6 +56,7 @@ export async function openJoinDoor({ directory, listen, log }: JoinDoorOptions):
     mutual: false,
     admit: () => undefined,
     handshakeMs: HANDSHAKE_MS,
+    connectionsMax: CONNECTIONS_MAX,
   });
   return {
     port: listener.port,

@@ -7,12 +7,14 @@ import { dirname, join } from 'node:path';
 import type { Logger } from 'pino';
 import { messageOf, refused } from '../base/errors.js';
 import { renewNode } from '../pki/admit.js';
+import { parseCertificate } from '../pki/facts.js';
 import type { TlsFiles } from '../pki/identity.js';
-import { keepIssued } from '../pki/pki-dir.js';
+import { keepSeen } from '../pki/pki-dir.js';
 import { keepRenewing } from '../pki/renewal.js';
 import { openRevocations } from '../pki/revocations.js';
 import { openRotation, type Rotation } from '../pki/rotation.js';
 import { keepDoor } from './join-door.js';
+import { createSessions } from './sessions.js';
 import { keepTelling, type TrustLink } from './tell-revocations.js';
 import { createTrust, type Trust } from './trust.js';
 import type { TrustPort } from './trust-calls.js';
@@ -55,7 +57,14 @@ export async function openIdentity({ node, tls, log }: IdentityOptions): Promise
     authority,
     log,
   });
-  const trust = createTrust(rotation, revocations.isRevoked, log);
+  // Whoever is to be revoked here by its name must be known here, wherever its certificate was made.
+  const seen = (der: Buffer) => {
+    if (authority === undefined) return;
+    void keepSeen(authority, der).catch((error: unknown) =>
+      log.error({ error: messageOf(error) }, 'a certificate is not noted'),
+    );
+  };
+  const trust = createTrust(rotation, createSessions(revocations.isRevoked, log, seen));
   const complain = () => {
     if (revocations.isRevoked(rotation.current().serial))
       log.error(
@@ -77,10 +86,7 @@ export async function openIdentity({ node, tls, log }: IdentityOptions): Promise
       void keepRenewing({ files: tls, rotation, ask, log }, stopped.signal);
       void keepTelling({ peers, revocations, log }, stopped.signal);
       if (authority === undefined) return;
-      // Made elsewhere, it could not be revoked here by its name.
-      void keepIssued(authority, rotation.current().cert).catch((error: unknown) =>
-        log.error({ error }, 'own certificate not noted'),
-      );
+      seen(parseCertificate(rotation.current().cert, tls.cert).raw);
       const close = keepDoor({ directory: authority, listen: tls.joinListen, log });
       stopped.signal.addEventListener('abort', close, { once: true });
     },

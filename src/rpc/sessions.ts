@@ -24,7 +24,12 @@ interface Session {
 /** A certificate expires in the middle of a second, and clocks are set: so the clock is looked at, and no timer trusted. */
 const LOOK_EVERY_MS = 500;
 
-export function createSessions(isRevoked: (serial: string) => boolean, log: Logger): Sessions {
+/** @param seen is told of each certificate in DER that was let in. */
+export function createSessions(
+  isRevoked: (serial: string) => boolean,
+  log: Logger,
+  seen: (der: Buffer) => void = () => undefined,
+): Sessions {
   const live = new Map<TLSSocket, Session>();
 
   function refusal(certificate: PeerCertificate): string | undefined {
@@ -56,6 +61,7 @@ export function createSessions(isRevoked: (serial: string) => boolean, log: Logg
         return why;
       }
       live.set(socket, { certificate, way });
+      seen(certificate.raw);
       socket.once('close', () => live.delete(socket));
       return undefined;
     },

@@ -20,6 +20,8 @@ export interface TlsListenerOptions {
   /** Cuts what must not come in, and says so with a reason. */
   readonly admit: (socket: TLSSocket) => string | undefined;
   readonly handshakeMs: number;
+  /** More at once are cut. Undefined: any number. */
+  readonly connectionsMax?: number;
 }
 
 export interface TlsListener {
@@ -34,7 +36,7 @@ const PROTOCOL = 'h2';
 
 /** @throws `refused` when the port is taken or the certificate cannot be used. */
 export async function listenTls(server: Server, options: TlsListenerOptions): Promise<TlsListener> {
-  const { listen, context, mutual, admit, handshakeMs } = options;
+  const { listen, context, mutual, admit, handshakeMs, connectionsMax } = options;
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
   const listener = createServer({
     ...TLS,
@@ -44,6 +46,7 @@ export async function listenTls(server: Server, options: TlsListenerOptions): Pr
     ALPNProtocols: [PROTOCOL],
     handshakeTimeout: handshakeMs,
   });
+  if (connectionsMax !== undefined) listener.maxConnections = connectionsMax;
   // Who gives up in the middle is no news.
   listener.on('tlsClientError', () => undefined);
   listener.on('secureConnection', (socket) => {

@@ -1,7 +1,7 @@
 /** What every connection stands on: who this node is now, and whom it lets in. */
 import { constants } from 'node:crypto';
 import type { SecureContextOptions } from 'node:tls';
-import { type Logger, pino } from 'pino';
+import { pino } from 'pino';
 import { type Identity, readIdentity, type TlsFiles } from '../pki/identity.js';
 import type { Rotation } from '../pki/rotation.js';
 import { createSessions, type Sessions } from './sessions.js';
@@ -13,12 +13,8 @@ export interface Trust {
   readonly sessions: Sessions;
 }
 
-export function createTrust(rotation: Rotation, isRevoked: (serial: string) => boolean, log: Logger): Trust {
-  return {
-    identity: rotation.current,
-    onChange: rotation.onChange,
-    sessions: createSessions(isRevoked, log),
-  };
+export function createTrust(rotation: Rotation, sessions: Sessions): Trust {
+  return { identity: rotation.current, onChange: rotation.onChange, sessions };
 }
 
 /** The files as they are now, for as long as the process lives; for what is no daemon. */

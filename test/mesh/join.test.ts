@@ -88,7 +88,7 @@ describe('a new node', () => {
     for (let tries = 0; tries < 100 && !/too many/.test(words); tries += 1)
       words = await come({ ...token, secret: tries.toString(16).padStart(64, '0') }).then(() => 'in', String);
     assert.match(words, /too many tries/);
-  });
+  }).timeout(60_000);
 
   describe('that is led to somebody else', () => {
     /** Somebody who answers with these certificates, and keeps what is said. */

@@ -26,8 +26,6 @@ export type MeshNode = MeshOfDaemons['nodes'][number];
 export interface MeshCertificates {
   /** The nodes that hold the CA's key. */
   readonly authorities?: readonly string[];
-  /** Those whose certificates live for another time than usual. */
-  readonly lifetimesMs?: Readonly<Record<string, number>>;
 }
 
 /** Afterwards every node of `names` serves and has heard of the others. */
@@ -35,7 +33,7 @@ export async function startMesh(names: readonly string[], certificates: MeshCert
   const directory = mkdtempSync(join(tmpdir(), 'cnvm-mesh-'));
   const witness = createWitness();
   const pkiDir = join(directory, 'pki');
-  await makeCertificates(pkiDir, names, certificates);
+  await makeCertificates(pkiDir, names);
   const ports = new Map<string, number>();
   /** By "caller>called"; each life of the caller has its own, so that a dead daemon reaches nobody. */
   const links = new Map<string, LinkProxy>();
@@ -176,13 +174,9 @@ function readJournal(directory: string): JournalEntry[] {
     .sort((a, b) => b.migration.startTime.localeCompare(a.migration.startTime));
 }
 
-async function makeCertificates(
-  directory: string,
-  names: readonly string[],
-  { lifetimesMs = {} }: MeshCertificates,
-): Promise<void> {
+async function makeCertificates(directory: string, names: readonly string[]): Promise<void> {
   await initPki(directory, { force: false });
-  for (const name of names) await issueNode(directory, name, { force: false, lifetimeMs: lifetimesMs[name] });
+  for (const name of names) await issueNode(directory, name, { force: false });
 }
 
 interface NodeTls extends TlsFiles {
