@@ -31,6 +31,7 @@ import { createSweeping, type Sweeping } from './migration/sweeping.js';
 import { tell } from './migration/tell.js';
 import type { Limits } from './migration/watchdog.js';
 import type { Overlay } from './overlay/overlay.js';
+import { type OpenIdentity, openIdentity } from './rpc/open-identity.js';
 import { createPeerClient, type PeerClient } from './rpc/peer-client.js';
 import { startRpc } from './rpc/server.js';
 
@@ -50,6 +51,8 @@ export interface Host {
 
 export interface Daemon {
   readonly port: number;
+  /** Looks whether there are new certificates. */
+  reload(): void;
   /** Refuses new work, rolls back or finishes what runs, and ends. */
   stop(): Promise<void>;
 }
@@ -59,7 +62,8 @@ const STOP_GRACE_MS = 2_000;
 
 /** Afterwards it serves, and what an earlier daemon left has been settled or is being asked about. */
 export async function startDaemon(config: Config, host: Host, log: Logger): Promise<Daemon> {
-  const parts = build(config, host, log);
+  const identity = await openIdentity({ node: config.node, tls: config.tls, log });
+  const parts = build(config, host, identity, log);
   const { facts, mesh, cnvms, departures, arrivals, history, sweeping } = parts;
   // Before anything is looked at: what goes on by itself would change it afterwards.
   for (const orphan of await host.endOrphans()) log.error({ orphan }, 'a program of an earlier daemon does not end');
@@ -83,7 +87,9 @@ export async function startDaemon(config: Config, host: Host, log: Logger): Prom
     listen: config.listen,
     socket: config.socket,
     socketGroup: config.socketGroup,
-    tls: config.tls,
+    readers: config.readers,
+    trust: identity.trust,
+    identity: identity.port,
     patience: config.limits.patience,
     log,
     cnvms,
@@ -97,13 +103,21 @@ export async function startDaemon(config: Config, host: Host, log: Logger): Prom
     target: arrivals.target,
     bulk: departures.bulkPort,
   });
+  identity.start(() => config.peers.flatMap(({ name }) => trustLinkOf(name, mesh)));
   await mesh.start();
   log.info({ port: server.port, socket: config.socket }, 'serving');
-  return { port: server.port, stop: () => stop(departures, arrivals, sweeping, server, mesh, log) };
+  return {
+    port: server.port,
+    reload: identity.reload,
+    async stop() {
+      await stop(departures, arrivals, sweeping, server, mesh, log);
+      identity.close();
+    },
+  };
 }
 
 /** Every part, joined to the others; nothing is started, and what is on disk has been read. */
-function build(config: Config, host: Host, log: Logger) {
+function build(config: Config, host: Host, identity: OpenIdentity, log: Logger) {
   for (const directory of [config.stateDir, config.runDir]) mkdirSync(directory, { recursive: true, mode: 0o755 });
   const store = openStore(join(config.stateDir, 'cnvms'));
   const onDisk = openJournal(join(config.stateDir, 'migrations'));
@@ -115,7 +129,7 @@ function build(config: Config, host: Host, log: Logger) {
   });
   const facts = host.facts(() => store.all().length);
   const claims = new Map<string, CnvmRecord>();
-  const mesh = makeMesh(config, host, { store, claims }, facts, log);
+  const mesh = makeMesh(config, host, identity, { store, claims }, facts, log);
   const { directory } = mesh;
   const { node, imagesDir, landingZones } = config;
   const { machine, bulk } = host;
@@ -160,6 +174,7 @@ async function stop(
 function makeMesh(
   config: Config,
   host: Host,
+  { trust }: OpenIdentity,
   { store, claims }: { store: Store; claims: Claims },
   facts: () => Promise<NodeFacts>,
   log: Logger,
@@ -169,7 +184,7 @@ function makeMesh(
     endpoint: config.listen,
     overlayNetwork: config.overlay.network,
     overlayAddress: config.overlay.address,
-    peers: config.peers.map((peer) => ({ ...peer, link: createPeerClient(peer, config.tls, config.limits.patience) })),
+    peers: config.peers.map((peer) => ({ ...peer, link: createPeerClient(peer, trust, config.limits.patience) })),
     setBehind: (world) => host.overlay.setBehind(world),
     overlayCard: () => host.overlay.card(),
     holdings: () => {
@@ -227,6 +242,11 @@ function holdingOf(record: CnvmRecord, state: Holding['state'] = record.wanted):
 
 function linkOf(peer: { readonly name: string; readonly link: PeerClient }) {
   return { name: peer.name, link: peer.link.target };
+}
+
+function trustLinkOf(name: string, mesh: Mesh<PeerClient>) {
+  const peer = mesh.peer(name);
+  return peer === undefined ? [] : [{ name, trust: peer.link.trust }];
 }
 
 async function describe(host: Host, facts: NodeFacts): Promise<{ facts: NodeFacts; findings: Finding[] }> {

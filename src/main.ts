@@ -28,7 +28,8 @@ The cnvm daemon. Every node of a mesh runs one.
   -h, --help       prints this
 
 SIGTERM and SIGINT stop it: new work is refused, a migration before its hand-over is rolled back, one after it is
-finished. Cnvms go on running, and the next daemon finds them.
+finished. Cnvms go on running, and the next daemon finds them. New certificates are noticed by themselves; SIGHUP makes it
+look at once.
 
 CNVM_FAULTS in its environment names a directory in which tests put gates, see plant-faults.ts. Nothing else sets it.
 
@@ -63,6 +64,7 @@ async function serve(config: Config): Promise<void> {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, resolve);
   });
   const daemon = await startDaemon(config, realHost(config, log), log);
+  process.on('SIGHUP', () => daemon.reload());
   log.info({ signal: await stopped }, 'told to stop');
   await daemon.stop();
 }

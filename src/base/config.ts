@@ -18,6 +18,8 @@ const MTU_MIN = 700;
 const MTU_MAX = 65_535;
 /** Below the 30 s after which the strictest of firewalls and routers forget a UDP flow. */
 const KEEPALIVE_SECONDS = 25;
+/** Beside it. */
+const DEFAULT_JOIN_PORT = 7444;
 const PORT_MAX = 65_535;
 
 const absolute = z.string().regex(/^\/[^\0]*$/, 'must be an absolute path');
@@ -65,11 +67,21 @@ const schema = z.strictObject({
   landingZones: z.array(absolute).min(1).default(['/home/cnvm/sneakers']),
   /** Parent of every cnvm's cgroup, from the cgroup root. */
   cgroupParent: absolute.default('/cnvm'),
-  tls: z.strictObject({ ca: absolute, cert: absolute, key: absolute }).default({
-    ca: '/etc/cnvm/pki/ca.crt',
-    cert: '/etc/cnvm/pki/node.crt',
-    key: '/etc/cnvm/pki/node.key',
-  }),
+  /** A second socket, whose users may list, inspect and watch, and change nothing. Without: there is none. */
+  readers: z.strictObject({ socket: absolute, group: z.string() }).optional(),
+  tls: z
+    .strictObject({
+      ca: absolute.default('/etc/cnvm/pki/ca.crt'),
+      cert: absolute.default('/etc/cnvm/pki/node.crt'),
+      key: absolute.default('/etc/cnvm/pki/node.key'),
+      /** The list of what is revoked; "ca.crl" beside the CA's certificate if not given. The daemon writes it, too. */
+      crl: absolute.optional(),
+      /** The CA's key, on a node that renews its peers' certificates and lets new nodes join; its directory is the CA's. */
+      caKey: absolute.regex(/\/ca\.key$/, 'must be the "ca.key" in the directory that "cnvm pki init" made').optional(),
+      /** HOST:PORT where new nodes join, open only while there is a join token; only with `caKey`. */
+      joinListen: endpoint.default(`0.0.0.0:${DEFAULT_JOIN_PORT}`),
+    })
+    .prefault({}),
   overlay: z.strictObject({
     /** The /16 that all cnvms and nodes share. */
     network: z

@@ -15,7 +15,8 @@ import type { Logger } from 'pino';
 import { abortable } from '../base/abortable.js';
 import { cutText } from '../base/cut-text.js';
 import { CnvmError, messageOf, refused } from '../base/errors.js';
-import { type Caller, callerOf, LOCAL, rolesFor } from './roles.js';
+import { plainSerial } from '../pki/subject.js';
+import { type Caller, callerOf, rolesFor } from './roles.js';
 import { toServiceError } from './status.js';
 
 export interface CallContext {
@@ -27,8 +28,8 @@ export interface CallContext {
 /** Makes handlers for one server. */
 export interface Handling {
   readonly log: Logger;
-  /** The server listens on the Unix socket. */
-  readonly local: boolean;
+  /** Who everybody is that comes this way. Undefined: who their certificates say. */
+  readonly caller?: Caller;
 }
 
 /** What every kind of call has. */
@@ -91,7 +92,7 @@ export function received<Q, A>(call: ServerDuplexStream<Q, A>): AsyncIterator<Q,
 async function around<A>(handling: Handling, call: AnyCall, act: (context: CallContext) => Promise<A>): Promise<A> {
   const began = performance.now();
   const path = call.getPath();
-  const caller = handling.local ? LOCAL : peerOf(call);
+  const caller = handling.caller ?? peerOf(call);
   const gone = new AbortController();
   call.on('cancelled', () => gone.abort(refused('cancelled', 'the caller has gone')));
   try {
@@ -128,7 +129,8 @@ function peerOf(call: AnyCall): Caller {
   if (certificate === undefined) return { role: 'nobody', name: 'nobody' };
   const known = callers.get(certificate.fingerprint256);
   if (known !== undefined) return known;
-  const caller = callerOf(certificate.subjectaltname ?? '');
+  const serial = plainSerial(certificate.serialNumber);
+  const caller = { ...callerOf(certificate.subjectaltname ?? ''), serial };
   if (callers.size >= CALLERS_MAX) callers.clear();
   callers.set(certificate.fingerprint256, caller);
   return caller;

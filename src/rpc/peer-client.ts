@@ -2,14 +2,13 @@
  * A peer, as this node calls it. Invariant: it is the node that its certificate names or nothing is sent to it; bulk has a
  * connection of its own, so that it never delays control.
  */
-import { readFileSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { PeerCertificate } from 'node:tls';
-import { type ChannelOptions, credentials, Metadata } from '@grpc/grpc-js';
+import { type ChannelOptions, Metadata } from '@grpc/grpc-js';
 import { cutText } from '../base/cut-text.js';
 import { refused } from '../base/errors.js';
 import * as wire from '../gen/cnvm/peer/v1/peer.js';
+import { type RenewResponse, type RevocationsResponse, TrustServiceClient } from '../gen/cnvm/peer/v1/trust.js';
 import type { MeshLink } from '../mesh/mesh.js';
 import type { BulkLink, CallLimits, HandOverResult, Offer, Standing, TargetLink } from '../migration/peer-port.js';
 import { bulkLink, createBulkClient } from './bulk-link.js';
@@ -28,13 +27,9 @@ import {
   toMode,
 } from './messages.js';
 import { fromWord, REASON_MAX, STANDINGS, toWord } from './peer-calls.js';
-import { callerOf } from './roles.js';
-
-export interface TlsFiles {
-  readonly ca: string;
-  readonly cert: string;
-  readonly key: string;
-}
+import { PeerCredentials } from './peer-credentials.js';
+import type { TrustLink } from './tell-revocations.js';
+import type { Trust } from './trust.js';
 
 export interface PeerAddress {
   readonly name: string;
@@ -45,6 +40,7 @@ export interface PeerAddress {
 export interface PeerClient extends MeshLink {
   readonly target: TargetLink;
   readonly bulk: BulkLink;
+  readonly trust: TrustLink;
   close(): void;
 }
 
@@ -63,11 +59,9 @@ const BULK_CONNECT_MS = 10_000;
 const PROBE_MS = 5_000;
 
 /** @param patience multiplies every time limit here, and those of the callers. */
-export function createPeerClient(peer: PeerAddress, tls: TlsFiles, patience = 1): PeerClient {
+export function createPeerClient(peer: PeerAddress, trust: Trust, patience = 1): PeerClient {
   const who = `${peer.name} (${peer.endpoint})`;
-  const secure = credentials.createSsl(readFileSync(tls.ca), readFileSync(tls.key), readFileSync(tls.cert), {
-    checkServerIdentity: (_, certificate) => wrongNode(peer.name, certificate),
-  });
+  const secure = new PeerCredentials(trust, peer.name);
   const options: ChannelOptions = {
     'grpc.ssl_target_name_override': peer.name,
     'grpc.keepalive_time_ms': KEEPALIVE_EVERY_MS,
@@ -87,6 +81,7 @@ export function createPeerClient(peer: PeerAddress, tls: TlsFiles, patience = 1)
       channel,
       mesh,
       handOver: new wire.HandOverServiceClient(peer.endpoint, secure, { channelOverride: channel }),
+      trust: new TrustServiceClient(peer.endpoint, secure, { channelOverride: channel }),
     };
   };
   const connectBulk = () => {
@@ -95,6 +90,11 @@ export function createPeerClient(peer: PeerAddress, tls: TlsFiles, patience = 1)
   };
   const control = createConnection(connectControl, who, patience);
   const bulk = createConnection(connectBulk, who, patience);
+  // A connection lives no longer than the certificate that it was made with.
+  trust.onChange(() => {
+    control.renew();
+    bulk.renew();
+  });
 
   async function reach(signal: AbortSignal): Promise<void> {
     const ready = new Metadata({ waitForReady: true });
@@ -129,6 +129,7 @@ export function createPeerClient(peer: PeerAddress, tls: TlsFiles, patience = 1)
       return fromWord(answer);
     },
     target: targetLink(control),
+    trust: trustLink(control),
     bulk: bulkLink(() => bulk.clients().bulk, who, reach, 'none'),
     close() {
       control.close();
@@ -137,7 +138,27 @@ export function createPeerClient(peer: PeerAddress, tls: TlsFiles, patience = 1)
   };
 }
 
-type Control = Connection<Clients & { readonly handOver: wire.HandOverServiceClient }>;
+type Control = Connection<
+  Clients & { readonly handOver: wire.HandOverServiceClient; readonly trust: TrustServiceClient }
+>;
+
+function trustLink(control: Control): TrustLink {
+  return {
+    async revocations({ number, crl = new Uint8Array() }, limits) {
+      const request = { number: toBig(number), crl };
+      const answer = await control.call<RevocationsResponse>(limits, ({ trust }, o, done) =>
+        trust.revocations(request, new Metadata(), o, done),
+      );
+      return { number: fromBig(answer.number, 'number'), crl: answer.crl };
+    },
+    async renew(request, limits) {
+      const answer = await control.call<RenewResponse>(limits, ({ trust }, o, done) =>
+        trust.renew({ request }, new Metadata(), o, done),
+      );
+      return answer.certificate;
+    },
+  };
+}
 
 function targetLink(control: Control): TargetLink {
   const ask = <A>(limits: CallLimits, begin: Begin<wire.HandOverServiceClient, A>) =>
@@ -219,11 +240,4 @@ function toOffer(offer: Offer): wire.OfferRequest {
     memoryMode: toMemoryMode(offer.memoryMode),
     compression: toCompression(offer.compression),
   };
-}
-
-/** Undefined when the certificate is that node's. */
-function wrongNode(name: string, certificate: PeerCertificate): Error | undefined {
-  const found = callerOf(certificate.subjectaltname ?? '');
-  if (found.role === 'node' && found.name === name) return undefined;
-  return new Error(`its certificate is that of ${found.role} ${found.name}, not of node ${name}`);
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { CnvmError, refused } from '../../src/base/errors.js';
 import { createPeerClient } from '../../src/rpc/peer-client.js';
+import { fixedTrust } from '../../src/rpc/trust.js';
 import type { MeshNode } from './mesh-of-daemons.js';
 import type { Step } from './plan.js';
 import { assertAtRest, eventually, NAME, ownName, testMesh } from './support.js';
@@ -236,7 +237,7 @@ describe('a record that the target cannot keep', () => {
     node2.host.plan.fail('machine.destroy', 'before');
     const moving = node1.teleport(NAME, 'node2');
     await eventually('it was tried', () => node2.host.plan.unmet().length === 0);
-    const client = createPeerClient({ name: 'node2', endpoint: node2.endpoint() }, node1.tls);
+    const client = createPeerClient({ name: 'node2', endpoint: node2.endpoint() }, fixedTrust(node1.tls));
     const id = node2.journal()[0]?.migration.id ?? '';
     await assert.rejects(client.target.handOver(id, 2, { timeoutMs: 5_000 }));
     client.close();

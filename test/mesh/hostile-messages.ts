@@ -15,6 +15,7 @@ export const METHODS = [
     (one) => `${HAND_OVER}/${one}`,
   ),
   ...['Describe', 'Announce'].map((one) => `${MESH}/${one}`),
+  ...['Revocations', 'Renew'].map((one) => `/cnvm.peer.v1.TrustService/${one}`),
 ];
 /** They are answered when the migration has come so far, or has ended. */
 export const WAITING = ['Seed', 'Round', 'Prepare', 'Collect', 'HandOver', 'Release'].map(

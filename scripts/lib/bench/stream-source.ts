@@ -11,6 +11,7 @@ import { tuneHeap } from '../../../src/base/heap.js';
 import { createPageRelay } from '../../../src/migration/page-relay.js';
 import type { BulkPort } from '../../../src/migration/peer-port.js';
 import { type RpcOptions, startRpc } from '../../../src/rpc/server.js';
+import { fixedTrust } from '../../../src/rpc/trust.js';
 import { cpuSeconds, REQUEST_BYTES, type SourcePorts, type StreamCall, type StreamOrder } from './stream-ways.js';
 
 tuneHeap();
@@ -74,10 +75,20 @@ const bulk: BulkPort = {
   },
 };
 
-const nothing = {} as Pick<RpcOptions, 'cnvms' | 'nodes' | 'migrations' | 'target'>;
+const nothing = {} as Pick<RpcOptions, 'cnvms' | 'nodes' | 'migrations' | 'target' | 'identity'>;
 const describe = () => Promise.reject(new Error('no facts are told here'));
 const server = await startRpc({
-  ...{ ...nothing, node: 'node1', listen: '127.0.0.1:0', socket, socketGroup: '-', tls, bulk, patience: 1 },
+  ...{
+    ...nothing,
+    node: 'node1',
+    listen: '127.0.0.1:0',
+    socket,
+    socketGroup: '-',
+    readers: undefined,
+    bulk,
+    patience: 1,
+  },
+  trust: fixedTrust(tls),
   mesh: { describe, announced: describe },
   log: pino({ level: 'silent' }),
 });

@@ -9,6 +9,7 @@ import type { Duplex } from 'node:stream';
 import { connect } from 'node:tls';
 import { tuneHeap } from '../../../src/base/heap.js';
 import { createPeerClient } from '../../../src/rpc/peer-client.js';
+import { fixedTrust } from '../../../src/rpc/trust.js';
 import {
   cpuSeconds,
   REQUEST_BYTES,
@@ -22,7 +23,7 @@ tuneHeap();
 const { tls, bytes, ports } = JSON.parse(process.argv[2] ?? '{}') as TargetOrder;
 const host = '127.0.0.1';
 const pair = { key: readFileSync(tls.key), cert: readFileSync(tls.cert), ca: readFileSync(tls.ca) };
-const peer = createPeerClient({ name: 'node1', endpoint: `${host}:${ports.stream}` }, tls);
+const peer = createPeerClient({ name: 'node1', endpoint: `${host}:${ports.stream}` }, fixedTrust(tls));
 const sockets: Record<'tcp' | 'tls', Socket> = {
   tcp: createConnection({ host, port: ports.tcp, noDelay: true }),
   tls: connect({ ...pair, host, port: ports.tls, servername: 'node1', checkServerIdentity: () => undefined }),

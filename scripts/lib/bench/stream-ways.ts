@@ -1,5 +1,5 @@
 /** What the processes of the stream benchmark tell each other. */
-import type { TlsFiles } from '../../../src/rpc/peer-client.js';
+import type { TlsFiles } from '../../../src/pki/identity.js';
 
 /** The ways that are compared, each over its own connection. */
 export const WAYS = ['tcp', 'tls', 'stream'] as const;

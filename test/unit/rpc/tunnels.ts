@@ -8,7 +8,8 @@ import type { BulkLink } from '../../../src/migration/peer-port.js';
 import { bulkService } from '../../../src/rpc/bulk-codec.js';
 import { bulkCalls, meshCalls } from '../../../src/rpc/peer-calls.js';
 import { createPeerClient, type PeerClient } from '../../../src/rpc/peer-client.js';
-import { facts } from '../../support/samples.js';
+import { fixedTrust } from '../../../src/rpc/trust.js';
+import { facts, NO_CARD } from '../../support/samples.js';
 import { issue } from './probes.js';
 
 /**
@@ -22,19 +23,22 @@ export async function openTunnels(
 ): Promise<{ peer: PeerClient; link: BulkLink; close: () => void }> {
   const tls = await issue(directory);
   const server = new Server();
-  const handling = { log: pino({ level: 'silent' }), local: false };
+  const handling = { log: pino({ level: 'silent' }) };
   const pullImages = () => {
     throw new Error('no images here');
   };
   server.addService(bulkService, bulkCalls(handling, { tunnel: (_, __, ___, stream) => serve(stream), pullImages }));
-  const mesh = { describe: () => Promise.resolve(facts('node2')), announced: () => Promise.resolve([]) };
+  const mesh = {
+    describe: () => Promise.resolve(facts('node2')),
+    announced: () => Promise.resolve({ holdings: [], overlay: NO_CARD }),
+  };
   server.addService(MeshServiceService, meshCalls(handling, mesh, 'node2'));
   const pair = { private_key: readFileSync(tls.key), cert_chain: readFileSync(tls.cert) };
   const secure = ServerCredentials.createSsl(readFileSync(tls.ca), [pair], true);
   const port = await new Promise<number>((resolve, reject) => {
     server.bindAsync('127.0.0.1:0', secure, (error, bound) => (error === null ? resolve(bound) : reject(error)));
   });
-  const client = createPeerClient({ name: 'node2', endpoint: `127.0.0.1:${await through(port)}` }, tls);
+  const client = createPeerClient({ name: 'node2', endpoint: `127.0.0.1:${await through(port)}` }, fixedTrust(tls));
   return {
     peer: client,
     link: client.bulk,
