@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { existsSync, lstatSync, readFileSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { besideGate, breakGate, makeGate, removeGate } from '../../../src/tools/restore-gate.js';
+import { run } from '../../../src/tools/run.js';
 import { temporary } from '../../support/temporary.js';
 
 const FIRST = 'inventory.img';
@@ -55,7 +55,7 @@ describe('the gate of a restore', () => {
 
   it('whose daemon has died and that is broken ends the reading, and nobody waits there any more', async () => {
     // As one that was made by who died: nobody has it open.
-    execFileSync('mkfifo', [path()]);
+    await run(['mkfifo', path()]);
     come();
     const reading = readFile(path(), 'utf8');
     await new Promise((resolve) => setTimeout(resolve, 100));
