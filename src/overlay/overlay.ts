@@ -122,13 +122,13 @@ export function createOverlay(options: OverlayOptions): Overlay {
   async function keepWorld(world: World): Promise<void> {
     const full = remembered.complete(world);
     const { came, left: gone } = moves(told, full, node);
-    told = full;
     const now = performance.now();
     for (const address of came) left.delete(address);
     for (const address of gone) left.set(address, now + FORWARD_MS);
     for (const [address, until] of left) if (until < now) left.delete(address);
     for (const address of unwired) if (!left.has(address)) unwired.delete(address);
     if (came.length > 0) await nft(letIn(came));
+    told = full;
     const addresses = await underlay.addressesOf(full.peers.map(({ host }) => host));
     sayRefused(full);
     if (tunnel !== undefined) await tunnel.setPeers(tunnelPeers(full, addresses));
