@@ -10,7 +10,7 @@ import { messageOf } from '../base/errors.js';
 import { inTurn } from '../base/in-turn.js';
 import { hardwareAddress, linkName } from '../cnvms/address.js';
 import type { NetworkPort } from '../cnvms/network-port.js';
-import { deleteLink, ipBatch, linkNames, linkTowards, mtuOf, routesOf, vethNames } from '../tools/ip.js';
+import { deleteLink, ipBatch, linkTowards, mtuOf, routesOf, vethNames } from '../tools/ip.js';
 import { nft } from '../tools/nft.js';
 import { hookScript } from './hook.js';
 import { openKeys } from './keys.js';
@@ -122,28 +122,28 @@ export function createOverlay(options: OverlayOptions): Overlay {
   async function keepWorld(world: World): Promise<void> {
     const full = remembered.complete(world);
     const { came, left: gone } = moves(told, full, node);
-    told = full;
     const now = performance.now();
     for (const address of came) left.delete(address);
     for (const address of gone) left.set(address, now + FORWARD_MS);
     for (const [address, until] of left) if (until < now) left.delete(address);
     for (const address of unwired) if (!left.has(address)) unwired.delete(address);
     if (came.length > 0) await nft(letIn(came));
+    told = full;
     const addresses = await underlay.addressesOf(full.peers.map(({ host }) => host));
     sayRefused(full);
     if (tunnel !== undefined) await tunnel.setPeers(tunnelPeers(full, addresses));
     const ways = peerRoutes(full, addresses, encrypted ? { device: TUNNEL, mtu: mtus.cnvm } : undefined);
     await ipBatch(routeChanges(wantedRoutes(ways, own), await routesOf(ROUTE_PROTOCOL), ROUTE_PROTOCOL));
-    if (tunnel !== undefined)
-      await tunnel.setForwards(
-        wantedForwards(
-          full,
-          [...left.keys()].filter((address) => unwired.has(address)),
-        ),
-      );
+    await passOn();
     await fence([...addresses.values()]);
     await names.serve(full.cnvms);
     await remembered.keep(full);
+  }
+
+  /** Afterwards packets for those that have left, and whose links are gone, go on to where they are now. */
+  async function passOn(): Promise<void> {
+    const gone = [...left.keys()].filter((address) => unwired.has(address));
+    if (told !== undefined) await tunnel?.setForwards(wantedForwards(told, gone));
   }
 
   async function fence(hosts: readonly string[]): Promise<void> {
@@ -226,9 +226,9 @@ export function createOverlay(options: OverlayOptions): Overlay {
 
     async unwire(address) {
       unwired.add(address);
-      // First the way on, and then there is no way here.
-      if (left.has(address)) await again();
-      if ((await linkNames()).includes(linkName(address))) await deleteLink(linkName(address));
+      // First the way on, and then there is no way here. What is lost until the end of this is lost to who has not heard.
+      if (left.has(address)) await passOn();
+      await deleteLink(linkName(address));
       await this.open(address);
     },
 

@@ -71,8 +71,10 @@ export function createTunnelLink({ keys, address, port, keepaliveSeconds }: Tunn
     },
     /** Afterwards what comes out of the tunnel for these, and for no others, is passed on. */
     async setForwards(wanted: readonly Forward[]): Promise<void> {
-      await ipBatch(forwardChanges(wanted, forwards, { device: FORWARDED, table: FORWARD_TABLE, source: address }));
+      const before = forwards;
+      // At once: two that are told together must not both take the same one away.
       forwards = wanted;
+      await ipBatch(forwardChanges(wanted, before, { device: FORWARDED, table: FORWARD_TABLE, source: address }));
     },
     /** Takes the key in the file. */
     rekey: async () => await setIdentity(TUNNEL, keys.file, port),

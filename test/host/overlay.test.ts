@@ -14,6 +14,8 @@ const PAYLOAD = MTU - 28;
 const MARKER = 'attack-at-dawn-attack-at-dawn';
 /** A datagram more or less at either end, and a processor that had others to run. */
 const SLACK_MS = 10 * EVERY_MS;
+/** In which a handful of programs makes the way on, on a machine that has others to run. */
+const PROGRAMS_MS = 500;
 
 interface NodeJson {
   readonly name: string;
@@ -154,8 +156,8 @@ describe('the overlay', () => {
       assert.equal(refused, 0);
       const gaps = gapsMs(arrived);
       assert.ok(gaps.length <= 1, `silent for ${gaps.join(', ')} ms; frozen ${freezeMs} ms`);
-      // The old owner passes on from when it has heard that it runs there, which is when it stops counting.
-      assert.ok((gaps[0] ?? 0) <= freezeMs + 3 * SLACK_MS, `silent for ${gaps[0]} ms, frozen for ${freezeMs} ms`);
+      // The old owner passes on from soon after it has heard that it runs there, which is when it stops counting.
+      assert.ok((gaps[0] ?? 0) <= freezeMs + PROGRAMS_MS, `silent for ${gaps[0]} ms, frozen for ${freezeMs} ms`);
       assert.ok((arrived.at(-1) ?? 0) >= sent - 20, `the last of ${sent} to arrive was ${arrived.at(-1)}`);
     } finally {
       await sh('node3', 'nft delete table inet deaf');
