@@ -10,11 +10,12 @@ import { createRuncMachine } from './cnvms/runc-machine.js';
 import { type Host, startDaemon } from './daemon.js';
 import { factsOf } from './mesh/gather-facts.js';
 import { selfCheck } from './mesh/self-check.js';
-import { createBulk } from './migration/bulk.js';
+import { createBulk, imageDirectories } from './migration/bulk.js';
 import { createSweep } from './migration/sweep.js';
 import { createOverlay } from './overlay/overlay.js';
 import { gateJournal } from './plant-faults.js';
 import { endOrphans, OWNER_VARIABLE } from './tools/orphans.js';
+import { breakGate } from './tools/restore-gate.js';
 
 const HELP = `Usage: cnvmd [--config FILE] [--check-config]
 
@@ -79,7 +80,10 @@ function realHost(config: Config, log: ReturnType<typeof createLog>): Host {
     ...(gates === undefined ? {} : { betweenJournal: (journal) => gateJournal(journal, gates) }),
     bulk: createBulk(runDir),
     overlay,
-    endOrphans: async () => (await endOrphans(runDir, ORPHANS_WAIT_MS)).map(({ pid, command }) => `${pid} ${command}`),
+    endOrphans: async () => {
+      for (const directory of imageDirectories(runDir)) breakGate(directory);
+      return (await endOrphans(runDir, ORPHANS_WAIT_MS)).map(({ pid, command }) => `${pid} ${command}`);
+    },
     facts: (cnvmCount) =>
       factsOf({ node, version: version(), landingZones, imagesDir, overlayAddress: address, cnvmCount }),
     sweep: createSweep({ stateDir, runDir, cgroupParent, network }),

@@ -13,7 +13,7 @@ import { restoreOptions } from '../tools/criu.js';
 import { unmountBelow } from '../tools/mount.js';
 import { removeGate } from '../tools/restore-gate.js';
 import { createRunc } from '../tools/runc.js';
-import type { ReadyRestore, RestoreOrder } from '../tools/runc-restore.js';
+import { type ReadyRestore, type RestoreOrder, ranAlready } from '../tools/runc-restore.js';
 import { syncFileSystem } from '../tools/sync.js';
 import { uidBase } from './address.js';
 import { bundleConfig } from './bundle.js';
@@ -159,7 +159,9 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
       if (ready === undefined) removeGate(imagesDirOfDump);
       await (ready?.go() ?? runc.restores.restore(record.name, restoreOrder(record, imagesDirOfDump, lazy)));
       const restoredAtMs = performance.now();
-      await network.open(record.address);
+      await network.open(record.address).catch((error: unknown) => {
+        throw ranAlready(error);
+      });
       return { networkMs: performance.now() - restoredAtMs };
     } catch (error) {
       await kill(record);

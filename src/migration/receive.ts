@@ -6,7 +6,7 @@
 import { performance } from 'node:perf_hooks';
 import type { Logger } from 'pino';
 import { abortable } from '../base/abortable.js';
-import { messageOf } from '../base/errors.js';
+import { CnvmError, messageOf } from '../base/errors.js';
 import type { Undo } from '../base/undo.js';
 import type { CnvmRecord } from '../cnvms/cnvm.js';
 import type { LazyMemory, Machine } from '../cnvms/machine.js';
@@ -247,7 +247,8 @@ async function bring(
       return await machine.restore(record, imagesDir);
     } catch (error) {
       log.warn({ attempt, error }, 'it could not be restored');
-      if (attempt === RESTORE_TRIES) throw error;
+      // What may have run has changed its disk, which does not fit its memory then.
+      if (attempt === RESTORE_TRIES || !(error instanceof CnvmError && error.code === 'tool')) throw error;
     }
   }
 }

@@ -3,7 +3,6 @@
  * node's mark in its environment, which only its daemon gives; nothing else is ever touched.
  */
 import { readdirSync, readFileSync } from 'node:fs';
-import { basename } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** The daemon puts its run directory here at its start, and every program that it starts inherits it. */
@@ -25,7 +24,7 @@ export interface Orphan {
   readonly pid: number;
   readonly parent: number;
   readonly command: string;
-  /** The name of what runs, without its directory. */
+  /** The name of what runs, as the kernel has it, of at most 15 bytes: criu writes other words over its arguments. */
   readonly program: string;
   readonly gentle: Gentle | undefined;
   /** In a process namespace below ours: what criu has forked of a cnvm, which looks like criu until it is restored. */
@@ -62,9 +61,8 @@ export function findMarked(mark: string): Orphan[] {
       if (!environment.includes(mark)) return [];
       const word = environment.find((entry) => entry.startsWith(`${GENTLE_VARIABLE}=`))?.split('=')[1];
       const gentle = GENTLE.includes(word ?? '') ? (word as Gentle) : undefined;
-      const argv = readOf(pid, 'cmdline');
-      const [command, program] = [argv.join(' ').trim(), basename(argv[0] ?? '')];
-      return [{ pid, parent: parentOf(pid), command, program, gentle, nested: isNested(pid) }];
+      const command = readOf(pid, 'cmdline').join(' ').trim();
+      return [{ pid, ...statOf(pid), command, gentle, nested: isNested(pid) }];
     });
 }
 
@@ -94,11 +92,12 @@ function kill(pid: number, signal: NodeJS.Signals = 'SIGKILL'): void {
   }
 }
 
-/** 0 when it has just gone. */
-function parentOf(pid: number): number {
+/** Parent 0 and no name when it has just gone. */
+function statOf(pid: number): { parent: number; program: string } {
   const [stat = ''] = readOf(pid, 'stat');
-  // "PID (COMMAND) STATE PARENT ...", and a command may hold spaces and parentheses.
-  return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1] ?? 0);
+  // "PID (NAME) STATE PARENT ...", and a name may hold spaces and parentheses.
+  const end = stat.lastIndexOf(')');
+  return { program: stat.slice(stat.indexOf('(') + 1, end), parent: Number(stat.slice(end + 2).split(' ')[1] ?? 0) };
 }
 
 /** It has an id in each of its namespaces, the innermost last. */
