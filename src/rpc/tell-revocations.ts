@@ -31,6 +31,8 @@ export interface TellPorts {
 /** For a peer that was away when it was told. */
 const ROUND_MS = 5_000;
 const ANSWER_MS = 2_000;
+/** What is new does not wait for the next round because one answer was late. */
+const NEWS_TRIES = 3;
 
 /** Tells and asks until the signal fires. Never throws: a peer that does not answer is asked again. */
 export async function keepTelling(ports: TellPorts, signal: AbortSignal): Promise<void> {
@@ -45,7 +47,13 @@ async function tellAll(ports: TellPorts, news: boolean): Promise<void> {
   await Promise.all(ports.peers().map(({ name, trust }) => tell(ports, name, trust, news)));
 }
 
-async function tell({ revocations, log }: TellPorts, peer: string, link: TrustLink, news: boolean): Promise<void> {
+async function tell(
+  { revocations, log }: TellPorts,
+  peer: string,
+  link: TrustLink,
+  news: boolean,
+  tries = news ? NEWS_TRIES : 1,
+): Promise<void> {
   try {
     const known = revocations.current();
     const number = known?.number ?? 0;
@@ -55,5 +63,6 @@ async function tell({ revocations, log }: TellPorts, peer: string, link: TrustLi
     else if (answer.number < number && !news) await tell({ revocations, log, peers: () => [] }, peer, link, true);
   } catch (error) {
     log.debug({ peer, error: messageOf(error) }, 'peer not told what is revoked');
+    if (tries > 1) await tell({ revocations, log, peers: () => [] }, peer, link, news, tries - 1);
   }
 }

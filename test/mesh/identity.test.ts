@@ -16,7 +16,7 @@ import type { MeshNode } from './mesh-of-daemons.js';
 import { assertAtRest, eventually, NAME, ownerBy, testMesh } from './support.js';
 
 /** From the order to the end, on a busy machine. Uncut, the stream would stand for half a minute. */
-const AT_ONCE_MS = 5_000;
+const AT_ONCE_MS = 10_000;
 
 const read = (file: string) => readFileSync(file, 'utf8');
 const serialIn = (file: string) => factsOf(parseCertificate(read(file), file)).serial;
