@@ -51,18 +51,19 @@ export function createRestores({ root, runc, flagsOf, env }: RestoreTools) {
     const pidFile = join(bundle, RESTORED);
     const paths = ['--bundle', bundle, '--image-path', imagesDir, '--work-path', workDir, '--pid-file', pidFile];
     const log = join(workDir, 'restore.log');
+    const ours = { mark: `${RESTORE_VARIABLE}=${id}`, workDir };
     for (const file of [pidFile, log]) rmSync(file, { force: true });
     try {
       const args = ['restore', '--detach', ...flagsOf(order.lazy), ...paths, id];
       // Let it end by itself when we die: broken off, it leaves something that is neither dead nor alive.
       const restoring = { ...env, [GENTLE_VARIABLE]: 'restore', [RESTORE_VARIABLE]: id };
-      await whileCriuLives(id, order.patience, (dead) => {
+      await whileCriuLives(ours, order.patience, (dead) => {
         const signal = stop === undefined ? dead : AbortSignal.any([dead, stop]);
         return leaveBehind(runc, args, join(bundle, 'runc.log'), { timeoutMs, env: restoring, signal });
       });
     } catch (error) {
       // runc may have ended before its criu.
-      await endMarked(`${RESTORE_VARIABLE}=${id}`);
+      await endMarked(ours);
       await unmountBelow(join(root, id));
       await run(runc('delete', '--force', id), { accept: [1] });
       if (letThemRun(log)) throw ranAlready(error);

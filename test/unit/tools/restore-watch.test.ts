@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { findMarked } from '../../../src/tools/orphans.js';
@@ -15,30 +15,36 @@ const LONG_MS = 400;
 
 describe('a restore that takes its time', () => {
   const directory = temporary();
-  const id = `watched-${process.pid}`;
+  const belonging = () => ({ mark: `${RESTORE_VARIABLE}=watched-${process.pid}`, workDir: join(directory(), 'work') });
 
-  /** A program called runc that has started one called criu, which writes over its arguments as criu does. */
+  /**
+   * A program called runc that has started one called criu. What criu itself makes of its arguments and its environment, it
+   * has been given.
+   */
   async function startRunc(): Promise<ChildProcess> {
     const at = (program: string) => join(directory(), program);
     copyFileSync('/bin/bash', at('runc'));
     copyFileSync('/bin/sleep', at('criu'));
     const title = 'criu: restore --rpc -D /run/cnvm/migrations/m/images';
-    const child = spawn(at('runc'), ['-c', `(exec -a '${title}' '${at('criu')}' 60) & wait; exec sleep 60`], {
-      env: { PATH: process.env['PATH'], [RESTORE_VARIABLE]: id },
+    const { mark, workDir } = belonging();
+    mkdirSync(workDir);
+    const criuRuns = `(cd '${workDir}'; unset ${RESTORE_VARIABLE}; exec -a '${title}' '${at('criu')}' 60)`;
+    const child = spawn(at('runc'), ['-c', `${criuRuns} & wait; exec sleep 60`], {
+      env: { PATH: process.env['PATH'], [RESTORE_VARIABLE]: mark.split('=')[1] },
       stdio: 'ignore',
     });
     while (criu() === undefined) await sleep(5);
     return child;
   }
 
-  const criu = () => findMarked(`${RESTORE_VARIABLE}=${id}`).find(({ command }) => command.startsWith('criu: '));
+  const criu = () => findMarked(belonging()).find(({ command }) => command.startsWith('criu: '));
 
   it('goes on while its criu lives, whatever that calls itself, and is broken off when it has died', async () => {
     const runc = await startRunc();
     const exited = once(runc, 'exit');
     try {
       let broken = false;
-      const watched = whileCriuLives(id, PATIENCE, async (signal) => {
+      const watched = whileCriuLives(belonging(), PATIENCE, async (signal) => {
         signal.addEventListener('abort', () => {
           broken = true;
         });
