@@ -51,6 +51,7 @@ const ALLOWED: Readonly<Record<string, readonly Role[]>> = {
   '/cnvm.v1.MigrationService/ForceRecovery': ACTS,
   '/cnvm.v1.NodeService/GetNode': READS,
   '/cnvm.v1.NodeService/ListNodes': READS,
+  '/cnvm.v1.NodeService/RekeyOverlay': ACTS,
   '/cnvm.v1.IdentityService/GetIdentity': READS,
   '/cnvm.v1.IdentityService/PublishRevocations': ACTS,
   '/cnvm.peer.v1.MeshService/Describe': PEERS,
