@@ -7,18 +7,23 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { audit } from './base/audit.js';
 import type { Config } from './base/config.js';
-import type { CnvmRecord } from './cnvms/cnvm.js';
+import { takenPorts } from './cnvms/check-new.js';
+import type { CnvmRecord, PublishedPort } from './cnvms/cnvm.js';
 import { createCnvms } from './cnvms/cnvms.js';
 import { createLocks } from './cnvms/locks.js';
 import type { Machine } from './cnvms/machine.js';
 import { openStore, type Store } from './cnvms/store.js';
+import { createImages } from './images/images.js';
+import { ociArchitecture } from './images/oci.js';
+import type { ImageStore } from './images/store.js';
+import type { ImageTools } from './images/tools-port.js';
 import type { Holding } from './mesh/directory.js';
 import { createMesh, type Mesh } from './mesh/mesh.js';
 import type { Finding, NodeFacts } from './mesh/node-facts.js';
-import { type Arrivals, createArrivals } from './migration/arrivals.js';
+import { createArrivals } from './migration/arrivals.js';
 import type { Bulk } from './migration/bulk.js';
 import { lostTarget } from './migration/departure.js';
-import { createDepartures, type Departures } from './migration/departures.js';
+import { createDepartures } from './migration/departures.js';
 import { createHistory } from './migration/history.js';
 import { type Journal, openJournal } from './migration/journal.js';
 import type { TargetLink } from './migration/peer-port.js';
@@ -26,7 +31,7 @@ import { recover } from './migration/recover.js';
 import { CALL_MS } from './migration/source-run.js';
 import type { Sweep } from './migration/sweep.js';
 import { sweepPorts } from './migration/sweep-ports.js';
-import { createSweeping, type Sweeping } from './migration/sweeping.js';
+import { createSweeping } from './migration/sweeping.js';
 import { tell } from './migration/tell.js';
 import type { Limits } from './migration/watchdog.js';
 import type { Overlay } from './overlay/overlay.js';
@@ -37,7 +42,11 @@ import { startRpc } from './rpc/server.js';
 export interface Host {
   readonly machine: Machine;
   readonly bulk: Bulk;
-  readonly overlay: Pick<Overlay, 'start' | 'setBehind' | 'unwire'>;
+  readonly overlay: Pick<Overlay, 'start' | 'setBehind' | 'unwire' | 'publish'>;
+  readonly imageStore: ImageStore;
+  readonly imageTools: ImageTools;
+  /** Whether a program of this node listens on a port. */
+  readonly isPortBusy: (port: number, protocol: 'tcp' | 'udp') => Promise<boolean>;
   /** Ends what a daemon before us started and what goes on without it. @returns what does not end, in words. */
   readonly endOrphans: () => Promise<readonly string[]>;
   readonly facts: (cnvmCount: () => number) => () => Promise<NodeFacts>;
@@ -59,10 +68,11 @@ const STOP_GRACE_MS = 2_000;
 /** Afterwards it serves, and what an earlier daemon left has been settled or is being asked about. */
 export async function startDaemon(config: Config, host: Host, log: Logger): Promise<Daemon> {
   const parts = build(config, host, log);
-  const { facts, mesh, cnvms, departures, arrivals, history, sweeping } = parts;
+  const { facts, mesh, cnvms, departures, arrivals, history, sweeping, images, publish } = parts;
   // Before anything is looked at: what goes on by itself would change it afterwards.
   for (const orphan of await host.endOrphans()) log.error({ orphan }, 'a program of an earlier daemon does not end');
   await host.overlay.start();
+  await publish();
   await recover({
     ...parts.common,
     askTarget: ({ record, migration, peer }) => {
@@ -75,6 +85,7 @@ export async function startDaemon(config: Config, host: Host, log: Logger): Prom
     },
   });
   await sweeping.now();
+  await images.start();
   await cnvms.startWanted();
   logFindings(await host.check(await facts()), log);
   const server = await startRpc({
@@ -87,6 +98,7 @@ export async function startDaemon(config: Config, host: Host, log: Logger): Prom
     log,
     cnvms,
     nodes: { list: () => mesh.list(), describe: async () => describe(host, await facts()) },
+    images,
     migrations: { ...departures, watch: history.watch, list: history.list },
     mesh: { describe: facts, announced: mesh.announced },
     target: arrivals.target,
@@ -94,13 +106,15 @@ export async function startDaemon(config: Config, host: Host, log: Logger): Prom
   });
   await mesh.start();
   log.info({ port: server.port, socket: config.socket }, 'serving');
-  return { port: server.port, stop: () => stop(departures, arrivals, sweeping, server, mesh, log) };
+  return { port: server.port, stop: () => stop(parts, server, log) };
 }
 
 /** Every part, joined to the others; nothing is started, and what is on disk has been read. */
 function build(config: Config, host: Host, log: Logger) {
   for (const directory of [config.stateDir, config.runDir]) mkdirSync(directory, { recursive: true, mode: 0o755 });
-  const store = openStore(join(config.stateDir, 'cnvms'));
+  const records = openStore(join(config.stateDir, 'cnvms'));
+  const publish = () => host.overlay.publish(publishedBy(records.all()));
+  const store = publishing(records, publish, log);
   const onDisk = openJournal(join(config.stateDir, 'migrations'));
   const journal = host.betweenJournal?.(onDisk) ?? onDisk;
   const locks = createLocks();
@@ -111,11 +125,19 @@ function build(config: Config, host: Host, log: Logger) {
   const facts = host.facts(() => store.all().length);
   const mesh = makeMesh(config, host, store, facts, log);
   const { directory } = mesh;
-  const { node, imagesDir, landingZones } = config;
+  const { node, landingZones } = config;
   const { machine, bulk } = host;
   const overlayNetwork = config.overlay.network;
-  const cnvms = createCnvms({ node, overlayNetwork, landingZones, imagesDir, store, locks, machine, directory, log });
-  const common = { node, machine, bulk, journal, log, ...ownership(store, host, mesh) };
+  const images = createImages({
+    ...{ node, store: host.imageStore, tools: host.imageTools, architecture: ociArchitecture(process.arch), log },
+    usedBy: (digest) => madeFrom(digest, store, journal),
+    peers: () => config.peers.flatMap(({ name }) => mesh.peer(name)?.link.images ?? []),
+  });
+  const busyPorts = (ports: readonly PublishedPort[]) => portsInUse(ports, host, node);
+  const cnvms = createCnvms({
+    ...{ node, overlayNetwork, landingZones, images, busyPorts, store, locks, machine, directory, log },
+  });
+  const common = { node, machine, images: given(images), bulk, journal, log, ...ownership(store, host, mesh) };
   const findPeer = (target: string) => linkOf(mesh.find(target));
   const limits = limitsOf(config);
   const roundsMax = config.limits.rounds;
@@ -125,24 +147,23 @@ function build(config: Config, host: Host, log: Logger) {
   });
   const bulkOf = (peer: string) => mesh.peer(peer)?.link.bulk;
   const arrivals = createArrivals({
-    ...{ ports: common, cnvms, locks, directory, history, limits, roundsMax, overlayNetwork, facts, bulkOf },
+    ...{ ports: common, cnvms, locks, directory, history, limits, roundsMax, overlayNetwork, facts, bulkOf, images },
+    portsTaken: async ({ ports = [] }) => [...takenPorts(ports, store.all(), node), ...(await busyPorts(ports))],
     patience: config.limits.patience,
   });
   const sweeping = createSweeping(() =>
     host.sweep(sweepPorts({ store, journal, locks, history, marks: cnvms.marks, log })),
   );
-  return { common, facts, mesh, cnvms, departures, arrivals, history, sweeping };
+  return { common, facts, mesh, cnvms, departures, arrivals, history, sweeping, images, publish };
 }
 
 async function stop(
-  departures: Departures,
-  arrivals: Arrivals,
-  sweeping: Sweeping,
+  { departures, arrivals, sweeping, mesh, images }: ReturnType<typeof build>,
   server: { stop(graceMs: number): Promise<void> },
-  mesh: Mesh<PeerClient>,
   log: Logger,
 ): Promise<void> {
   log.info('stopping');
+  images.stop();
   // The servers last: a migration that is rolled back or finished still needs its peer's calls.
   await Promise.all([departures.stop(), arrivals.stop()]);
   await sweeping.stop();
@@ -187,6 +208,59 @@ function ownership(store: Store, host: Host, mesh: Mesh<PeerClient>) {
       await host.overlay.unwire(record.address);
     },
   };
+}
+
+/** What the source of a cnvm can give of its image. */
+function given(images: ReturnType<typeof createImages>) {
+  return {
+    layersOf(digest: string) {
+      const image = images.list().find((one) => one.digest === digest);
+      return image === undefined ? [] : images.sizes(image);
+    },
+  };
+}
+
+/** Names of cnvms that are, or may soon be again, here and made from an image. */
+function madeFrom(digest: string, store: Store, journal: Journal): string[] {
+  const open = journal.newestFirst().filter(({ settled }) => !settled);
+  const records = [...store.all(), ...open.map(({ record }) => record)];
+  return [...new Set(records.filter(({ image }) => image.digest === digest).map(({ name }) => name))];
+}
+
+/** Ports that lead to cnvms of this node; to one that is to be stopped nothing leads. */
+function publishedBy(records: readonly CnvmRecord[]) {
+  return records
+    .filter(({ wanted }) => wanted === 'running')
+    .flatMap(({ address, ports = [] }) => ports.map((port) => ({ ...port, address })));
+}
+
+/** The store, whose published ports follow each change of it. */
+function publishing(store: Store, publish: () => Promise<void>, log: Logger): Store {
+  const follow = async () => {
+    // A cnvm that runs and is not reached by a port is better than one that does not.
+    await publish().catch((error: unknown) => log.error({ error }, 'ports could not be published'));
+  };
+  return {
+    ...store,
+    async put(record) {
+      const before = store.get(record.name);
+      await store.put(record);
+      if (before?.ports !== undefined || record.ports !== undefined) await follow();
+    },
+    async remove(name) {
+      const before = store.get(name);
+      await store.remove(name);
+      if (before?.ports !== undefined) await follow();
+    },
+  };
+}
+
+/** Each port that a program of the node itself listens on, as a sentence. */
+async function portsInUse(ports: readonly PublishedPort[], { isPortBusy }: Host, node: string): Promise<string[]> {
+  const busy = await Promise.all(ports.map(({ nodePort, protocol }) => isPortBusy(nodePort, protocol)));
+  return ports
+    .filter((_, index) => busy[index])
+    .map(({ nodePort, protocol }) => `a program of ${node} listens on its port ${nodePort}/${protocol}`);
 }
 
 function limitsOf({ limits: { stall, seed, precopy, freeze } }: Config): Limits {

@@ -7,6 +7,9 @@ import { CnvmError, messageOf } from './base/errors.js';
 import { createLog } from './base/log.js';
 import { createRuncMachine } from './cnvms/runc-machine.js';
 import { type Host, startDaemon } from './daemon.js';
+import { ociArchitecture } from './images/oci.js';
+import { createImageTools } from './images/real-tools.js';
+import { openImageStore } from './images/store.js';
 import { factsOf } from './mesh/gather-facts.js';
 import { selfCheck } from './mesh/self-check.js';
 import { createBulk } from './migration/bulk.js';
@@ -14,6 +17,7 @@ import { createSweep } from './migration/sweep.js';
 import { createOverlay } from './overlay/overlay.js';
 import { gateJournal } from './plant-faults.js';
 import { endOrphans, OWNER_VARIABLE } from './tools/orphans.js';
+import { isPortBusy } from './tools/ports.js';
 
 const HELP = `Usage: cnvmd [--config FILE] [--check-config]
 
@@ -70,16 +74,22 @@ function realHost(config: Config, log: ReturnType<typeof createLog>): Host {
   const restoreMs = config.limits.restore * 1000;
   const overlay = createOverlay({ network, address, log });
   const gates = process.env['CNVM_FAULTS'];
+  const imageStore = openImageStore(imagesDir);
+  const images = { byDigest: imageStore.byDigest, layersDirectory: imageStore.paths.layers };
+  const imageRefs = () => imageStore.list().flatMap(({ names, digest }) => names.map((name) => ({ name, digest })));
   return {
-    machine: createRuncMachine({ stateDir, runDir, imagesDir, cgroupParent, network: overlay, restoreMs, patience }),
+    machine: createRuncMachine({ stateDir, runDir, images, cgroupParent, network: overlay, restoreMs, patience }),
+    imageStore,
+    imageTools: createImageTools(ociArchitecture(process.arch)),
+    isPortBusy,
     ...(gates === undefined ? {} : { betweenJournal: (journal) => gateJournal(journal, gates) }),
     bulk: createBulk(runDir),
     overlay,
     endOrphans: async () => (await endOrphans(runDir, ORPHANS_WAIT_MS)).map(({ pid, command }) => `${pid} ${command}`),
     facts: (cnvmCount) =>
-      factsOf({ node, version: version(), landingZones, imagesDir, overlayAddress: address, cnvmCount }),
+      factsOf({ node, version: version(), landingZones, images: imageRefs, overlayAddress: address, cnvmCount }),
     sweep: createSweep({ stateDir, runDir, cgroupParent, network }),
-    check: (facts) => selfCheck({ imagesDir, path: process.env['PATH'] ?? '' }, facts),
+    check: (facts) => selfCheck({ path: process.env['PATH'] ?? '' }, facts),
   };
 }
 

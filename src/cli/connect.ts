@@ -9,6 +9,7 @@ import {
 } from '@grpc/grpc-js';
 import { CnvmError, messageOf, refused } from '../base/errors.js';
 import { CnvmServiceClient } from '../gen/cnvm/v1/cnvm.js';
+import { ImageServiceClient } from '../gen/cnvm/v1/image.js';
 import { MigrationServiceClient } from '../gen/cnvm/v1/migration.js';
 import { NodeServiceClient } from '../gen/cnvm/v1/node.js';
 import { fromServiceError } from '../rpc/status.js';
@@ -28,6 +29,7 @@ export interface Where {
 export interface Connection {
   readonly cnvms: CnvmServiceClient;
   readonly nodes: NodeServiceClient;
+  readonly images: ImageServiceClient;
   readonly migrations: MigrationServiceClient;
   /** For people. */
   readonly who: string;
@@ -44,15 +46,17 @@ export function connect(where: Where): Connection {
   const options = where.serverName === undefined ? {} : { 'grpc.ssl_target_name_override': where.serverName };
   const cnvms = new CnvmServiceClient(address, secure, options);
   const nodes = new NodeServiceClient(address, secure, options);
+  const images = new ImageServiceClient(address, secure, options);
   const migrations = new MigrationServiceClient(address, secure, options);
   const who = where.endpoint === undefined ? `cnvmd at ${where.socket}` : `cnvmd at ${where.endpoint}`;
   return {
     cnvms,
     nodes,
+    images,
     migrations,
     who,
     close() {
-      for (const client of [cnvms, nodes, migrations]) client.close();
+      for (const client of [cnvms, nodes, images, migrations]) client.close();
     },
   };
 }

@@ -13,6 +13,7 @@ import type { NetworkPort } from '../cnvms/network-port.js';
 import { deleteLink, ipBatch, linkNames, routesOf } from '../tools/ip.js';
 import { nft } from '../tools/nft.js';
 import { hookScript } from './hook.js';
+import { type Published, publishRules } from './publish.js';
 import { baseRules } from './rules.js';
 import { routeChanges, wantedRoutes } from './wanted.js';
 
@@ -39,6 +40,8 @@ export interface Overlay extends NetworkPort {
   start(): Promise<void>;
   /** Afterwards traffic goes to the peers as told, and what was told before and is not now does not. */
   setBehind(behind: readonly Behind[]): Promise<void>;
+  /** Afterwards these ports of the node lead to cnvms, and no others. */
+  publish(published: readonly Published[]): Promise<void>;
 }
 
 export function createOverlay(options: OverlayOptions): Overlay {
@@ -77,6 +80,11 @@ export function createOverlay(options: OverlayOptions): Overlay {
     setBehind(behind) {
       // One at a time, in order: the last word told is the last one applied.
       queue = queue.catch(() => undefined).then(() => apply(behind));
+      return queue;
+    },
+
+    publish(published) {
+      queue = queue.catch(() => undefined).then(() => nft(publishRules(published, network, own)));
       return queue;
     },
 

@@ -10,10 +10,13 @@ import { type ChannelOptions, credentials, Metadata } from '@grpc/grpc-js';
 import { cutText } from '../base/cut-text.js';
 import { refused } from '../base/errors.js';
 import * as wire from '../gen/cnvm/peer/v1/peer.js';
+import type { ImagePeer } from '../images/peer-port.js';
 import type { MeshLink } from '../mesh/mesh.js';
 import type { BulkLink, CallLimits, HandOverResult, Offer, Standing, TargetLink } from '../migration/peer-port.js';
 import { bulkLink, createBulkClient } from './bulk-link.js';
-import { type Begin, type Clients, type Connection, createConnection } from './connection.js';
+import { type Begin, type Connection, createConnection } from './connection.js';
+import { imageLink, takeImage, type WithImages } from './image-link.js';
+import { toLayerSize } from './image-messages.js';
 import {
   fromBig,
   fromCompression,
@@ -45,6 +48,7 @@ export interface PeerAddress {
 export interface PeerClient extends MeshLink {
   readonly target: TargetLink;
   readonly bulk: BulkLink;
+  readonly images: ImagePeer;
   close(): void;
 }
 
@@ -87,11 +91,14 @@ export function createPeerClient(peer: PeerAddress, tls: TlsFiles, patience = 1)
       channel,
       mesh,
       handOver: new wire.HandOverServiceClient(peer.endpoint, secure, { channelOverride: channel }),
+      images: new wire.ImageServiceClient(peer.endpoint, secure, { channelOverride: channel }),
     };
   };
   const connectBulk = () => {
     const bulk = createBulkClient(peer.endpoint, secure, bulkOptions);
-    return { channel: bulk.getChannel(), bulk };
+    const channel = bulk.getChannel();
+    const images = new wire.ImageServiceClient(peer.endpoint, secure, { channelOverride: channel });
+    return { channel, bulk, images };
   };
   const control = createConnection(connectControl, who, patience);
   const bulk = createConnection(connectBulk, who, patience);
@@ -128,7 +135,8 @@ export function createPeerClient(peer: PeerAddress, tls: TlsFiles, patience = 1)
       );
       return answer.holdings.map(fromHolding);
     },
-    target: targetLink(control),
+    target: targetLink(control, who),
+    images: imageLink(peer.name, who, control, bulk),
     bulk: bulkLink(() => bulk.clients().bulk, who, reach, 'none'),
     close() {
       control.close();
@@ -137,12 +145,13 @@ export function createPeerClient(peer: PeerAddress, tls: TlsFiles, patience = 1)
   };
 }
 
-type Control = Connection<Clients & { readonly handOver: wire.HandOverServiceClient }>;
+type Control = Connection<WithImages & { readonly handOver: wire.HandOverServiceClient }>;
 
-function targetLink(control: Control): TargetLink {
+function targetLink(control: Control, who: string): TargetLink {
   const ask = <A>(limits: CallLimits, begin: Begin<wire.HandOverServiceClient, A>) =>
     control.call<A>(limits, ({ handOver }, o, done) => begin(handOver, o, done));
   return {
+    takeImage: (order, signal) => takeImage(control, who, order, signal),
     async offer(offer, limits) {
       const request = toOffer(offer);
       const answer = await ask<wire.OfferResponse>(limits, (to, o, done) => to.offer(request, new Metadata(), o, done));
@@ -218,6 +227,7 @@ function toOffer(offer: Offer): wire.OfferRequest {
     source: toFacts(offer.source),
     memoryMode: toMemoryMode(offer.memoryMode),
     compression: toCompression(offer.compression),
+    layers: offer.layers.map(toLayerSize),
   };
 }
 
