@@ -3,7 +3,6 @@
  * that of the blob and that of its content; when it throws, what is there is for the caller to remove.
  */
 import { createHash } from 'node:crypto';
-import { once } from 'node:events';
 import { createReadStream } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
 import { abortable } from '../base/abortable.js';
@@ -70,16 +69,23 @@ async function pump(
 /** All of it, also what the program at the other end does not want: an archive may be followed by padding. */
 async function pour(from: Readable, to: Writable, see: (chunk: Uint8Array) => void): Promise<void> {
   let open = true;
-  to.on('error', (error) => {
+  let goOn: () => void = () => undefined;
+  const shut = (error?: Error) => {
     open = false;
-    if (!hasErrno(error, 'EPIPE') && !hasErrno(error, 'ECONNRESET')) from.destroy(error);
-  });
-  to.on('close', () => {
-    open = false;
-  });
+    goOn();
+    // The program's own end tells why it has ended.
+    if (error !== undefined && !hasErrno(error, 'EPIPE') && !hasErrno(error, 'ECONNRESET')) from.destroy(error);
+  };
+  to.on('error', shut);
+  to.on('close', () => shut());
+  to.on('drain', () => goOn());
   for await (const chunk of from) {
     see(chunk as Uint8Array);
-    if (open && !to.write(chunk)) await Promise.race([once(to, 'drain'), once(to, 'close')]).catch(() => undefined);
+    if (!open || to.write(chunk)) continue;
+    await new Promise<void>((resolve) => {
+      goOn = resolve;
+      if (!open) resolve();
+    });
   }
   if (open) to.end();
 }
