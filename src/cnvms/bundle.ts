@@ -4,7 +4,7 @@
  */
 import { UID_COUNT, uidBase } from './address.js';
 import type { CnvmRecord, Limits } from './cnvm.js';
-import type { FirstProcess } from './process.js';
+import type { FirstProcess } from './program.js';
 import { seccompProfile } from './seccomp.js';
 
 export interface BundlePaths {

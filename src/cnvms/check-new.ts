@@ -34,7 +34,7 @@ export function newCnvmRefusals(order: NewCnvm, network: string, taken: Taken): 
     address === undefined ? undefined : addressRefusal(address, network),
     holder === undefined ? undefined : `the address ${address} is taken by ${holder}`,
     ...portRefusals(order.ports),
-    ...order.process.env
+    ...order.program.env
       .filter((entry) => !/^[^=\0]+=[^\0]*$/.test(entry))
       .map((entry) => `"${entry}" is no KEY=value for the environment`),
     tooSmall('memory', limits.memoryBytes, MEMORY_MIN_BYTES, 'bytes'),

@@ -26,7 +26,7 @@ export interface PublishedPort {
 }
 
 /** What it runs, where that is not what its image says. */
-export interface ProcessOrder {
+export interface ProgramOrder {
   /** In the place of the image's; empty: the image's. */
   readonly entrypoint: readonly string[];
   readonly command: readonly string[];
@@ -55,7 +55,7 @@ export interface CnvmRecord {
   /** None: it is reached at its own address alone. */
   readonly ports?: readonly PublishedPort[] | undefined;
   /** Undefined: it runs what its image says. */
-  readonly process?: ProcessOrder | undefined;
+  readonly program?: ProgramOrder | undefined;
 }
 
 /**
@@ -93,5 +93,5 @@ export interface NewCnvm {
   readonly ports: readonly PublishedPort[];
   /** Publish each port that the image says it listens on, by the same number. */
   readonly publishExposed: boolean;
-  readonly process: ProcessOrder;
+  readonly program: ProgramOrder;
 }

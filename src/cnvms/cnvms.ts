@@ -12,7 +12,7 @@ import type { CnvmRecord, CnvmState, CnvmView, NewCnvm, PublishedPort } from './
 import type { ExecIo, ExecOrder } from './exec-order.js';
 import type { Locks } from './locks.js';
 import type { Machine } from './machine.js';
-import { argvOf } from './process.js';
+import { argvOf } from './program.js';
 import { type Act, illegal } from './states.js';
 import type { Store } from './store.js';
 
@@ -59,7 +59,7 @@ const DEFAULT_GRACE_MS = 10_000;
 
 /** Those that were asked for, and those that the image listens on where that was asked for. */
 function portsOf({ ports, publishExposed }: NewCnvm, image: StoredImage): PublishedPort[] {
-  const exposed = publishExposed ? image.process.ports : [];
+  const exposed = publishExposed ? image.program.ports : [];
   return [...ports, ...exposed.map(({ port, protocol }) => ({ nodePort: port, cnvmPort: port, protocol }))];
 }
 
@@ -128,12 +128,12 @@ export function createCnvms(options: CnvmsOptions) {
     }
     const address = order.address ?? nextAddress(options.overlayNetwork, new Set(addresses.keys()));
     reasons.push(...takenPorts(ports, [...store.all(), ...given], node), ...busy);
-    const argv = argvOf(image, order.process);
+    const argv = argvOf(image, order.program);
     if (argv.length === 0) reasons.push(`the image ${order.image} does not say what to run: say it after "--"`);
     if (address === undefined) reasons.push(`the overlay ${options.overlayNetwork} has no free address`);
     const kind = taken.names.has(order.name) || addresses.has(order.address ?? '') ? 'exists' : 'invalid';
     if (reasons.length > 0 || address === undefined) throw refused(kind, reasons.join('; '), { reasons });
-    const { entrypoint, command, env } = order.process;
+    const { entrypoint, command, env } = order.program;
     return {
       name: order.name,
       address,
@@ -145,7 +145,7 @@ export function createCnvms(options: CnvmsOptions) {
       landing,
       wanted: order.start ? 'running' : 'stopped',
       ...(ports.length > 0 ? { ports } : {}),
-      ...(entrypoint.length + command.length + env.length > 0 ? { process: order.process } : {}),
+      ...(entrypoint.length + command.length + env.length > 0 ? { program: order.program } : {}),
     };
   }
 

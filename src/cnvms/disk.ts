@@ -4,6 +4,7 @@
  */
 import { chown, lchown, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { hasErrno, refused } from '../base/errors.js';
 import { diskUsage } from '../tools/du.js';
 import { bindShifted, isMounted, mountOverlay, unmount } from '../tools/mount.js';
 import { UID_COUNT, uidBase } from './address.js';
@@ -41,11 +42,14 @@ export function diskPaths(record: Pick<CnvmRecord, 'name' | 'landing'>, runDir: 
   };
 }
 
-/** Makes the empty disk. @throws when the directory exists: it may be somebody's data. */
+/** Makes the empty disk. @throws `refused` when the directory exists: it may be somebody's data. */
 export async function makeDisk(paths: DiskPaths, owner: number): Promise<void> {
   await mkdir(join(paths.directory, '..'), { recursive: true });
   // Only the cnvm's own root may pass: its files may be setuid, and no user of the node is to run them.
-  await mkdir(paths.directory, { mode: 0o700 });
+  await mkdir(paths.directory, { mode: 0o700 }).catch((error: unknown) => {
+    if (!hasErrno(error, 'EEXIST')) throw error;
+    throw refused('exists', `${paths.directory} exists`, { remedy: 'Move it away, or choose another landing.' });
+  });
   await chown(paths.directory, owner, owner);
   for (const path of [paths.upper, paths.work, paths.rootfs]) {
     await mkdir(path, { mode: 0o755 });

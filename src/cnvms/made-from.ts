@@ -11,7 +11,7 @@ import { uidBase } from './address.js';
 import type { CnvmRecord } from './cnvm.js';
 import { type DiskPaths, mountDisk, showLayers } from './disk.js';
 import { readInside } from './logs.js';
-import { type FirstProcess, firstProcess } from './process.js';
+import { type FirstProcess, firstProcess } from './program.js';
 import { makeVolumes } from './volumes.js';
 
 /** What a machine must know of the node's images. */
@@ -35,7 +35,7 @@ export function createMadeFrom(images: ImagesPort, pathsOf: (record: CnvmRecord)
     imageOf,
     /** Where what its one program writes is kept on this node; undefined of a machine, which has a log of its own. */
     outputOf: (record: CnvmRecord): string | undefined => (imageOf(record).system ? undefined : outputOf(record)),
-    stopSignal: ({ image }: CnvmRecord): string => images.byDigest(image.digest)?.process.stopSignal ?? 'SIGTERM',
+    stopSignal: ({ image }: CnvmRecord): string => images.byDigest(image.digest)?.program.stopSignal ?? 'SIGTERM',
 
     /** Afterwards the layers of images are shown with its uids, also those that come later. */
     async show(record: CnvmRecord): Promise<void> {
@@ -51,7 +51,7 @@ export function createMadeFrom(images: ImagesPort, pathsOf: (record: CnvmRecord)
 
     /** Afterwards the directories that its image keeps data in are there. Its disk must be mounted. */
     makeVolumes: (record: CnvmRecord): Promise<void> =>
-      makeVolumes(pathsOf(record).rootfs, imageOf(record).process.volumes, uidBase(record.address)),
+      makeVolumes(pathsOf(record).rootfs, imageOf(record).program.volumes, uidBase(record.address)),
 
     /** Its disk must be mounted. */
     async processOf(record: CnvmRecord): Promise<FirstProcess> {

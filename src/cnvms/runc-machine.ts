@@ -7,7 +7,6 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { hasErrno, refused } from '../base/errors.js';
 import { cpuTimeMs, endProcessesIn, isUnified, stopProcessesIn } from '../tools/cgroup.js';
 import { restoreOptions } from '../tools/criu.js';
 import { unmountBelow } from '../tools/mount.js';
@@ -29,7 +28,7 @@ import { readLogs, readOutput } from './logs.js';
 import type { Look, Machine } from './machine.js';
 import { createMadeFrom, type ImagesPort } from './made-from.js';
 import type { NetworkPort } from './network-port.js';
-import { envOf, type FirstProcess } from './process.js';
+import { envOf, type FirstProcess } from './program.js';
 import { throttle, unthrottle } from './throttle.js';
 
 export interface RuncMachineOptions {
@@ -81,16 +80,6 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
     await writeFile(join(bundle, 'config.json'), JSON.stringify(config));
     await writeCriuConfig(criuConfig, criuOptions);
     return first;
-  }
-
-  async function makeDiskFor(record: CnvmRecord): Promise<void> {
-    const { directory } = pathsOf(record);
-    try {
-      await makeDisk(pathsOf(record), uidBase(record.address));
-    } catch (error) {
-      if (!hasErrno(error, 'EEXIST')) throw error;
-      throw refused('exists', `${directory} exists`, { remedy: 'Move it away, or choose another landing.' });
-    }
   }
 
   async function look(record: CnvmRecord): Promise<Look> {
@@ -178,7 +167,7 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
     destroy,
 
     async make(record) {
-      await makeDiskFor(record);
+      await makeDisk(pathsOf(record), uidBase(record.address));
       try {
         await personalise(pathsOf(record), record, await network.resolvConf());
       } catch (error) {
@@ -237,7 +226,7 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
       return foreignCommands(pid, await runc.processes(record.name));
     },
 
-    exec: (record, order, io) => execInside(runc, envOf(madeFrom.imageOf(record), record.process), order, io),
+    exec: (record, order, io) => execInside(runc, envOf(madeFrom.imageOf(record), record.program), order, io),
     logs(record, tailLines, follow, signal) {
       const output = madeFrom.outputOf(record);
       if (output !== undefined) return readOutput(output, tailLines, follow, signal);
@@ -267,7 +256,7 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
     preDump: async (record, target) => await beginPreDump(runc, placesOf(record), target),
 
     async expect(record) {
-      await makeDiskFor(record);
+      await makeDisk(pathsOf(record), uidBase(record.address));
       try {
         await madeFrom.show(record);
       } catch (error) {

@@ -33,7 +33,7 @@ const recordSchema: z.ZodType<CnvmRecord> = z.object({
     .array(z.object({ nodePort: port, cnvmPort: port, protocol: z.enum(['tcp', 'udp']) }))
     .max(PORTS_MAX)
     .optional(),
-  process: z.object({ entrypoint: argv, command: argv, env: argv }).optional(),
+  program: z.object({ entrypoint: argv, command: argv, env: argv }).optional(),
 });
 
 /** @throws `refused` when the text is not a record; it comes from a peer or from disk. */

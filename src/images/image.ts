@@ -21,7 +21,7 @@ const layerSchema = z.object({
 const portSchema = z.object({ port: z.number().int().min(1).max(65_535), protocol: z.enum(['tcp', 'udp']) });
 
 /** What to run, and how. */
-const processSchema = z.object({
+const programSchema = z.object({
   entrypoint: z.array(z.string()),
   command: z.array(z.string()),
   /** KEY=value. */
@@ -46,13 +46,13 @@ export const imageSchema = z.object({
   createTime: z.string().max(64),
   /** The lowest one first. */
   layers: z.array(layerSchema).min(1).max(LAYERS_MAX),
-  process: processSchema,
+  program: programSchema,
   labels: z.record(z.string(), z.string()),
 });
 
 export type Image = z.infer<typeof imageSchema>;
 export type Layer = z.infer<typeof layerSchema>;
-export type ImageProcess = z.infer<typeof processSchema>;
+export type ImageProgram = z.infer<typeof programSchema>;
 export type ImagePort = z.infer<typeof portSchema>;
 
 /** A layer, and what it takes on a disk. */

@@ -45,6 +45,8 @@ export type Images = ReturnType<typeof createImages>;
 
 /** So long an image that a peer had us bring is kept for the cnvm that follows it. */
 const GRACE_MS = 10 * 60_000;
+/** Each holds a connection and a place on the disk. */
+const TAKING_MAX = 8;
 const READ_BYTES = 256 * 1024;
 
 export function createImages(options: ImagesOptions) {
@@ -180,6 +182,7 @@ export function createImages(options: ImagesOptions) {
     const under = taking.get(order.digest);
     if (under !== undefined) return under.read();
     hexOf(order.digest);
+    if (taking.size >= TAKING_MAX) throw refused('unavailable', `${options.node} is bringing ${taking.size} images`);
     const feed = createProgressFeed();
     taking.set(order.digest, feed);
     const letGo = hold(order.digest);

@@ -99,7 +99,7 @@ export function imageOf(digest: string, manifest: Manifest, configText: string):
     system: isSystem(config),
     createTime: timeOf(config.created),
     layers,
-    process: processOf(config),
+    program: programOf(config),
     labels: config.config?.Labels ?? {},
   };
 }
@@ -116,7 +116,7 @@ function isSystem({ config }: Config): boolean {
   return INITS.includes(first.split('/').at(-1) ?? '');
 }
 
-function processOf({ config }: Config): Image['process'] {
+function programOf({ config }: Config): Image['program'] {
   return {
     entrypoint: config?.Entrypoint ?? [],
     command: config?.Cmd ?? [],

@@ -14,8 +14,8 @@ export interface OnThisNode {
 }
 
 export function toStoredImage(image: StoredImage, { sizes, directoryOf, cnvms }: OnThisNode): wire.StoredImage {
-  const { names, digest, system, architecture, createTime, process, labels } = image;
-  const { entrypoint, command, env, user, workingDir, stopSignal, volumes, ports } = process;
+  const { names, digest, system, architecture, createTime, program, labels } = image;
+  const { entrypoint, command, env, user, workingDir, stopSignal, volumes, ports } = program;
   return {
     ...{ names, digest, system, architecture, labels, cnvms },
     createTime: new Date(createTime),

@@ -122,9 +122,9 @@ export function toCnvm(view: CnvmView): wire.Cnvm {
     memoryBytes: toBig(view.memoryBytes),
     diskBytes: toBig(view.diskBytes),
     ports: record.ports ?? [],
-    entrypoint: record.process?.entrypoint ?? [],
-    command: record.process?.command ?? [],
-    env: record.process?.env ?? [],
+    entrypoint: record.program?.entrypoint ?? [],
+    command: record.program?.command ?? [],
+    env: record.program?.env ?? [],
   };
 }
 
@@ -147,7 +147,7 @@ export function fromCreate(request: wire.CreateCnvmRequest): NewCnvm {
     start: !request.noStart,
     ports: request.ports.map(fromPort),
     publishExposed: request.publishExposed,
-    process: { entrypoint: request.entrypoint, command: request.command, env: request.env },
+    program: { entrypoint: request.entrypoint, command: request.command, env: request.env },
   };
 }
 

@@ -2,7 +2,7 @@
  * Real daemons in one process, each on a fake host of its own: real certificates, real gRPC, real journals on disk, and
  * between each two a link that can be cut. Invariant: a node keeps its host and its directories over all its daemons.
  */
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Config, parseConfig } from '../../src/base/config.js';
@@ -43,7 +43,6 @@ export async function startMesh(names: readonly string[]) {
   function makeNode(name: string, index: number) {
     const home = join(directory, name);
     mkdirSync(home);
-    writeImage(join(home, 'images'));
     const overlayAddress = `10.100.0.${index + 1}`;
     const host: FakeHost = createFakeHost({ node: name, overlayAddress, directory: home, witness });
     let life = 0;
@@ -104,6 +103,7 @@ export async function startMesh(names: readonly string[]) {
     };
   }
   const nodes = names.map(makeNode);
+  for (const node of nodes) await node.host.addImage();
   for (const node of nodes) await node.begin();
   await Promise.all(nodes.map((node) => node.hearsAll()));
 
@@ -156,12 +156,6 @@ async function makeCertificates(directory: string, names: readonly string[]): Pr
     cert: join(directory, 'nodes', `${name}.crt`),
     key: join(directory, 'nodes', `${name}.key`),
   });
-}
-
-function writeImage(imagesDir: string): void {
-  mkdirSync(join(imagesDir, 'base'), { recursive: true });
-  const image = { name: 'base', digest: 'sha256:aa', entrypoint: ['/sbin/init'], env: [] };
-  writeFileSync(join(imagesDir, 'base', 'image.json'), JSON.stringify(image));
 }
 
 interface NodeSketch {

@@ -34,6 +34,7 @@ describe('a peer that lies', () => {
       dryRun: false,
       memoryMode: undefined,
       compression: 'none',
+      layers: [],
       ...offer,
     };
   }

@@ -72,7 +72,7 @@ const bulk: BulkPort = {
   },
 };
 
-const nothing = {} as Pick<RpcOptions, 'cnvms' | 'nodes' | 'migrations' | 'target'>;
+const nothing = { images: {} } as Pick<RpcOptions, 'cnvms' | 'images' | 'nodes' | 'migrations' | 'target'>;
 const describe = () => Promise.reject(new Error('no facts are told here'));
 const server = await startRpc({
   ...{ ...nothing, node: 'node1', listen: '127.0.0.1:0', socket, socketGroup: '-', tls, bulk, patience: 1 },

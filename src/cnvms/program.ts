@@ -4,7 +4,7 @@
  */
 import { refused } from '../base/errors.js';
 import type { Image } from '../images/image.js';
-import type { CnvmRecord, ProcessOrder } from './cnvm.js';
+import type { CnvmRecord, ProgramOrder } from './cnvm.js';
 import { type Ids, imageIds } from './users.js';
 
 export interface FirstProcess {
@@ -20,31 +20,31 @@ export interface FirstProcess {
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /** The whole command line: who gives another entry point does not want the image's command after it. */
-export function argvOf({ process }: Image, order: ProcessOrder | undefined): string[] {
+export function argvOf({ program }: Image, order: ProgramOrder | undefined): string[] {
   const { entrypoint = [], command = [] } = order ?? {};
   if (entrypoint.length > 0) return [...entrypoint, ...command];
-  return [...process.entrypoint, ...(command.length > 0 ? command : process.command)];
+  return [...program.entrypoint, ...(command.length > 0 ? command : program.command)];
 }
 
 /** The image's, and over it the record's: the last word on a key counts. */
-export function envOf({ process }: Image, order: ProcessOrder | undefined): string[] {
+export function envOf({ program }: Image, order: ProgramOrder | undefined): string[] {
   const merged = new Map(
-    [`PATH=${DEFAULT_PATH}`, ...process.env, ...(order?.env ?? [])].map((entry) => [keyOf(entry), entry]),
+    [`PATH=${DEFAULT_PATH}`, ...program.env, ...(order?.env ?? [])].map((entry) => [keyOf(entry), entry]),
   );
   return [...merged.values()];
 }
 
 /** @param passwd, group the texts of the cnvm's own files; empty where it has none. @throws `refused` when its user is not there. */
 export function firstProcess(record: CnvmRecord, image: Image, passwd: string, group: string): FirstProcess {
-  const { user, workingDir } = image.process;
+  const { user, workingDir } = image.program;
   const ids = imageIds(user, passwd, group);
   if (ids === undefined) throw refused('invalid', `its image runs as "${user}", whom ${record.name} does not have`);
-  const argv = argvOf(image, record.process);
+  const argv = argvOf(image, record.program);
   if (argv.length === 0)
     throw refused('invalid', `the image of ${record.name} does not say what to run`, {
       remedy: 'Say it when it is made: cnvm create NAME --image IMAGE -- COMMAND',
     });
-  const env = envOf(image, record.process);
+  const env = envOf(image, record.program);
   const home = env.some((entry) => entry.startsWith('HOME=')) || image.system ? [] : [`HOME=${ids.home}`];
   return { argv, env: [...env, ...home], cwd: workingDir, ids, system: image.system };
 }
