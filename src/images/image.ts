@@ -52,7 +52,6 @@ export const imageSchema = z.object({
 
 export type Image = z.infer<typeof imageSchema>;
 export type Layer = z.infer<typeof layerSchema>;
-export type ImageProgram = z.infer<typeof programSchema>;
 export type ImagePort = z.infer<typeof portSchema>;
 
 /** A layer, and what it takes on a disk. */

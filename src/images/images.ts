@@ -41,8 +41,6 @@ export interface ImagesOptions {
   readonly log: Logger;
 }
 
-export type Images = ReturnType<typeof createImages>;
-
 /** So long an image that a peer had us bring is kept for the cnvm that follows it. */
 const GRACE_MS = 10 * 60_000;
 /** Each holds a connection and a place on the disk. */

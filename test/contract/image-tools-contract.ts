@@ -1,6 +1,6 @@
 /** What the images' tools do, whichever they are: the real programs and the fake pass the same suite. */
 import assert from 'node:assert/strict';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Layer } from '../../src/images/image.js';
 import { imageOf, onlyManifest, parseManifest } from '../../src/images/oci.js';
@@ -84,7 +84,7 @@ export function imageToolsContract(what: string, tools: ImageTools, directory: (
       bytes[bytes.length - 1] = (bytes[bytes.length - 1] ?? 0) ^ 1;
       writeFileSync(file, bytes);
       await assert.rejects(tools.fetch(reference, false, inside('layout'), inside('blobs'), signal));
-      assert.equal(readdirSync(inside('blobs', 'sha256')).includes(big.slice('sha256:'.length)), false);
+      assert.ok(!existsSync(blob(big)));
     });
 
     it('a layer that is not what its digests say is refused', async () => {

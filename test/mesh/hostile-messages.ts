@@ -10,7 +10,7 @@ import { NAME } from './support.js';
 export const HAND_OVER = '/cnvm.peer.v1.HandOverService';
 export const MESH = '/cnvm.peer.v1.MeshService';
 export const BULK = '/cnvm.peer.v1.BulkService';
-export const IMAGES = '/cnvm.peer.v1.ImageService';
+const IMAGES = '/cnvm.peer.v1.ImageService';
 export const METHODS = [
   ...['Offer', 'Seed', 'Round', 'Prepare', 'Collect', 'HandOver', 'Release', 'Cancel', 'Query'].map(
     (one) => `${HAND_OVER}/${one}`,
@@ -19,7 +19,6 @@ export const METHODS = [
 ];
 /** They are answered when the migration has come so far, or has ended. */
 export const WAITING = [
-  `${IMAGES}/TakeImage`,
   ...['Seed', 'Round', 'Prepare', 'Collect', 'HandOver', 'Release'].map((one) => `${HAND_OVER}/${one}`),
 ];
 export const IDS = ['a', 'b', 'c'].map((letter) => `00000000-0000-4000-8000-00000000000${letter}`);
@@ -139,12 +138,6 @@ export const message: fc.Arbitrary<Message> = fc.oneof(
   sent(
     `${IMAGES}/PullBlob`,
     fc.record({ digest, offset: count }).map((one) => wire.PullBlobRequest.encode(one).finish()),
-  ),
-  sent(
-    `${IMAGES}/TakeImage`,
-    fc
-      .record({ digest, name: text, layers: fc.array(layer, { maxLength: 3 }) })
-      .map((one) => wire.TakeImageRequest.encode(one).finish()),
   ),
   {
     weight: 2,

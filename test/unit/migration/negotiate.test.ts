@@ -99,10 +99,9 @@ describe('negotiation', () => {
       criuVersion: '1',
       runcVersion: '1',
       architecture: 'arm64',
-      images: [],
       cpuFlags: [],
     });
-    assert.equal(refusals({ ...question, target, landing: '/x' }).length, 6);
+    assert.equal(refusals({ ...question, target, landing: '/x', portsTaken: ['the port is taken'] }).length, 6);
   });
 
   it('a cold one does not care for criu, memory or the CPU', () => {
