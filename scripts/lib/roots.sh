@@ -75,7 +75,7 @@ make_image_store() { node "$PROJECT/dist/cli/cnvm.js" image import "oci:$IMAGE" 
 image_store() {
   local path
   IMAGE=$(base_image)
-  path=$CACHE/store-$(recipe_hash "$PROJECT/scripts/build-image" "$PROJECT/src/images/layout.ts" "$PROJECT/src/images/unpack.ts")
+  path=$CACHE/store-$(recipe_hash "$PROJECT/scripts/build-image" "$PROJECT"/src/images/{image,layout,oci,unpack,whiteouts}.ts)
   install_packages skopeo attr zstd
   build_once "$path" "unpack the base image" make_image_store
   printf '%s\n' "$path"

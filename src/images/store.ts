@@ -131,8 +131,12 @@ export function openImageStore(directory: string) {
       await writeNames();
     },
 
-    /** Removes what nobody needs. Nothing may be on its way in. @param used digests of images that are in use. */
+    /**
+     * Removes what nobody needs. Nothing may be on its way in. @param used digests of images that are in use.
+     * @throws `refused` while an image cannot be read: which layers it needs is not known.
+     */
     async collect(used: ReadonlySet<string>): Promise<Freed> {
+      if (torn.length > 0) throw refused('state', `nothing of the images is removed: ${torn.join('; ')}`);
       const layerIds = readdirSync(paths.layers).filter((name) => !name.endsWith('.json'));
       const blobs = readdirSync(paths.blobFiles);
       const garbage = garbageOf({ images: [...images.values()], names, used, layerIds, blobs });

@@ -167,11 +167,15 @@ describe('a store of images', () => {
     assert.deepEqual(filesIn('blobs/sha256'), []);
   });
 
-  it('names an image whose record is torn', async () => {
+  it('names an image whose record is torn, and removes nothing', async () => {
     await pull(images(), 'one', { layers: [{ a: 'x' }] });
     writeFileSync(join(directory(), 'images', 'images', `${'a'.repeat(64)}.json`), '{"digest":');
     const store = open();
     assert.equal(store.list().length, 1);
     assert.match(store.torn()[0] ?? '', /a{64}\.json cannot be read/);
+    // What it needs is not known, so nothing goes.
+    await images(store).start();
+    await assert.rejects(images(store).remove('one'), /nothing of the images is removed/);
+    assert.equal(filesIn('layers').length, 2);
   });
 });
