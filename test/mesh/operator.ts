@@ -41,6 +41,10 @@ export interface TeleportOptions {
   readonly postCopy?: boolean;
 }
 
+interface PlanOptions extends TeleportOptions {
+  readonly cold?: boolean;
+}
+
 export interface CreateOptions {
   readonly address?: string;
   readonly start?: boolean;
@@ -137,9 +141,10 @@ export function openOperator(socket: () => string) {
       });
     },
     /** What would happen. */
-    async plan(name: string, target: string, more: TeleportOptions = {}): Promise<MigrationPlan> {
+    async plan(name: string, target: string, { cold = false, ...more }: PlanOptions = {}): Promise<MigrationPlan> {
       const aims = wishesOf(more);
-      const request = { name, target, landing: '', mode: MigrationMode.HOT, dryRun: true, ...aims };
+      const mode = cold ? MigrationMode.COLD : MigrationMode.HOT;
+      const request = { name, target, landing: '', mode, dryRun: true, ...aims };
       return await ask(async (at) => {
         for await (const { event } of messages(at, at.migrations.migrate(request))) {
           if (event?.event?.$case === 'plan') return event.event.value;
