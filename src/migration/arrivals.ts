@@ -50,8 +50,6 @@ export interface ArrivingImages {
   hold(digest: string): () => void;
 }
 
-export type Arrivals = ReturnType<typeof createArrivals>;
-
 export function createArrivals(options: ArrivalsOptions) {
   const { ports, cnvms, locks, directory, history } = options;
   const arriving = new Map<string, { run: TargetRun; abort: AbortController; done: Promise<void> }>();
