@@ -8,6 +8,8 @@ import { type CnvmJson, eventually, lab, mend, NODES, sabotage } from './support
 const WORK = '/var/lib/cnvm/test-images';
 const REGISTRY = 'docker://127.0.0.1:5000/test';
 const STORE = '/var/lib/cnvm/images';
+/** A daemon that ends, and the next one, on a machine that has much else to do. */
+const STARTED_MS = 60_000;
 const LINE_CLIENT = fileURLToPath(new URL('fixtures/line-client.py', import.meta.url));
 
 interface ImageJson {
@@ -71,7 +73,7 @@ describe('images', () => {
         for (const name of names.filter((one) => one !== 'base')) await lab.must(node, ['cnvm', 'image', 'rm', name]);
       // One that a peer had it bring is kept for a while, so the daemon starts anew.
       await lab.must(node, ['sv', '-w', '20', 'restart', 'cnvmd']);
-      await eventually('the daemon', async () => (await lab.run(node, ['cnvm', 'ls'])).code === 0);
+      await eventually('the daemon', async () => (await lab.run(node, ['cnvm', 'ls'])).code === 0, STARTED_MS);
       assert.deepEqual(
         (await images(node)).map(({ names }) => names),
         [['base']],
@@ -182,7 +184,11 @@ describe('images', () => {
       await sh('node1', 'kill -9 $(cat /run/runit-cnvmd/pid); rm /run/test-midway');
       assert.notEqual((await pulling).code, 0);
       await mend('node1', program);
-      await eventually('the daemon', async () => (await lab.run('node1', ['cnvm', 'image', 'ls'])).code === 0);
+      await eventually(
+        'the daemon',
+        async () => (await lab.run('node1', ['cnvm', 'image', 'ls'])).code === 0,
+        STARTED_MS,
+      );
       assert.deepEqual(
         (await images('node1')).map(({ names }) => names),
         [['base']],
