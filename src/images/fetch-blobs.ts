@@ -8,7 +8,7 @@ import { open, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { messageOf, refused } from '../base/errors.js';
+import { CnvmError, messageOf, refused } from '../base/errors.js';
 import { hexOf } from './layout.js';
 import type { ImagePeer } from './peer-port.js';
 import type { ImageStore } from './store.js';
@@ -77,17 +77,21 @@ async function fetchBlob(wanted: Wanted, peers: readonly ImagePeer[], fetching: 
     movedMs = performance.now();
     fetching.onBytes(count);
   };
-  while (performance.now() - movedMs < PATIENCE_MS) {
-    for (const peer of peers) {
+  // Whose blob, all of it, was something else gives nothing else the next time.
+  const liars = new Set<ImagePeer>();
+  while (performance.now() - movedMs < PATIENCE_MS && peers.some((peer) => !liars.has(peer))) {
+    for (const peer of peers.filter((one) => !liars.has(one))) {
       signal.throwIfAborted();
+      const alone = !existsSync(partial);
       try {
         await pullRest(wanted, peer, partial, moved, signal);
         return await take(wanted, partial, store);
       } catch (error) {
         why = error;
+        if (alone && error instanceof CnvmError && error.kind === 'invalid') liars.add(peer);
       }
     }
-    await sleep(AGAIN_MS, undefined, { signal });
+    if (peers.some((peer) => !liars.has(peer))) await sleep(AGAIN_MS, undefined, { signal });
   }
   throw refused('unavailable', `a part of the image does not come: ${messageOf(why)}`, { cause: why });
 }
