@@ -8,26 +8,33 @@ import type { Logger } from 'pino';
 import { audit } from './base/audit.js';
 import type { Config } from './base/config.js';
 import { refused } from './base/errors.js';
+import { takenPorts } from './cnvms/check-new.js';
 import type { CnvmRecord } from './cnvms/cnvm.js';
 import { createCnvms } from './cnvms/cnvms.js';
 import { createLocks } from './cnvms/locks.js';
 import type { Machine } from './cnvms/machine.js';
+import { type IsPortBusy, portsInUse, publishedBy, publishing } from './cnvms/published.js';
 import { openStore, type Store } from './cnvms/store.js';
+import { createImages } from './images/images.js';
+import { ociArchitecture } from './images/oci.js';
+import type { ImageStore } from './images/store.js';
+import type { ImageTools } from './images/tools-port.js';
 import type { Holding } from './mesh/directory.js';
 import { createMesh, type Mesh } from './mesh/mesh.js';
 import type { Finding, NodeFacts } from './mesh/node-facts.js';
-import { type Arrivals, createArrivals } from './migration/arrivals.js';
+import { createArrivals } from './migration/arrivals.js';
 import type { Bulk } from './migration/bulk.js';
 import { lostTarget } from './migration/departure.js';
-import { createDepartures, type Departures } from './migration/departures.js';
+import { createDepartures } from './migration/departures.js';
 import { createHistory } from './migration/history.js';
+import { imagesGiven, madeFrom } from './migration/image-use.js';
 import { type Journal, openJournal } from './migration/journal.js';
 import type { TargetLink } from './migration/peer-port.js';
 import { recover } from './migration/recover.js';
 import { CALL_MS } from './migration/source-run.js';
 import type { Sweep } from './migration/sweep.js';
 import { sweepPorts } from './migration/sweep-ports.js';
-import { createSweeping, type Sweeping } from './migration/sweeping.js';
+import { createSweeping } from './migration/sweeping.js';
 import { tell } from './migration/tell.js';
 import type { Limits } from './migration/watchdog.js';
 import type { Overlay } from './overlay/overlay.js';
@@ -39,7 +46,10 @@ import { startRpc } from './rpc/server.js';
 export interface Host {
   readonly machine: Machine;
   readonly bulk: Bulk;
-  readonly overlay: Pick<Overlay, 'start' | 'setBehind' | 'unwire' | 'card' | 'prepareKey' | 'changeKey'>;
+  readonly overlay: Pick<Overlay, 'start' | 'setBehind' | 'unwire' | 'publish' | 'card' | 'prepareKey' | 'changeKey'>;
+  readonly imageStore: ImageStore;
+  readonly imageTools: ImageTools;
+  readonly isPortBusy: IsPortBusy;
   /** Ends what a daemon before us started and what goes on without it. @returns what does not end, in words. */
   readonly endOrphans: () => Promise<readonly string[]>;
   readonly facts: (cnvmCount: () => number) => () => Promise<NodeFacts>;
@@ -64,10 +74,11 @@ const STOP_GRACE_MS = 2_000;
 export async function startDaemon(config: Config, host: Host, log: Logger): Promise<Daemon> {
   const identity = await openIdentity({ node: config.node, tls: config.tls, log });
   const parts = build(config, host, identity, log);
-  const { facts, mesh, cnvms, departures, arrivals, history, sweeping } = parts;
+  const { facts, mesh, cnvms, departures, arrivals, history, images, publish, sweeping } = parts;
   // Before anything is looked at: what goes on by itself would change it afterwards.
   for (const orphan of await host.endOrphans()) log.error({ orphan }, 'a program of an earlier daemon does not end');
   await host.overlay.start();
+  await publish();
   await recover({
     ...parts.common,
     askTarget: ({ record, migration, peer }) => {
@@ -80,6 +91,7 @@ export async function startDaemon(config: Config, host: Host, log: Logger): Prom
     },
   });
   await sweeping.now();
+  await images.start();
   await cnvms.startWanted();
   logFindings(await host.check(await facts()), log);
   const server = await startRpc({
@@ -98,6 +110,7 @@ export async function startDaemon(config: Config, host: Host, log: Logger): Prom
       describe: async () => describe(host, await facts()),
       rekeyOverlay: () => rekey(config, host, mesh),
     },
+    images,
     migrations: { ...departures, watch: history.watch, list: history.list },
     mesh: { describe: facts, announced: mesh.announced },
     target: arrivals.target,
@@ -110,7 +123,7 @@ export async function startDaemon(config: Config, host: Host, log: Logger): Prom
     port: server.port,
     reload: identity.reload,
     async stop() {
-      await stop(departures, arrivals, sweeping, server, mesh, log);
+      await stop(parts, server, log);
       identity.close();
     },
   };
@@ -119,7 +132,9 @@ export async function startDaemon(config: Config, host: Host, log: Logger): Prom
 /** Every part, joined to the others; nothing is started, and what is on disk has been read. */
 function build(config: Config, host: Host, identity: OpenIdentity, log: Logger) {
   for (const directory of [config.stateDir, config.runDir]) mkdirSync(directory, { recursive: true, mode: 0o755 });
-  const store = openStore(join(config.stateDir, 'cnvms'));
+  const records = openStore(join(config.stateDir, 'cnvms'));
+  const publish = () => host.overlay.publish(publishedBy(records.all()));
+  const store = publishing(records, publish, log);
   const onDisk = openJournal(join(config.stateDir, 'migrations'));
   const journal = host.betweenJournal?.(onDisk) ?? onDisk;
   const locks = createLocks();
@@ -131,11 +146,27 @@ function build(config: Config, host: Host, identity: OpenIdentity, log: Logger) 
   const claims = new Map<string, CnvmRecord>();
   const mesh = makeMesh(config, host, identity, { store, claims }, facts, log);
   const { directory } = mesh;
-  const { node, imagesDir, landingZones } = config;
+  const { node, landingZones } = config;
   const { machine, bulk } = host;
   const overlayNetwork = config.overlay.network;
-  const cnvms = createCnvms({ node, overlayNetwork, landingZones, imagesDir, store, locks, machine, directory, log });
-  const common = { node, machine, bulk, journal, log, ...ownership(store, claims, host, mesh) };
+  const images = createImages({
+    ...{ node, store: host.imageStore, tools: host.imageTools, architecture: ociArchitecture(process.arch), log },
+    usedBy: (digest) => madeFrom(digest, store.all(), journal),
+    peers: () => config.peers.flatMap(({ name }) => mesh.peer(name)?.link.images ?? []),
+  });
+  const busyPorts = portsInUse(host.isPortBusy, node);
+  const cnvms = createCnvms({
+    ...{ node, overlayNetwork, landingZones, images, busyPorts, store, locks, machine, directory, log },
+  });
+  const common = {
+    node,
+    machine,
+    images: imagesGiven(images),
+    bulk,
+    journal,
+    log,
+    ...ownership(store, claims, host, mesh),
+  };
   const findPeer = (target: string) => linkOf(mesh.find(target));
   const limits = limitsOf(config);
   const roundsMax = config.limits.rounds;
@@ -145,24 +176,23 @@ function build(config: Config, host: Host, identity: OpenIdentity, log: Logger) 
   });
   const bulkOf = (peer: string) => mesh.peer(peer)?.link.bulk;
   const arrivals = createArrivals({
-    ...{ ports: common, cnvms, locks, directory, history, limits, roundsMax, overlayNetwork, facts, bulkOf },
+    ...{ ports: common, cnvms, locks, directory, history, limits, roundsMax, overlayNetwork, facts, bulkOf, images },
+    portsTaken: async ({ ports = [] }) => [...takenPorts(ports, store.all(), node), ...(await busyPorts(ports))],
     patience: config.limits.patience,
   });
   const sweeping = createSweeping(() =>
     host.sweep(sweepPorts({ store, journal, locks, history, marks: cnvms.marks, log })),
   );
-  return { common, facts, mesh, cnvms, departures, arrivals, history, sweeping };
+  return { common, facts, mesh, cnvms, departures, arrivals, history, sweeping, images, publish };
 }
 
 async function stop(
-  departures: Departures,
-  arrivals: Arrivals,
-  sweeping: Sweeping,
+  { departures, arrivals, sweeping, mesh, images }: ReturnType<typeof build>,
   server: { stop(graceMs: number): Promise<void> },
-  mesh: Mesh<PeerClient>,
   log: Logger,
 ): Promise<void> {
   log.info('stopping');
+  images.stop();
   // The servers last: a migration that is rolled back or finished still needs its peer's calls.
   await Promise.all([departures.stop(), arrivals.stop()]);
   await sweeping.stop();

@@ -8,6 +8,9 @@ import { tuneHeap } from './base/heap.js';
 import { createLog } from './base/log.js';
 import { createRuncMachine } from './cnvms/runc-machine.js';
 import { type Host, startDaemon } from './daemon.js';
+import { ociArchitecture } from './images/oci.js';
+import { createImageTools } from './images/real-tools.js';
+import { openImageStore } from './images/store.js';
 import { hostOf } from './mesh/find-peer.js';
 import { factsOf } from './mesh/gather-facts.js';
 import { selfCheck } from './mesh/self-check.js';
@@ -16,6 +19,7 @@ import { createSweep } from './migration/sweep.js';
 import { createOverlay } from './overlay/overlay.js';
 import { gateJournal } from './plant-faults.js';
 import { endOrphans, OWNER_VARIABLE } from './tools/orphans.js';
+import { isPortBusy } from './tools/ports.js';
 import { breakGate } from './tools/restore-gate.js';
 
 const HELP = `Usage: cnvmd [--config FILE] [--check-config]
@@ -79,8 +83,14 @@ function realHost(config: Config, log: ReturnType<typeof createLog>): Host {
     hosts: config.peers.map(({ endpoint }) => hostOf(endpoint)),
   });
   const gates = process.env['CNVM_FAULTS'];
+  const imageStore = openImageStore(imagesDir);
+  const images = { byDigest: imageStore.byDigest, layersDirectory: imageStore.paths.layers };
+  const imageRefs = () => imageStore.list().flatMap(({ names, digest }) => names.map((name) => ({ name, digest })));
   return {
-    machine: createRuncMachine({ stateDir, runDir, imagesDir, cgroupParent, network: overlay, restoreMs, patience }),
+    machine: createRuncMachine({ stateDir, runDir, images, cgroupParent, network: overlay, restoreMs, patience }),
+    imageStore,
+    imageTools: createImageTools(ociArchitecture(process.arch)),
+    isPortBusy,
     ...(gates === undefined ? {} : { betweenJournal: (journal) => gateJournal(journal, gates) }),
     bulk: createBulk(runDir),
     overlay,
@@ -90,11 +100,11 @@ function realHost(config: Config, log: ReturnType<typeof createLog>): Host {
     },
     facts: (cnvmCount) =>
       factsOf({
-        ...{ node, version: version(), landingZones, imagesDir, cnvmCount },
+        ...{ node, version: version(), landingZones, images: imageRefs, cnvmCount },
         ...{ overlayAddress: address, overlayEncryption: encryption, overlayCard: overlay.card },
       }),
     sweep: createSweep({ stateDir, runDir, cgroupParent, network }),
-    check: (facts) => selfCheck({ imagesDir, path: process.env['PATH'] ?? '' }, facts),
+    check: (facts) => selfCheck({ path: process.env['PATH'] ?? '' }, facts),
   };
 }
 

@@ -34,13 +34,13 @@ BATCH
 }
 other_namespace() { [ "$(readlink "/proc/$1/ns/net")" != "$(readlink /proc/self/ns/net)" ]; }
 
-# start_node NUMBER ROOT IMAGE
+# start_node NUMBER ROOT
 start_node() {
   local name parent pid
   name=$(node_name "$1")
   node_pid "$name" >/dev/null && return
   setsid unshare --mount --pid --uts --ipc --net --fork --kill-child \
-    "$PROJECT/scripts/lib/node-init.sh" "$name" "$LAB_DIR/$name" "$2" "$3" "$PROJECT" \
+    "$PROJECT/scripts/lib/node-init.sh" "$name" "$LAB_DIR/$name" "$2" "$PROJECT" \
     </dev/null >"$LAB_DIR/$name.log" 2>&1 8>&- 9>&- &
   parent=$!
   save_process "$parent" "$LAB_DIR/$name.parent.pid"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # Becomes a node: run by "lab" as the first process of new mount, pid, uts, ipc and network namespaces.
-# Usage: node-init.sh NAME DIRECTORY ROOT IMAGE PROJECT    DIRECTORY is the node's own on the machine's disk.
+# Usage: node-init.sh NAME DIRECTORY ROOT PROJECT    DIRECTORY is the node's own on the machine's disk.
 set -euo pipefail
-name=$1 dir=$2 lower=$3 image=$4 project=$5
+name=$1 dir=$2 lower=$3 project=$4
 root=$dir/root
 
 mount --make-rprivate /
@@ -36,8 +36,6 @@ ln -s fd/2 "$root/dev/stderr"
 mkdir -p "$root/var/lib/cnvm" "$root/home/cnvm" "$root/opt/cnvm"
 mount --bind "$dir/state" "$root/var/lib/cnvm"
 mount --bind "$dir/home" "$root/home/cnvm"
-mkdir -p "$root/var/lib/cnvm/images/base"
-mount --bind -o ro "$image" "$root/var/lib/cnvm/images/base"
 mount --bind -o ro "$project" "$root/opt/cnvm"
 
 hostname "$name"

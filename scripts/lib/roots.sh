@@ -1,10 +1,12 @@
 # shellcheck shell=bash
-# The root file systems that the lab is made of, each built once and kept: the node's and the base image's.
-# A root's name carries the hash of its recipe, so a changed recipe builds a new one.
+# What the lab is made of, each built once and kept: the node's root, the base image, and a store of images that holds it.
+# A name carries the hash of its recipe, so a changed recipe builds a new one.
 # shellcheck source=scripts/lib/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-NODE_PACKAGES=ca-certificates,runc,rsync,socat,iproute2,nftables,iptables,wireguard-tools,wireguard-go,openssh-client,sshpass,nodejs,procps,util-linux,mount,iputils-ping,netcat-openbsd,tini,runit,dnsmasq-base,libfaketime,tcpdump,iperf3
+NODE_PACKAGES=ca-certificates,runc,rsync,socat,iproute2,nftables,iptables,wireguard-tools,wireguard-go,openssh-client,sshpass,nodejs,procps,util-linux,mount,iputils-ping,netcat-openbsd,tini,runit,dnsmasq-base,libfaketime,tcpdump,iperf3,skopeo,umoci,attr,zstd,perl
+# What tests pull images from; no part of a node.
+TEST_PACKAGES=docker-registry
 # What the benchmark compares with; no part of a node.
 PODMAN_PACKAGES=podman,conmon,netavark
 
@@ -33,7 +35,7 @@ build_once() {
 }
 
 make_node_root() {
-  local packages=$NODE_PACKAGES mirror
+  local packages=$NODE_PACKAGES,$TEST_PACKAGES mirror
   mirror=$(debian_mirror)
   [ -n "${WITH_PODMAN:-}" ] && packages=$packages,$PODMAN_PACKAGES
   if kernel_needs_new_criu; then
@@ -58,11 +60,30 @@ node_root() {
   printf '%s\n' "$path"
 }
 
-# Prints the image's path.
+# Prints the base image's path, a directory in OCI's image layout.
 base_image() {
   local path
   path=$CACHE/image-base-$(recipe_hash "$PROJECT/scripts/build-image")
-  install_packages mmdebstrap
+  install_packages mmdebstrap umoci
   build_once "$path" "build the base image (Debian 13)" "$PROJECT/scripts/build-image"
   printf '%s\n' "$path"
+}
+
+make_image_store() { node "$PROJECT/dist/cli/cnvm.js" image import "oci:$IMAGE" base --into "$1"; }
+
+# Prints the path of a store of images that holds the base image alone. The project must be built.
+image_store() {
+  local path
+  IMAGE=$(base_image)
+  path=$CACHE/store-$(recipe_hash "$PROJECT/scripts/build-image" "$PROJECT"/src/images/{image,layout,oci,unpack,whiteouts}.ts)
+  install_packages skopeo attr zstd
+  build_once "$path" "unpack the base image" make_image_store
+  printf '%s\n' "$path"
+}
+
+# copy_store STORE DIRECTORY: nothing in a store is ever written to, so its files can be shared.
+copy_store() {
+  [ -e "$2" ] && return
+  cp -al "$1" "$2.new" 2>/dev/null || { rm -rf "$2.new" && cp -a "$1" "$2.new"; }
+  mv "$2.new" "$2"
 }

@@ -46,7 +46,8 @@ export async function readFileIfAny(path: string): Promise<string | undefined> {
   }
 }
 
-async function syncDirectory(path: string): Promise<void> {
+/** Afterwards what was made, renamed or removed in a directory is durable. */
+export async function syncDirectory(path: string): Promise<void> {
   const directory = await open(path, 'r');
   try {
     await directory.sync();

@@ -76,6 +76,22 @@ export function parseCount(text: string): number {
   throw refused('invalid', `"${text}" is no whole number above 0`);
 }
 
+export interface PortSpec {
+  readonly nodePort: number;
+  readonly cnvmPort: number;
+  readonly protocol: string;
+}
+
+/** "8080:80", "5353:53/udp"; "exposed" for each that the image says it listens on. May be given more than once. */
+export function collectPorts(text: string, before: readonly (PortSpec | 'exposed')[]): (PortSpec | 'exposed')[] {
+  if (text === 'exposed') return [...before, text];
+  const [, node = '', cnvm = '', protocol = 'tcp'] = /^(\d{1,5}):(\d{1,5})(?:\/(tcp|udp))?$/.exec(text) ?? [];
+  const [nodePort, cnvmPort] = [Number(node), Number(cnvm)];
+  const isPort = (port: number) => port >= 1 && port <= 65_535;
+  if (isPort(nodePort) && isPort(cnvmPort)) return [...before, { nodePort, cnvmPort, protocol }];
+  throw refused('invalid', `"${text}" is no port; write NODE:CNVM, for example 8080:80 or 5353:53/udp, or "exposed"`);
+}
+
 /** For an option that may be given more than once. (One that takes several values would eat what follows it.) */
 export function collect(value: string, before: readonly string[]): string[] {
   return [...before, value];

@@ -14,11 +14,12 @@ import type {
   StartCnvmResponse,
   StopCnvmResponse,
 } from '../gen/cnvm/v1/cnvm.js';
-import { collect, parseCount, parseCpus, parseDuration, parseSize } from './arguments.js';
+import { collect, collectPorts, type PortSpec, parseCount, parseCpus, parseDuration, parseSize } from './arguments.js';
 import { type CommonOptions, connected, withCommonOptions } from './common-options.js';
 import { type Connection, call, messages } from './connect.js';
 import { execCommand } from './exec-command.js';
 import { EXIT } from './exit-codes.js';
+import { pullIfElsewhere } from './image-commands.js';
 import { bytesText, jsonText, table, wordOf } from './text.js';
 
 type Option<T> = { readonly [K in keyof T]?: T[K] } & CommonOptions;
@@ -27,13 +28,28 @@ export function addCnvmCommands(program: Command): void {
   const add = (usage: string, description: string) =>
     withCommonOptions(program.command(usage)).description(description);
 
-  add('create <name>', 'make a cnvm and start it')
-    .option('--image <name>', 'what it is made from', 'base')
+  add(
+    'create <name> [command...]',
+    'make a cnvm and start it; after "--" what it runs in the place of its image\'s command',
+  )
+    .option(
+      '--image <name>',
+      'what it is made from: a name or a digest of "cnvm image ls"; or docker://HOST/NAME, which is pulled',
+      'base',
+    )
     .option('--address <ip>', 'its address on the overlay (default: the next free one, from 10.100.101.111 on)')
     .option('--memory <size>', 'limit, for example 512M', parseSize, 0)
     .option('--cpus <n>', 'limit, for example 1.5', parseCpus, 0)
     .option('--pids <n>', 'limit of processes', parseCount, 0)
     .option('--landing <dir>', 'a landing zone of this node or a directory below one')
+    .option(
+      '--port <node:cnvm[/udp]>',
+      'a port of the node that leads to it and moves with it; may be given more than once; "exposed": all of the image',
+      collectPorts,
+      [],
+    )
+    .option('-e, --env <key=value>', 'with this in the environment; may be given more than once', collect, [])
+    .option('--entrypoint <program>', "in the place of the image's; again for each word more", collect, [])
     .option('--no-start', 'leave it stopped')
     .action(create);
   add('start <name>', 'start a stopped cnvm').action(start);
@@ -69,16 +85,23 @@ interface CreateOptions {
   pids: number;
   landing: string;
   start: boolean;
+  port: (PortSpec | 'exposed')[];
+  env: string[];
+  entrypoint: string[];
 }
 
-async function create(name: string, options: Option<CreateOptions>): Promise<void> {
+async function create(name: string, command: string[], options: Option<CreateOptions>): Promise<void> {
+  const { port: ports = [], env = [], entrypoint = [], image = '' } = options;
   const request: CreateCnvmRequest = {
     name,
-    image: options.image ?? '',
+    image: await pullIfElsewhere(image, options),
     address: options.address ?? '',
     limits: { memoryBytes: BigInt(options.memory ?? 0), cpuMillis: options.cpus ?? 0, pids: options.pids ?? 0 },
     noStart: options.start === false,
     landing: options.landing ?? '',
+    ports: ports.filter((port) => port !== 'exposed'),
+    publishExposed: ports.includes('exposed'),
+    ...{ entrypoint, command, env },
   };
   await oneCnvm(options, (connection) =>
     call<CreateCnvmResponse>(connection, (done) => connection.cnvms.createCnvm(request, done)),

@@ -2,17 +2,20 @@
 /** `cnvm`: everything that is not a teleport. Parses, calls the daemon, prints what it says. */
 import { Command } from 'commander';
 import type { ListCnvmsResponse } from '../gen/cnvm/v1/cnvm.js';
+import type { ListImagesResponse } from '../gen/cnvm/v1/image.js';
 import type { ListNodesResponse } from '../gen/cnvm/v1/node.js';
 import { addCnvmCommands } from './cnvm-commands.js';
 import { type CommonOptions, connected, runProgram, withCommonOptions } from './common-options.js';
 import { completionScript } from './completion.js';
 import { call } from './connect.js';
+import { addImageCommands } from './image-commands.js';
 import { addMeshCommands } from './mesh-commands.js';
 import { addOverlayCommands } from './overlay-commands.js';
 import { addPkiCommands } from './pki-commands.js';
 
 const program = new Command('cnvm').description('machines as portable as containers').enablePositionalOptions();
 addCnvmCommands(program);
+addImageCommands(program);
 addMeshCommands(program);
 addPkiCommands(program);
 addOverlayCommands(program);
@@ -36,6 +39,13 @@ withCommonOptions(program.command('__nodes', { hidden: true })).action(async (op
     call<ListNodesResponse>(connection, (done) => connection.nodes.listNodes({}, done)),
   );
   process.stdout.write(nodes.map((node) => `${node.name}\n`).join(''));
+});
+
+withCommonOptions(program.command('__images', { hidden: true })).action(async (options: CommonOptions) => {
+  const { images } = await connected(options, (connection) =>
+    call<ListImagesResponse>(connection, (done) => connection.images.listImages({}, done)),
+  );
+  process.stdout.write(images.flatMap(({ names }) => names.map((name) => `${name}\n`)).join(''));
 });
 
 await runProgram(program, process.argv);

@@ -4,6 +4,8 @@ import { refused } from '../base/errors.js';
 
 /** Subcommands whose first argument is a cnvm. */
 const TAKES_CNVM = ['start', 'stop', 'rm', 'inspect', 'exec', 'ssh', 'logs', 'migrations', 'abort', 'recover'];
+/** Those that take an image. */
+const TAKES_IMAGE = ['image', 'create'];
 
 /** A script for the shell to read. @throws `refused` for a shell that is not known. */
 export function completionScript(shell: string, program: Command): string {
@@ -13,9 +15,11 @@ export function completionScript(shell: string, program: Command): string {
   const commands = program.commands.filter((command) => !command.name().startsWith('__'));
   const words = commands.map((command) => command.name());
   const cases = commands.map((command) => {
-    const more = TAKES_CNVM.includes(command.name()) ? ' $(cnvm __names 2>/dev/null)' : '';
+    const cnvms = TAKES_CNVM.includes(command.name()) ? ' $(cnvm __names 2>/dev/null)' : '';
+    const images = TAKES_IMAGE.includes(command.name()) ? ' $(cnvm __images 2>/dev/null)' : '';
     const below = command.commands.map((one) => one.name());
-    return `    ${command.name()}) words="${[...below, ...flags(command)].join(' ')}${more}" ;;`;
+    const all = new Set([...below, ...[command, ...command.commands].flatMap(flags)]);
+    return `    ${command.name()}) words="${[...all].join(' ')}${cnvms}${images}" ;;`;
   });
   const top =
     words.length > 0
@@ -58,7 +62,15 @@ function fishScript(
   const rest = commands.flatMap((command) => {
     const when = `-n '__fish_seen_subcommand_from ${command.name()}'`;
     const names = TAKES_CNVM.includes(command.name()) ? [`complete -c ${name} ${when} -f -a '(cnvm __names)'`] : [];
-    return [...names, ...flags(command).map((flag) => `complete -c ${name} ${when} -l ${flag.slice(2)}`)];
+    const images = TAKES_IMAGE.includes(command.name()) ? [`complete -c ${name} ${when} -f -a '(cnvm __images)'`] : [];
+    const below = command.commands.map((one) => `complete -c ${name} ${when} -f -a '${one.name()}'`);
+    const all = new Set([command, ...command.commands].flatMap(flags));
+    return [
+      ...names,
+      ...images,
+      ...below,
+      ...[...all].map((flag) => `complete -c ${name} ${when} -l ${flag.slice(2)}`),
+    ];
   });
   return [`complete -c ${name} ${first}`, ...rest, ''].join('\n');
 }

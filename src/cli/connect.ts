@@ -11,6 +11,7 @@ import {
 import { CnvmError, messageOf, refused } from '../base/errors.js';
 import { CnvmServiceClient } from '../gen/cnvm/v1/cnvm.js';
 import { IdentityServiceClient } from '../gen/cnvm/v1/identity.js';
+import { ImageServiceClient } from '../gen/cnvm/v1/image.js';
 import { MigrationServiceClient } from '../gen/cnvm/v1/migration.js';
 import { NodeServiceClient } from '../gen/cnvm/v1/node.js';
 import { fromServiceError } from '../rpc/status.js';
@@ -31,6 +32,7 @@ export interface Where {
 export interface Connection {
   readonly cnvms: CnvmServiceClient;
   readonly nodes: NodeServiceClient;
+  readonly images: ImageServiceClient;
   readonly migrations: MigrationServiceClient;
   readonly identity: IdentityServiceClient;
   /** For people. */
@@ -48,17 +50,19 @@ export function connect(where: Where): Connection {
   const options = where.serverName === undefined ? {} : { 'grpc.ssl_target_name_override': where.serverName };
   const cnvms = new CnvmServiceClient(address, secure, options);
   const nodes = new NodeServiceClient(address, secure, options);
+  const images = new ImageServiceClient(address, secure, options);
   const migrations = new MigrationServiceClient(address, secure, options);
   const identity = new IdentityServiceClient(address, secure, options);
   const who = where.endpoint === undefined ? `cnvmd at ${where.socket}` : `cnvmd at ${where.endpoint}`;
   return {
     cnvms,
     nodes,
+    images,
     migrations,
     identity,
     who,
     close() {
-      for (const client of [cnvms, nodes, migrations, identity]) client.close();
+      for (const client of [cnvms, nodes, images, migrations, identity]) client.close();
     },
   };
 }

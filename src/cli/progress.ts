@@ -43,7 +43,8 @@ function roundText({ round, dirtyBytesPerSecond, expectedDowntimeMs }: Migration
   return `, round ${round}${rate}${expected}`;
 }
 
-function barText(fraction: number): string {
+/** What is done of something, drawn. */
+export function barText(fraction: number): string {
   const full = Math.round(fraction * BAR_WIDTH);
   return `[${'#'.repeat(full)}${'.'.repeat(BAR_WIDTH - full)}]`;
 }

@@ -4,6 +4,7 @@
  */
 import { UID_COUNT, uidBase } from './address.js';
 import type { CnvmRecord, Limits } from './cnvm.js';
+import type { FirstProcess } from './program.js';
 import { seccompProfile } from './seccomp.js';
 
 export interface BundlePaths {
@@ -15,11 +16,6 @@ export interface BundlePaths {
   readonly criuConfig: string;
   /** argv of the program that wires the network; it runs when the namespaces exist, at start and at restore. */
   readonly networkHook: readonly string[];
-}
-
-export interface BundleProcess {
-  readonly argv: readonly string[];
-  readonly env: readonly string[];
 }
 
 /** What Docker grants: enough for init, sshd, sudo and cron, and each counts only inside the user namespace. */
@@ -59,12 +55,7 @@ export function cpuQuotaUs(cpuMillis: number): number {
 }
 
 /** The bundle's config.json. */
-export function bundleConfig(
-  record: CnvmRecord,
-  init: BundleProcess,
-  paths: BundlePaths,
-  architecture: string,
-): object {
+export function bundleConfig(record: CnvmRecord, init: FirstProcess, paths: BundlePaths, architecture: string): object {
   const base = uidBase(record.address);
   const mapping = [{ containerID: 0, hostID: base, size: UID_COUNT }];
   const [hook = '', ...hookArgs] = paths.networkHook;
@@ -72,17 +63,18 @@ export function bundleConfig(
     ociVersion: '1.0.2',
     process: {
       terminal: false,
-      user: { uid: 0, gid: 0 },
+      user: { uid: init.ids.uid, gid: init.ids.gid, additionalGids: init.ids.groups },
       args: init.argv,
       env: init.env,
-      cwd: '/',
+      cwd: init.cwd,
       capabilities: { bounding: CAPABILITIES, effective: CAPABILITIES, permitted: CAPABILITIES },
       // sudo and su inside need it; it grants nothing outside the user namespace.
       noNewPrivileges: false,
     },
     root: { path: paths.rootfs, readonly: false },
     hostname: record.name,
-    mounts: MOUNTS,
+    // What a program's image has in /run is the program's.
+    mounts: init.system ? [...MOUNTS, RUN] : MOUNTS,
     hooks: { createRuntime: [{ path: hook, args: [hook, ...hookArgs] }] },
     annotations: { 'org.criu.config': paths.criuConfig },
     linux: {
@@ -115,8 +107,13 @@ const MOUNTS = [
   { destination: '/dev/shm', type: 'tmpfs', source: 'shm', options: ['nosuid', 'noexec', 'nodev', 'mode=1777'] },
   { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: ['nosuid', 'noexec', 'nodev'] },
   { destination: '/sys', type: 'sysfs', source: 'sysfs', options: ['nosuid', 'noexec', 'nodev', 'ro'] },
-  { destination: '/run', type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'nodev', 'mode=755', 'size=65536k'] },
 ];
+const RUN = {
+  destination: '/run',
+  type: 'tmpfs',
+  source: 'tmpfs',
+  options: ['nosuid', 'nodev', 'mode=755', 'size=65536k'],
+};
 
 function resources(limits: Limits): object {
   const { memoryBytes, cpuMillis, pids } = limits;

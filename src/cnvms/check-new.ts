@@ -1,6 +1,6 @@
 /** What a new cnvm may be, pure: every reason for a no at once. */
 import { addressRefusal } from './address.js';
-import type { NewCnvm } from './cnvm.js';
+import type { NewCnvm, PublishedPort } from './cnvm.js';
 
 /** A DNS name in lower case; also a directory, a cgroup and a runc id, so nothing else may be in it. */
 const NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/;
@@ -33,10 +33,49 @@ export function newCnvmRefusals(order: NewCnvm, network: string, taken: Taken): 
     owner === undefined ? undefined : `the name ${order.name} is taken: it runs on ${owner}`,
     address === undefined ? undefined : addressRefusal(address, network),
     holder === undefined ? undefined : `the address ${address} is taken by ${holder}`,
+    ...portRefusals(order.ports),
+    ...order.program.env
+      .filter((entry) => !/^[^=\0]+=[^\0]*$/.test(entry))
+      .map((entry) => `"${entry}" is no KEY=value for the environment`),
     tooSmall('memory', limits.memoryBytes, MEMORY_MIN_BYTES, 'bytes'),
     tooSmall('cpu', limits.cpuMillis, CPU_MIN_MILLIS, 'thousandths'),
     tooSmall('pids', limits.pids, PIDS_MIN, 'processes'),
   ].filter((reason) => reason !== undefined);
+}
+
+/** Each is a rule of the node's packet filter. */
+export const PORTS_MAX = 1_000;
+
+function portRefusals(ports: readonly PublishedPort[]): string[] {
+  const wrong = ports
+    .filter(({ nodePort, cnvmPort }) => !isPort(nodePort) || !isPort(cnvmPort))
+    .map(({ nodePort, cnvmPort }) => `there is no port ${isPort(nodePort) ? cnvmPort : nodePort}`);
+  const keys = ports.map(portKey);
+  const twice = [...new Set(keys.filter((key, index) => keys.indexOf(key) !== index))];
+  const many = ports.length > PORTS_MAX ? [`${ports.length} ports are more than ${PORTS_MAX}`] : [];
+  return [...wrong, ...many, ...twice.map((key) => `the port ${key} is published twice`)];
+}
+
+const isPort = (port: number) => Number.isInteger(port) && port >= 1 && port <= 65_535;
+
+/** What makes two published ports the same one of a node. */
+export function portKey({ nodePort, protocol }: PublishedPort): string {
+  return `${nodePort}/${protocol}`;
+}
+
+/** Ports of `wanted` that others here have already, each a sentence. */
+export function takenPorts(
+  wanted: readonly PublishedPort[],
+  others: readonly { readonly name: string; readonly ports?: readonly PublishedPort[] | undefined }[],
+  node: string,
+): string[] {
+  const holders = new Map(
+    others.flatMap(({ name, ports = [] }) => ports.map((port) => [portKey(port), name] as const)),
+  );
+  return wanted.flatMap((port) => {
+    const holder = holders.get(portKey(port));
+    return holder === undefined ? [] : [`the port ${portKey(port)} of ${node} leads to ${holder}`];
+  });
 }
 
 function tooSmall(what: string, value: number, least: number, unit: string): string | undefined {

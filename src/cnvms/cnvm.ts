@@ -12,9 +12,26 @@ export interface Limits {
 }
 
 export interface ImageRef {
+  /** For people; it may stand for another image by now. */
   readonly name: string;
-  /** `sha256:HEX` of the image's content. */
+  /** `sha256:HEX` of the image's manifest: what the cnvm is made from. */
   readonly digest: string;
+}
+
+/** A port of the owner that leads to one of the cnvm. */
+export interface PublishedPort {
+  readonly nodePort: number;
+  readonly cnvmPort: number;
+  readonly protocol: 'tcp' | 'udp';
+}
+
+/** What it runs, where that is not what its image says. */
+export interface ProgramOrder {
+  /** In the place of the image's; empty: the image's. */
+  readonly entrypoint: readonly string[];
+  readonly command: readonly string[];
+  /** KEY=value, added to the image's. */
+  readonly env: readonly string[];
 }
 
 /** Everything durable that is known of a cnvm. */
@@ -35,6 +52,10 @@ export interface CnvmRecord {
   readonly landing: string;
   /** Whether its owner wants it running, for example again after the machine's restart. */
   readonly wanted: 'running' | 'stopped';
+  /** None: it is reached at its own address alone. */
+  readonly ports?: readonly PublishedPort[] | undefined;
+  /** Undefined: it runs what its image says. */
+  readonly program?: ProgramOrder | undefined;
 }
 
 /**
@@ -69,4 +90,8 @@ export interface NewCnvm {
   /** Undefined: the node's first landing zone. */
   readonly landing: string | undefined;
   readonly start: boolean;
+  readonly ports: readonly PublishedPort[];
+  /** Publish each port that the image says it listens on, by the same number. */
+  readonly publishExposed: boolean;
+  readonly program: ProgramOrder;
 }

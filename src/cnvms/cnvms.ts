@@ -5,13 +5,14 @@
 import type { Logger } from 'pino';
 import { refused } from '../base/errors.js';
 import { createUndo } from '../base/undo.js';
+import type { StoredImage } from '../images/image.js';
 import { nextAddress, uidBase } from './address.js';
-import { landingZoneOf, newCnvmRefusals, type Taken } from './check-new.js';
-import type { CnvmRecord, CnvmState, CnvmView, NewCnvm } from './cnvm.js';
+import { landingZoneOf, newCnvmRefusals, type Taken, takenPorts } from './check-new.js';
+import type { CnvmRecord, CnvmState, CnvmView, NewCnvm, PublishedPort } from './cnvm.js';
 import type { ExecIo, ExecOrder } from './exec-order.js';
-import { findImage } from './image.js';
 import type { Locks } from './locks.js';
 import type { Machine } from './machine.js';
+import { argvOf } from './program.js';
 import { type Act, illegal } from './states.js';
 import type { Store } from './store.js';
 
@@ -27,11 +28,21 @@ export interface DirectoryPort {
   changed(): void;
 }
 
+/** What this room needs of the images. */
+export interface ImagesOfNode {
+  /** @throws `refused` when none, or more than one, is meant by that. */
+  find(wanted: string): StoredImage;
+  /** Afterwards it stays, until what is returned is called. */
+  hold(digest: string): () => void;
+}
+
 export interface CnvmsOptions {
   readonly node: string;
   readonly overlayNetwork: string;
   readonly landingZones: readonly string[];
-  readonly imagesDir: string;
+  readonly images: ImagesOfNode;
+  /** Which of these ports somebody else on this node uses, each a sentence. */
+  readonly busyPorts: (ports: readonly PublishedPort[]) => Promise<readonly string[]>;
   readonly store: Store;
   readonly locks: Locks;
   readonly machine: Machine;
@@ -46,11 +57,17 @@ export type Cnvms = ReturnType<typeof createCnvms>;
 
 const DEFAULT_GRACE_MS = 10_000;
 
+/** Those that were asked for, and those that the image listens on where that was asked for. */
+function portsOf({ ports, publishExposed }: NewCnvm, image: StoredImage): PublishedPort[] {
+  const exposed = publishExposed ? image.program.ports : [];
+  return [...ports, ...exposed.map(({ port, protocol }) => ({ nodePort: port, cnvmPort: port, protocol }))];
+}
+
 export function createCnvms(options: CnvmsOptions) {
-  const { node, store, locks, machine, directory, log } = options;
+  const { node, store, locks, machine, directory, images, log } = options;
   const marks = new Map<string, Mark>();
-  // An address is spoken for from the moment it is given, though its record is not yet on disk.
-  const promised = new Map<string, string>();
+  // An address and ports are spoken for from the moment they are given, though the record is not yet on disk.
+  const promised = new Map<string, CnvmRecord>();
 
   function recordOf(name: string): CnvmRecord {
     const record = store.get(name);
@@ -95,29 +112,40 @@ export function createCnvms(options: CnvmsOptions) {
   }
 
   /** @throws `refused` with every reason. */
-  function plan(order: NewCnvm): CnvmRecord {
+  function plan(
+    order: NewCnvm,
+    image: StoredImage,
+    ports: readonly PublishedPort[],
+    busy: readonly string[],
+  ): CnvmRecord {
     const taken = directory.taken();
-    const addresses = new Map([...taken.addresses, ...promised]);
-    const reasons = newCnvmRefusals(order, options.overlayNetwork, { names: taken.names, addresses });
+    const given = [...promised.values()];
+    const addresses = new Map([...taken.addresses, ...given.map((one) => [one.address, one.name] as const)]);
+    const reasons = newCnvmRefusals({ ...order, ports }, options.overlayNetwork, { names: taken.names, addresses });
     const landing = order.landing ?? options.landingZones[0] ?? '';
     if (landingZoneOf(landing, options.landingZones) === undefined) {
       reasons.push(`${landing} is not in a landing zone of ${node}: ${options.landingZones.join(', ')}`);
     }
     const address = order.address ?? nextAddress(options.overlayNetwork, new Set(addresses.keys()));
+    reasons.push(...takenPorts(ports, [...store.all(), ...given], node), ...busy);
+    const argv = argvOf(image, order.program);
+    if (argv.length === 0) reasons.push(`the image ${order.image} does not say what to run: say it after "--"`);
     if (address === undefined) reasons.push(`the overlay ${options.overlayNetwork} has no free address`);
     const kind = taken.names.has(order.name) || addresses.has(order.address ?? '') ? 'exists' : 'invalid';
     if (reasons.length > 0 || address === undefined) throw refused(kind, reasons.join('; '), { reasons });
-    const { name, digest } = findImage(options.imagesDir, order.image);
+    const { entrypoint, command, env } = order.program;
     return {
       name: order.name,
       address,
-      image: { name, digest },
+      image: { name: image.names[0] ?? order.image, digest: image.digest },
       limits: order.limits,
       createTime: new Date().toISOString(),
       epoch: 1,
       owner: node,
       landing,
       wanted: order.start ? 'running' : 'stopped',
+      ...(ports.length > 0 ? { ports } : {}),
+      ...(entrypoint.length + command.length + env.length > 0 ? { program: order.program } : {}),
     };
   }
 
@@ -144,12 +172,18 @@ export function createCnvms(options: CnvmsOptions) {
     /** Makes a cnvm and starts it if told so. @throws with nothing left behind. */
     async create(order: NewCnvm): Promise<CnvmView> {
       return await locks.with(order.name, 'being created', async () => {
-        const record = plan(order);
-        promised.set(record.address, record.name);
+        const image = images.find(order.image);
+        const letGo = images.hold(image.digest);
+        let record: CnvmRecord | undefined;
         try {
+          const ports = portsOf(order, image);
+          const busy = await options.busyPorts(ports);
+          record = plan(order, image, ports, busy);
+          promised.set(record.address, record);
           await make(record, order.start);
         } finally {
-          promised.delete(record.address);
+          if (record !== undefined) promised.delete(record.address);
+          letGo();
         }
         log.info({ cnvm: record.name, address: record.address }, 'created');
         directory.changed();

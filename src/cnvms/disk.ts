@@ -1,14 +1,14 @@
 /**
- * A cnvm's disk: the image, shown with the cnvm's own uids, below a writable layer that alone belongs to it and moves.
+ * A cnvm's disk: its image's layers, shown with the cnvm's own uids, below a writable layer that alone belongs to it and moves.
  * Invariant: the writable layer is never touched while the root is mounted, but by the cnvm.
  */
 import { chown, lchown, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { hasErrno, refused } from '../base/errors.js';
 import { diskUsage } from '../tools/du.js';
 import { bindShifted, isMounted, mountOverlay, unmount } from '../tools/mount.js';
 import { UID_COUNT, uidBase } from './address.js';
 import type { CnvmRecord } from './cnvm.js';
-import type { Image } from './image.js';
 
 /** Where a cnvm's disk is on this node. */
 export interface DiskPaths {
@@ -19,8 +19,16 @@ export interface DiskPaths {
   readonly work: string;
   /** Where the whole is mounted. */
   readonly rootfs: string;
-  /** Where the image is shown with the cnvm's uids. */
+  /** Where the layers of all images are shown with the cnvm's uids. */
   readonly lower: string;
+}
+
+/** What is below a cnvm's own layer. */
+export interface LowerLayers {
+  /** The directory that holds them. */
+  readonly directory: string;
+  /** Names within it, the uppermost first. */
+  readonly names: readonly string[];
 }
 
 export function diskPaths(record: Pick<CnvmRecord, 'name' | 'landing'>, runDir: string): DiskPaths {
@@ -34,11 +42,14 @@ export function diskPaths(record: Pick<CnvmRecord, 'name' | 'landing'>, runDir: 
   };
 }
 
-/** Makes the empty disk. @throws when the directory exists: it may be somebody's data. */
+/** Makes the empty disk. @throws `refused` when the directory exists: it may be somebody's data. */
 export async function makeDisk(paths: DiskPaths, owner: number): Promise<void> {
   await mkdir(join(paths.directory, '..'), { recursive: true });
   // Only the cnvm's own root may pass: its files may be setuid, and no user of the node is to run them.
-  await mkdir(paths.directory, { mode: 0o700 });
+  await mkdir(paths.directory, { mode: 0o700 }).catch((error: unknown) => {
+    if (!hasErrno(error, 'EEXIST')) throw error;
+    throw refused('exists', `${paths.directory} exists`, { remedy: 'Move it away, or choose another landing.' });
+  });
   await chown(paths.directory, owner, owner);
   for (const path of [paths.upper, paths.work, paths.rootfs]) {
     await mkdir(path, { mode: 0o755 });
@@ -65,16 +76,16 @@ export async function personalise(paths: DiskPaths, record: CnvmRecord, resolvCo
   }
 }
 
-/** Afterwards the image is shown at `paths.lower`. Harmless when it is. */
-export async function mountImage(paths: DiskPaths, record: CnvmRecord, image: Image): Promise<void> {
+/** Afterwards the layers are shown at `paths.lower`, also those that come later. Harmless when they are. */
+export async function showLayers(paths: DiskPaths, record: CnvmRecord, directory: string): Promise<void> {
   await mkdir(paths.lower, { recursive: true, mode: 0o755 });
-  if (!isMounted(paths.lower)) await bindShifted(image.rootfs, paths.lower, uidBase(record.address), UID_COUNT);
+  if (!isMounted(paths.lower)) await bindShifted(directory, paths.lower, uidBase(record.address), UID_COUNT);
 }
 
 /** Afterwards the disk is mounted at `paths.rootfs`. Harmless when it is. */
-export async function mountDisk(paths: DiskPaths, record: CnvmRecord, image: Image): Promise<void> {
-  await mountImage(paths, record, image);
-  if (!isMounted(paths.rootfs)) await mountOverlay(paths, paths.rootfs);
+export async function mountDisk(paths: DiskPaths, record: CnvmRecord, layers: LowerLayers): Promise<void> {
+  await showLayers(paths, record, layers.directory);
+  if (!isMounted(paths.rootfs)) await mountOverlay({ ...paths, lowerNames: layers.names }, paths.rootfs);
 }
 
 /** Afterwards nothing of it is mounted. Harmless when nothing is. */

@@ -7,7 +7,6 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { hasErrno, refused } from '../base/errors.js';
 import { cpuTimeMs, endProcessesIn, isUnified, stopProcessesIn } from '../tools/cgroup.js';
 import { restoreOptions } from '../tools/criu.js';
 import { unmountBelow } from '../tools/mount.js';
@@ -19,23 +18,24 @@ import { syncFileSystem } from '../tools/sync.js';
 import { uidBase } from './address.js';
 import { bundleConfig } from './bundle.js';
 import type { CnvmRecord } from './cnvm.js';
-import { diskBytes, diskPaths, makeDisk, mountDisk, mountImage, personalise, removeDisk, unmountDisk } from './disk.js';
+import { diskBytes, diskPaths, makeDisk, personalise, removeDisk, unmountDisk } from './disk.js';
 import { beginPreDump, type DumpPlaces, readyDump, shareImages, writeCriuConfig } from './dumps.js';
 import { execInside } from './exec.js';
 import { foreignCommands } from './foreign.js';
 import { openFrozenMemory } from './frozen-memory.js';
 import { releaseHold } from './hold.js';
-import { findImage } from './image.js';
 import { isComplete, restoreLazily } from './lazy-restore.js';
-import { readLogs } from './logs.js';
+import { readLogs, readOutput } from './logs.js';
 import type { Look, Machine } from './machine.js';
+import { createMadeFrom, type ImagesPort } from './made-from.js';
 import type { NetworkPort } from './network-port.js';
+import { envOf, type FirstProcess } from './program.js';
 import { throttle, unthrottle } from './throttle.js';
 
 export interface RuncMachineOptions {
   readonly stateDir: string;
   readonly runDir: string;
-  readonly imagesDir: string;
+  readonly images: ImagesPort;
   readonly cgroupParent: string;
   readonly network: NetworkPort;
   /** After which a restore is broken off. */
@@ -51,23 +51,24 @@ const POLL_MS = 20;
 const LAZY_MARKER = 'memory';
 
 export function createRuncMachine(options: RuncMachineOptions): Machine {
-  const { stateDir, runDir, imagesDir, cgroupParent, network, restoreMs, patience } = options;
+  const { stateDir, runDir, images, cgroupParent, network, restoreMs, patience } = options;
   const runc = createRunc(runDir);
   const bundleOf = (record: CnvmRecord) => join(stateDir, 'bundles', record.name);
   const holdOf = (record: CnvmRecord) => join(runDir, 'hold', record.name);
   const workOf = (record: CnvmRecord) => criuWorkDir(runDir, record.name);
   const cgroupOf = (record: CnvmRecord) => join(cgroupParent, record.name);
   const pathsOf = (record: CnvmRecord) => diskPaths(record, runDir);
+  const madeFrom = createMadeFrom(images, pathsOf);
   const criuConfigOf = (record: CnvmRecord) => join(bundleOf(record), 'criu.conf');
 
-  async function writeBundle(record: CnvmRecord, criuOptions: readonly string[]): Promise<string> {
+  async function writeBundle(record: CnvmRecord, criuOptions: readonly string[]): Promise<FirstProcess> {
     const bundle = bundleOf(record);
     const criuConfig = criuConfigOf(record);
-    const image = findImage(imagesDir, record.image.name);
+    const first = await madeFrom.processOf(record);
     await mkdir(bundle, { recursive: true, mode: 0o700 });
     const config = bundleConfig(
       record,
-      { argv: image.entrypoint, env: image.env },
+      first,
       {
         rootfs: pathsOf(record).rootfs,
         cgroup: cgroupOf(record),
@@ -79,17 +80,7 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
     await mkdir(workOf(record), { recursive: true, mode: 0o700 });
     await writeFile(join(bundle, 'config.json'), JSON.stringify(config));
     await writeCriuConfig(criuConfig, criuOptions);
-    return bundle;
-  }
-
-  async function makeDiskFor(record: CnvmRecord): Promise<void> {
-    const { directory } = pathsOf(record);
-    try {
-      await makeDisk(pathsOf(record), uidBase(record.address));
-    } catch (error) {
-      if (!hasErrno(error, 'EEXIST')) throw error;
-      throw refused('exists', `${directory} exists`, { remedy: 'Move it away, or choose another landing.' });
-    }
+    return first;
   }
 
   async function look(record: CnvmRecord): Promise<Look> {
@@ -147,9 +138,10 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
     await clear(record);
   }
 
-  function restoreOrder(record: CnvmRecord, imagesDirOfDump: string, lazy: boolean): RestoreOrder {
+  async function restoreOrder(record: CnvmRecord, imagesDirOfDump: string, lazy: boolean): Promise<RestoreOrder> {
     const paths = { bundle: bundleOf(record), imagesDir: imagesDirOfDump, workDir: workOf(record) };
-    return { ...paths, timeoutMs: restoreMs, patience, lazy };
+    const through = madeFrom.throughOf(record, await madeFrom.processOf(record));
+    return { ...paths, timeoutMs: restoreMs, patience, lazy, through };
   }
 
   async function restore(record: CnvmRecord, imagesDirOfDump: string, lazy: boolean): Promise<{ networkMs: number }> {
@@ -158,7 +150,7 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
       const ready = await begun.get(record.name)?.catch(() => undefined);
       begun.delete(record.name);
       if (ready === undefined) removeGate(imagesDirOfDump);
-      await (ready?.go() ?? runc.restores.restore(record.name, restoreOrder(record, imagesDirOfDump, lazy)));
+      await (ready?.go() ?? runc.restores.restore(record.name, await restoreOrder(record, imagesDirOfDump, lazy)));
       const restoredAtMs = performance.now();
       await network.open(record.address).catch((error: unknown) => {
         throw ranAlready(error);
@@ -178,7 +170,7 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
     destroy,
 
     async make(record) {
-      await makeDiskFor(record);
+      await makeDisk(pathsOf(record), uidBase(record.address));
       try {
         await personalise(pathsOf(record), record, await network.resolvConf());
       } catch (error) {
@@ -189,10 +181,12 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
 
     async boot(record) {
       try {
-        await mountDisk(pathsOf(record), record, findImage(imagesDir, record.image.name));
+        await madeFrom.mount(record);
+        await madeFrom.makeVolumes(record);
         // One that has ended by itself is still known to runc.
         if ((await look(record)).status === 'stopped') await runc.delete(record.name, true);
-        await runc.start(record.name, await writeBundle(record, []));
+        const first = await writeBundle(record, []);
+        await runc.start(record.name, bundleOf(record), madeFrom.throughOf(record, first));
         await network.open(record.address);
       } catch (error) {
         await destroy(record);
@@ -201,9 +195,8 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
     },
 
     async halt(record, graceMs) {
-      const signal = findImage(imagesDir, record.image.name).stopSignal;
       if ((await look(record)).status === 'running') {
-        await runc.kill(record.name, signal, false);
+        await runc.kill(record.name, madeFrom.stopSignal(record), false);
         await ends(record, graceMs);
       }
       await destroy(record);
@@ -236,8 +229,12 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
       return foreignCommands(pid, await runc.processes(record.name));
     },
 
-    exec: (record, order, io) => execInside(runc, findImage(imagesDir, record.image.name).env, order, io),
-    logs: (record, tailLines, follow, signal) => readLogs(pathsOf(record).upper, tailLines, follow, signal),
+    exec: (record, order, io) => execInside(runc, envOf(madeFrom.imageOf(record), record.program), order, io),
+    logs(record, tailLines, follow, signal) {
+      const output = madeFrom.outputOf(record);
+      if (output !== undefined) return readOutput(output, tailLines, follow, signal);
+      return readLogs(pathsOf(record).upper, tailLines, follow, signal);
+    },
 
     async freeze(record) {
       // In this order: what a process sends must not be lost to the filter, or its peer waits for it to be sent again.
@@ -262,9 +259,9 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
     preDump: async (record, target) => await beginPreDump(runc, placesOf(record), target),
 
     async expect(record) {
-      await makeDiskFor(record);
+      await makeDisk(pathsOf(record), uidBase(record.address));
       try {
-        await mountImage(pathsOf(record), record, findImage(imagesDir, record.image.name));
+        await madeFrom.show(record);
       } catch (error) {
         await unmountDisk(pathsOf(record));
         await removeDisk(pathsOf(record));
@@ -273,13 +270,14 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
     },
 
     async assemble(record) {
-      await mountDisk(pathsOf(record), record, findImage(imagesDir, record.image.name));
+      await madeFrom.mount(record);
       await writeBundle(record, restoreOptions(cgroupOf(record), isUnified()));
       await network.close(record.address);
     },
 
     async beginRestore(record, imagesDirOfDump) {
-      const beginning = runc.restores.begin(record.name, restoreOrder(record, imagesDirOfDump, false));
+      const order = restoreOrder(record, imagesDirOfDump, false);
+      const beginning = order.then((one) => runc.restores.begin(record.name, one));
       begun.set(record.name, beginning);
       await beginning;
     },

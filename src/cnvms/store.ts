@@ -9,12 +9,15 @@ import { z } from 'zod';
 import { sweepTemporaries, writeFileAtomic } from '../base/atomic-file.js';
 import { COUNT_MAX } from '../base/count.js';
 import { messageOf, refused } from '../base/errors.js';
-import { nameRefusal } from './check-new.js';
+import { nameRefusal, PORTS_MAX } from './check-new.js';
 import type { CnvmRecord } from './cnvm.js';
 
 const count = z.number().int().nonnegative().max(COUNT_MAX);
 /** No name of ours is longer; a peer's record stays small. */
 const word = z.string().max(256);
+const port = z.number().int().min(1).max(65_535);
+/** A command line as the kernel takes it is no longer. */
+const argv = z.array(z.string().max(131_072)).max(4_096);
 const recordSchema: z.ZodType<CnvmRecord> = z.object({
   // Directories of this name are removed with all that is in them.
   name: word.refine((name) => nameRefusal(name) === undefined, 'must be a DNS name'),
@@ -26,6 +29,11 @@ const recordSchema: z.ZodType<CnvmRecord> = z.object({
   owner: word,
   landing: z.string().startsWith('/').max(4096),
   wanted: z.enum(['running', 'stopped']),
+  ports: z
+    .array(z.object({ nodePort: port, cnvmPort: port, protocol: z.enum(['tcp', 'udp']) }))
+    .max(PORTS_MAX)
+    .optional(),
+  program: z.object({ entrypoint: argv, command: argv, env: argv }).optional(),
 });
 
 /** @throws `refused` when the text is not a record; it comes from a peer or from disk. */

@@ -25,6 +25,21 @@ export function namedIds(user: string, passwd: string, group: string): Ids | und
   return { uid: Number(entry[2]), gid: Number(entry[3]), groups, home: entry[5] ?? '/' };
 }
 
+/**
+ * What an image's "user" says: "USER", "UID", "USER:GROUP", "UID:GID" and what is between them; root when it is empty.
+ * Undefined when a name is not there.
+ */
+export function imageIds(user: string, passwd: string, group: string): Ids | undefined {
+  if (user === '') return { uid: 0, gid: 0, groups: [], home: '/root' };
+  const [name = '', groupName] = user.split(':');
+  const byNumber = /^\d{1,10}$/.test(name) ? rows(passwd).find((row) => row[2] === name)?.[0] : name;
+  const known = byNumber === undefined ? undefined : namedIds(byNumber, passwd, group);
+  const ids = known ?? (/^\d{1,10}$/.test(name) ? { uid: Number(name), gid: 0, groups: [], home: '/' } : undefined);
+  if (ids === undefined || groupName === undefined) return ids;
+  const entry = /^\d{1,10}$/.test(groupName) ? groupName : rows(group).find((row) => row[0] === groupName)?.[2];
+  return entry === undefined ? undefined : { ...ids, gid: Number(entry), groups: [] };
+}
+
 function rows(text: string): string[][] {
   return text.split('\n').map((line) => line.split(':'));
 }

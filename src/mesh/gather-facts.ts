@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, statfs } from 'node:fs/promises';
 import { release } from 'node:os';
 import { messageOf } from '../base/errors.js';
-import { listImages } from '../cnvms/image.js';
+import type { ImageRef } from '../cnvms/cnvm.js';
 import { criuVersion, lazyObstacle, tracksMemory } from '../tools/criu.js';
 import { guardObstacle } from '../tools/guard.js';
 import { runcVersion } from '../tools/runc.js';
@@ -13,7 +13,7 @@ export interface FactsOptions {
   readonly node: string;
   readonly version: string;
   readonly landingZones: readonly string[];
-  readonly imagesDir: string;
+  readonly images: () => readonly ImageRef[];
   readonly overlayAddress: string;
   readonly overlayEncryption: string;
   readonly overlayCard: () => { readonly key: string; readonly port: number };
@@ -43,7 +43,7 @@ export function factsOf(options: FactsOptions): () => Promise<NodeFacts> {
       landingZones: await Promise.all(options.landingZones.map(zoneOf)),
       softDirty: await tracking().catch(() => false),
       postCopyObstacles: [...(await lazy), userfaultObstacle()].filter((obstacle) => obstacle !== undefined),
-      images: listImages(options.imagesDir).map(({ name, digest }) => ({ name, digest })),
+      images: options.images(),
       overlayAddress: options.overlayAddress,
       overlayEncryption: options.overlayEncryption,
       overlayKey: options.overlayCard().key,

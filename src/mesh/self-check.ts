@@ -3,7 +3,6 @@ import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { release } from 'node:os';
 import { join } from 'node:path';
 import { messageOf } from '../base/errors.js';
-import { listImages } from '../cnvms/image.js';
 import { TUNNEL } from '../overlay/rules.js';
 import { criuCheck, criuVersion } from '../tools/criu.js';
 import { run } from '../tools/run.js';
@@ -13,7 +12,6 @@ import type { Finding, NodeFacts } from './node-facts.js';
 import { criuTooOld, olderThan } from './versions.js';
 
 export interface CheckOptions {
-  readonly imagesDir: string;
   readonly path: string;
 }
 
@@ -31,6 +29,16 @@ const PROGRAMS: readonly (readonly [program: string, debianPackage: string])[] =
 ];
 /** What makes and tells WireGuard, where the overlay is encrypted. */
 const WG = ['wg', 'wireguard-tools'] as const;
+/** Without these no image comes in, and nothing is said of what a classic cnvm writes. */
+const IMAGE_PROGRAMS: readonly (readonly [program: string, debianPackage: string])[] = [
+  ['skopeo', 'skopeo'],
+  ['umoci', 'umoci'],
+  ['tar', 'tar'],
+  ['gzip', 'gzip'],
+  ['zstd', 'zstd'],
+  ['setfattr', 'attr'],
+  ['perl', 'perl'],
+];
 /** The first whose mount knows X-mount.idmap. */
 const MOUNT_OLDEST = '2.39';
 const MEMORY_LOW_BYTES = 256 * 1024 * 1024;
@@ -53,7 +61,8 @@ export async function selfCheck(options: CheckOptions, facts: NodeFacts): Promis
     checkPipes(),
     checkSoftDirty(facts),
     checkPostCopy(facts),
-    checkImages(options.imagesDir),
+    ...IMAGE_PROGRAMS.map(([program, name]) => checkImageProgram(program, name, options.path)),
+    checkImages(facts),
     checkMemory(facts),
   ];
 }
@@ -155,10 +164,21 @@ function checkPostCopy({ postCopyObstacles }: NodeFacts): Finding {
   return warning('post-copy', `no --post-copy: ${postCopyObstacles.join('; ')}`, remedy);
 }
 
-function checkImages(imagesDir: string): Finding {
-  const names = listImages(imagesDir).map((image) => image.name);
+function checkImageProgram(program: string, debianPackage: string, path: string): Finding {
+  const { level, detail, remedy } = checkProgram(program, debianPackage, path);
+  return level === 'ok'
+    ? ok(program, detail)
+    : warning(program, `${detail}: images cannot be brought in as they should`, remedy);
+}
+
+function checkImages({ images }: NodeFacts): Finding {
+  const names = images.map((image) => image.name).filter((name) => name !== '');
   if (names.length > 0) return ok('images', names.join(', '));
-  return warning('images', `there is none in ${imagesDir}`, `scripts/build-image ${imagesDir}/base`);
+  return warning(
+    'images',
+    'there is none',
+    'cnvm image pull docker://HOST/NAME, or: cnvm image import /DIRECTORY NAME',
+  );
 }
 
 function checkMemory({ memoryAvailableBytes }: NodeFacts): Finding {

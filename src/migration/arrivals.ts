@@ -8,11 +8,12 @@ import type { CnvmRecord } from '../cnvms/cnvm.js';
 import type { Cnvms, DirectoryPort } from '../cnvms/cnvms.js';
 import type { Locks } from '../cnvms/locks.js';
 import { parseRecord } from '../cnvms/store.js';
+import type { LayerSize } from '../images/image.js';
 import type { NodeFacts } from '../mesh/node-facts.js';
 import type { History } from './history.js';
 import { takenMode } from './memory-mode.js';
 import { beginMigration, isMigrationId, type Migration } from './migration.js';
-import { refusals, warnings } from './negotiate.js';
+import { lacksImage, refusals, warnings } from './negotiate.js';
 import { layoutOf } from './page-words.js';
 import type { BulkLink, Offer, OfferAnswer, QueryAnswer, RoundOrder, RoundTaken, TargetPort } from './peer-port.js';
 import { mayCancel } from './protocol.js';
@@ -35,11 +36,19 @@ export interface ArrivalsOptions {
   /** Multiplies how long the source may be silent between its steps. */
   readonly patience: number;
   readonly facts: () => Promise<NodeFacts>;
+  readonly images: ArrivingImages;
+  /** Which of the ports of one that comes are in use here, each a sentence. */
+  readonly portsTaken: (record: CnvmRecord) => Promise<readonly string[]>;
   /** The bulk of a peer, or undefined when we know no such peer. */
   readonly bulkOf: (peer: string) => BulkLink | undefined;
 }
 
-export type Arrivals = ReturnType<typeof createArrivals>;
+/** What a target must know of the node's images. */
+export interface ArrivingImages {
+  room(digest: string, layers: readonly LayerSize[]): Promise<{ here: boolean; shortage: string | undefined }>;
+  /** Afterwards it stays, until what is returned is called. */
+  hold(digest: string): () => void;
+}
 
 export function createArrivals(options: ArrivalsOptions) {
   const { ports, cnvms, locks, directory, history } = options;
@@ -53,16 +62,21 @@ export function createArrivals(options: ArrivalsOptions) {
     const postCopy = offer.memoryMode === 'post-copy';
     const source = { ...offer.source, name: from };
     const { overlayNetwork } = options;
-    const own = { taken: directory.taken(), busy: locks.doing(record.name), overlayNetwork };
+    const { here, shortage } = await options.images.room(record.image.digest, offer.layers);
+    const bytes = offer.layers.reduce((sum, layer) => sum + layer.bytes, 0);
+    const image = { here, shortage, offered: offer.layers.length > 0, bytes };
+    const portsTaken = await options.portsTaken(record);
+    const own = { taken: directory.taken(), busy: locks.doing(record.name), overlayNetwork, image, portsTaken };
     const question = { record, mode, postCopy, landing, memoryBytes, diskBytes, source, target, ...own };
     const stolen = record.owner === source.name ? [] : [`${source.name} does not own ${record.name}`];
     const memoryMode = takenMode(offer.memoryMode, options.roundsMax);
-    const agreed = { landing, memoryMode, compression: offer.compression };
+    const agreed = { landing, memoryMode, compression: offer.compression, lacksImage: lacksImage(question) };
     return { refusals: [...stolen, ...refusals(question)], warnings: warnings(question), ...agreed };
   }
 
   function accept(offer: Offer, record: CnvmRecord, from: string, bulk: BulkLink): void {
     const unlock = locks.take(record.name, `on its way here from ${from}`);
+    const letGo = options.images.hold(record.image.digest);
     cnvms.marks.set(record.name, 'arriving');
     const report = createReport(arrivingMigration(offer, record, from, ports.node), history.open(offer.migration));
     history.follow(offer.migration, report);
@@ -95,6 +109,7 @@ export function createArrivals(options: ArrivalsOptions) {
         unwatch();
         arriving.delete(offer.migration);
         cnvms.marks.delete(record.name);
+        letGo();
         unlock();
       })
       .then(() => ports.journal.prune())
@@ -152,7 +167,7 @@ export function createArrivals(options: ArrivalsOptions) {
         const { run } = repeated;
         await runOf(offer.migration, from).steps.ask('offer', undefined);
         const { memoryMode } = run;
-        const agreed = { landing: run.record.landing, memoryMode, compression: offer.compression };
+        const agreed = { landing: run.record.landing, memoryMode, compression: offer.compression, lacksImage: false };
         return { refusals: [], warnings: [], ...agreed };
       }
       demandNew(offer.migration);
@@ -163,7 +178,7 @@ export function createArrivals(options: ArrivalsOptions) {
       const answered = await answer(offer, sent, from);
       const bulk = options.bulkOf(from);
       if (bulk === undefined) throw refused('forbidden', `${from} is no peer of ${ports.node}`);
-      if (offer.dryRun || answered.refusals.length > 0) return answered;
+      if (offer.dryRun || answered.refusals.length > 0 || answered.lacksImage) return answered;
       // The same offer may have been quicker.
       if (!arriving.has(offer.migration)) {
         demandNew(offer.migration);

@@ -121,5 +121,6 @@ export function newDeparture(
 export function lostTarget(name: string): Target {
   const lost = () => Promise.reject(refused('unavailable', `${name} is no peer any more`));
   const calls = { offer: lost, seed: lost, round: lost, prepare: lost, collect: lost, handOver: lost, release: lost };
-  return { name, link: { ...calls, cancel: lost, query: lost } };
+  const takeImage = () => ({ [Symbol.asyncIterator]: () => ({ next: lost }) });
+  return { name, link: { ...calls, takeImage, cancel: lost, query: lost } };
 }

@@ -48,8 +48,6 @@ interface Following extends Departure {
   readonly done: Promise<void>;
 }
 
-export type Departures = ReturnType<typeof createDepartures>;
-
 export function createDepartures(options: DeparturesOptions) {
   const { ports, cnvms, locks, history } = options;
   const running = new Map<string, Following>();

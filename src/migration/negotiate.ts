@@ -21,6 +21,23 @@ export interface Question {
   readonly taken: Taken;
   /** What is being done to a cnvm of this name at the target, if anything. */
   readonly busy: string | undefined;
+  readonly image: ImageAtTarget;
+  /** Which of its ports are in use at the target, each a sentence. */
+  readonly portsTaken: readonly string[];
+}
+
+export interface ImageAtTarget {
+  readonly here: boolean;
+  /** The source can give it. */
+  readonly offered: boolean;
+  readonly bytes: number;
+  /** Why there is no room for it; undefined when there is. */
+  readonly shortage: string | undefined;
+}
+
+/** Whether its image must come before it can. */
+export function lacksImage({ image }: Question): boolean {
+  return !image.here && image.offered;
 }
 
 /** The memory holds the images and, while they are read, what is restored from them. */
@@ -45,7 +62,10 @@ export function refusals(question: Question): string[] {
       : `the address ${record.address} is taken by ${holder}`,
     busy === undefined ? undefined : `${record.name} is ${busy} at ${target.name}`,
     overlayRefusal(source, target),
-    imageRefusal(record, target),
+    imageRefusal(question),
+    ...question.portsTaken,
+    // Whatever moves, its programs must run there.
+    differ('architecture', source, target, (node) => node.architecture),
     ...diskRefusals(question),
     ...(question.mode === 'hot' ? hotRefusals(question) : []),
     ...(question.postCopy ? postCopyRefusals(question) : []),
@@ -53,9 +73,16 @@ export function refusals(question: Question): string[] {
 }
 
 /** What the operator should know although it would go. */
-export function warnings({ source, target, mode }: Question): string[] {
-  if (mode === 'cold' || source.kernelRelease === target.kernelRelease) return [];
-  return [`the kernels differ: ${source.name} runs ${source.kernelRelease}, ${target.name} ${target.kernelRelease}`];
+export function warnings(question: Question): string[] {
+  const { source, target, mode, record, image } = question;
+  const comes = lacksImage(question)
+    ? [`${target.name} lacks the image ${record.image.name}: ${mib(image.bytes)} come first`]
+    : [];
+  if (mode === 'cold' || source.kernelRelease === target.kernelRelease) return comes;
+  return [
+    ...comes,
+    `the kernels differ: ${source.name} runs ${source.kernelRelease}, ${target.name} ${target.kernelRelease}`,
+  ];
 }
 
 /** It would be reached by nobody. One that does not say is an older one, which encrypts nothing. */
@@ -67,11 +94,10 @@ function overlayRefusal(source: NodeFacts, target: NodeFacts): string | undefine
     : `nothing goes over the overlay between the two: ${words(source)}, ${words(target)}`;
 }
 
-function imageRefusal(record: CnvmRecord, target: NodeFacts): string | undefined {
-  const image = target.images.find((candidate) => candidate.name === record.image.name);
-  if (image === undefined) return `${target.name} lacks the image ${record.image.name}`;
-  if (image.digest === record.image.digest) return undefined;
-  return `${target.name} has another image ${record.image.name}: ${image.digest}, not ${record.image.digest}`;
+function imageRefusal({ record, source, target, image }: Question): string | undefined {
+  if (image.here) return undefined;
+  if (image.offered) return image.shortage;
+  return `${target.name} lacks the image ${record.image.name} (${record.image.digest}), and ${source.name} cannot give it`;
 }
 
 function diskRefusals({ landing, diskBytes, target }: Question): (string | undefined)[] {
@@ -96,7 +122,6 @@ function hotRefusals({ source, target, memoryBytes, postCopy }: Question): (stri
   return [
     differ('criu', source, target, (node) => node.criuVersion),
     differ('runc', source, target, (node) => node.runcVersion),
-    differ('architecture', source, target, (node) => node.architecture),
     isOlder(target.kernelRelease, source.kernelRelease)
       ? `the kernel of ${target.name}, ${target.kernelRelease}, is older than that of ${source.name}, ${source.kernelRelease}`
       : undefined,
@@ -118,9 +143,10 @@ function differ(
 }
 
 function shortage(what: string, need: number, have: number): string | undefined {
-  const mib = (bytes: number) => `${Math.ceil(bytes / (1024 * 1024))} MiB`;
   return have >= need ? undefined : `not enough ${what}: ${mib(need)} needed, ${mib(have)} free`;
 }
+
+const mib = (bytes: number) => `${Math.ceil(bytes / (1024 * 1024))} MiB`;
 
 /** By the first two numbers of the release: patch releases keep what processes see. */
 function isOlder(one: string, other: string): boolean {

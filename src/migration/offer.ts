@@ -4,7 +4,9 @@
  */
 import { refused } from '../base/errors.js';
 import type { CnvmRecord } from '../cnvms/cnvm.js';
+import type { LayerSize } from '../images/image.js';
 import type { NodeFacts } from '../mesh/node-facts.js';
+import { bringImage } from './bring-image.js';
 import type { Aims, Expectation } from './convergence.js';
 import type { FreezeCost } from './freeze-cost.js';
 import { agreedMode, leastExpected, modeRefusals, modeWarnings, strictRefusals, wantedMode } from './memory-mode.js';
@@ -25,6 +27,7 @@ export interface OfferOrder {
   readonly postCopy: boolean;
   readonly aims: Aims;
   readonly cost: FreezeCost;
+  readonly layers: readonly LayerSize[];
   readonly dryRun: boolean;
 }
 
@@ -51,6 +54,7 @@ export async function offer(
   return {
     landing: answer.landing,
     compression: answer.compression,
+    lacksImage: answer.lacksImage,
     memoryMode,
     expected,
     refusals: [
@@ -71,9 +75,16 @@ export async function negotiate(run: SourceRun): Promise<void> {
   const cancel = () => target.link.cancel(id, 'the source has called it off', { timeoutMs: CALL_MS });
   undo.add('offer', async () => void (await tell(cancel)));
   const ways = { mode, landing, compress, postCopy, aims };
-  const order = { migration: id, record, memoryBytes, diskBytes, ...ways, cost, dryRun: false };
+  const layers = ports.images.layersOf(record.image.digest);
+  const order = { migration: id, record, memoryBytes, diskBytes, ...ways, cost, layers, dryRun: false };
   const call = { signal: run.signal, timeoutMs: CALL_MS };
-  const agreed = await offer(target, order, await ports.facts(), call);
+  const ask = async () => await offer(target, order, await ports.facts(), call);
+  let agreed = await ask();
+  if (agreed.refusals.length === 0 && agreed.lacksImage) {
+    await bringImage(run, layers);
+    agreed = await ask();
+    if (agreed.lacksImage) throw refused('state', `${target.name} has dropped the image again`);
+  }
   if (agreed.refusals.length > 0) {
     throw refused('state', agreed.refusals.join('; '), { reasons: agreed.refusals, location: ports.node });
   }

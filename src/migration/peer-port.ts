@@ -3,6 +3,8 @@
  * arrive twice, and is answered the same both times.
  */
 import type { Duplex } from 'node:stream';
+import type { LayerSize, Progress } from '../images/image.js';
+import type { TakeOrder } from '../images/peer-port.js';
 import type { NodeFacts } from '../mesh/node-facts.js';
 import type { Compress, FreezePart, MemoryMode, Mode } from './migration.js';
 
@@ -23,6 +25,8 @@ export interface Offer {
   readonly memoryMode: MemoryMode | undefined;
   /** What the source may compress with. */
   readonly compression: Compress;
+  /** What its image is made of; none from a source that cannot give it. */
+  readonly layers: readonly LayerSize[];
 }
 
 export interface OfferAnswer {
@@ -35,6 +39,8 @@ export interface OfferAnswer {
   readonly memoryMode: MemoryMode | undefined;
   /** What the target can undo, of what was offered. */
   readonly compression: Compress;
+  /** It would take it, and lacks its image: nothing is reserved until it has that, and is offered it again. */
+  readonly lacksImage: boolean;
 }
 
 /** A round of memory, or the last dump in the place of one. */
@@ -87,6 +93,8 @@ export interface QueryAnswer {
 
 /** The target, as the source sees it. `timeoutMs` and `signal` end the wait, not the work. */
 export interface TargetLink {
+  /** Has it bring an image, from here or from a nearer peer; ends when it has it. */
+  takeImage(order: TakeOrder, signal: AbortSignal): AsyncIterable<Progress>;
   offer(offer: Offer, call: CallLimits): Promise<OfferAnswer>;
   seed(migration: string, call: CallLimits): Promise<{ diskBytes: number }>;
   /** When not all of it is there, by its answer or for want of one, the next one must build on none. */

@@ -27,7 +27,8 @@ export async function planOf({ ports, history }: Omit<Surroundings, 'bulk'>, ord
   const memoryBytes = hot ? usage.memoryBytes : 0;
   const cost = expectedCost(history, target.name, postCopy ? 0 : memoryBytes);
   const ways = { mode, landing, compress, postCopy, aims };
-  const offered = { migration: randomUUID(), record, memoryBytes, ...ways, cost, dryRun: true };
+  const layers = ports.images.layersOf(record.image.digest);
+  const offered = { migration: randomUUID(), record, memoryBytes, ...ways, cost, layers, dryRun: true };
   const call = { timeoutMs: CALL_MS };
   const agreed = await offer(target, { ...offered, diskBytes: usage.diskBytes }, await ports.facts(), call);
   return {

@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { Undo } from '../base/undo.js';
 import type { CnvmRecord } from '../cnvms/cnvm.js';
 import type { Dump, Machine } from '../cnvms/machine.js';
+import type { LayerSize } from '../images/image.js';
 import type { NodeFacts } from '../mesh/node-facts.js';
 import type { Aims } from './convergence.js';
 import type { FreezeCost } from './freeze-cost.js';
@@ -60,6 +61,10 @@ export interface SourcePorts {
   readonly node: string;
   readonly facts: () => Promise<NodeFacts>;
   readonly machine: Machine;
+  readonly images: {
+    /** None when it is not here whole. */
+    layersOf(digest: string): readonly LayerSize[];
+  };
   readonly journal: Journal;
   /** From now on traffic for it goes to `owner`. */
   readonly moved: (record: CnvmRecord, owner: string, epoch: number) => Promise<void>;

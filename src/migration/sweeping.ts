@@ -1,7 +1,5 @@
 /** When it is swept: at the start, and after a migration has failed. Invariant: one sweep at a time, and none after `stop`. */
 
-export type Sweeping = ReturnType<typeof createSweeping>;
-
 /** @param sweep never throws. */
 export function createSweeping(sweep: () => Promise<void>) {
   let current: Promise<void> | undefined;

@@ -15,6 +15,7 @@ import { nft } from '../tools/nft.js';
 import { hookScript } from './hook.js';
 import { openKeys } from './keys.js';
 import { createNames } from './names.js';
+import { type Published, publishRules } from './publish.js';
 import { openRemembered } from './remembered.js';
 import { baseRules, CNVM_GROUP, FORWARD_MS, GATEWAY, letIn, setContent, TUNNEL } from './rules.js';
 import { type Mtus, mtusOf, type OverlayCard } from './tunnel.js';
@@ -67,6 +68,8 @@ export interface Overlay extends NetworkPort {
   prepareKey(): Promise<void>;
   /** Afterwards the next key is the one in use. Peers that know it lose nothing. */
   changeKey(): Promise<void>;
+  /** Afterwards these ports of the node lead to cnvms, and no others. */
+  publish(published: readonly Published[]): Promise<void>;
 }
 
 const NO_CARD: OverlayCard = { key: '', nextKey: '', port: 0, mtu: 0 };
@@ -187,6 +190,7 @@ export function createOverlay(options: OverlayOptions): Overlay {
 
   return {
     setBehind,
+    publish: inTurn((published) => nft(publishRules(published, network, own))),
 
     async start() {
       await writeFile('/proc/sys/net/ipv4/ip_forward', '1');

@@ -108,6 +108,8 @@ function rulesOf({ network, encrypted }: RuleOptions): Record<string, string[]> 
     ],
     forward: [
       'jump closing',
+      // Who came in by a published port is answered, also where that is a node, and is not asked anything.
+      `${cnvm} ct status dnat ct direction reply accept`,
       `${cnvm} ip daddr @hosts drop`,
       // A cloud's metadata, which hands the machine's own secrets out, is there for the node alone.
       `${cnvm} ip daddr 169.254.0.0/16 drop`,

@@ -3,7 +3,7 @@
 import { COUNT_MAX } from '../base/count.js';
 import { cutText } from '../base/cut-text.js';
 import { refused } from '../base/errors.js';
-import type { CnvmState, CnvmView, Limits, NewCnvm } from '../cnvms/cnvm.js';
+import type { CnvmState, CnvmView, Limits, NewCnvm, PublishedPort } from '../cnvms/cnvm.js';
 import * as wire from '../gen/cnvm/v1/cnvm.js';
 import * as wireMigration from '../gen/cnvm/v1/migration.js';
 import * as wireNode from '../gen/cnvm/v1/node.js';
@@ -121,6 +121,10 @@ export function toCnvm(view: CnvmView): wire.Cnvm {
     uidBase: view.uidBase,
     memoryBytes: toBig(view.memoryBytes),
     diskBytes: toBig(view.diskBytes),
+    ports: record.ports ?? [],
+    entrypoint: record.program?.entrypoint ?? [],
+    command: record.program?.command ?? [],
+    env: record.program?.env ?? [],
   };
 }
 
@@ -141,7 +145,15 @@ export function fromCreate(request: wire.CreateCnvmRequest): NewCnvm {
     },
     landing: optional(request.landing),
     start: !request.noStart,
+    ports: request.ports.map(fromPort),
+    publishExposed: request.publishExposed,
+    program: { entrypoint: request.entrypoint, command: request.command, env: request.env },
   };
+}
+
+function fromPort({ nodePort, cnvmPort, protocol }: wire.PublishedPort): PublishedPort {
+  if (protocol !== 'tcp' && protocol !== 'udp') throw refused('invalid', `"${protocol}" is neither tcp nor udp`);
+  return { nodePort, cnvmPort, protocol };
 }
 
 export function fromMode(mode: wireMigration.MigrationMode): Mode | undefined {

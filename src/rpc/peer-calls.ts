@@ -9,6 +9,7 @@ import type { NodeFacts } from '../mesh/node-facts.js';
 import type { BulkPort, Channel, HandOverResult, Offer, Standing, TargetPort } from '../migration/peer-port.js';
 import { isKey } from '../overlay/tunnel.js';
 import { bidi, type CallContext, type Handling, serverStream, unary } from './handle.js';
+import { fromLayerSizes } from './image-messages.js';
 import {
   fromBig,
   fromCompression,
@@ -182,6 +183,7 @@ function fromOffer(request: wire.OfferRequest): Offer {
     dryRun: request.dryRun,
     memoryMode: fromMemoryMode(request.memoryMode),
     compression: fromCompression(request.compression) ?? 'none',
+    layers: fromLayerSizes(request.layers),
   };
 }
 

@@ -9,10 +9,13 @@ import { cutText } from '../base/cut-text.js';
 import { refused } from '../base/errors.js';
 import * as wire from '../gen/cnvm/peer/v1/peer.js';
 import { type RenewResponse, type RevocationsResponse, TrustServiceClient } from '../gen/cnvm/peer/v1/trust.js';
+import type { ImagePeer } from '../images/peer-port.js';
 import type { MeshLink } from '../mesh/mesh.js';
 import type { BulkLink, CallLimits, HandOverResult, Offer, Standing, TargetLink } from '../migration/peer-port.js';
 import { bulkLink, createBulkClient } from './bulk-link.js';
-import { type Begin, type Clients, type Connection, createConnection } from './connection.js';
+import { type Begin, type Connection, createConnection } from './connection.js';
+import { imageLink, takeImage, type WithImages } from './image-link.js';
+import { toLayerSize } from './image-messages.js';
 import {
   fromBig,
   fromCompression,
@@ -41,6 +44,7 @@ export interface PeerClient extends MeshLink {
   readonly target: TargetLink;
   readonly bulk: BulkLink;
   readonly trust: TrustLink;
+  readonly images: ImagePeer;
   close(): void;
 }
 
@@ -82,11 +86,14 @@ export function createPeerClient(peer: PeerAddress, trust: Trust, patience = 1):
       mesh,
       handOver: new wire.HandOverServiceClient(peer.endpoint, secure, { channelOverride: channel }),
       trust: new TrustServiceClient(peer.endpoint, secure, { channelOverride: channel }),
+      images: new wire.ImageServiceClient(peer.endpoint, secure, { channelOverride: channel }),
     };
   };
   const connectBulk = () => {
     const bulk = createBulkClient(peer.endpoint, secure, bulkOptions);
-    return { channel: bulk.getChannel(), bulk };
+    const channel = bulk.getChannel();
+    const images = new wire.ImageServiceClient(peer.endpoint, secure, { channelOverride: channel });
+    return { channel, bulk, images };
   };
   const control = createConnection(connectControl, who, patience);
   const bulk = createConnection(connectBulk, who, patience);
@@ -128,8 +135,9 @@ export function createPeerClient(peer: PeerAddress, trust: Trust, patience = 1):
       );
       return fromWord(answer);
     },
-    target: targetLink(control),
+    target: targetLink(control, who),
     trust: trustLink(control),
+    images: imageLink(peer.name, who, control, bulk),
     bulk: bulkLink(() => bulk.clients().bulk, who, reach, 'none'),
     close() {
       control.close();
@@ -139,7 +147,7 @@ export function createPeerClient(peer: PeerAddress, trust: Trust, patience = 1):
 }
 
 type Control = Connection<
-  Clients & { readonly handOver: wire.HandOverServiceClient; readonly trust: TrustServiceClient }
+  WithImages & { readonly handOver: wire.HandOverServiceClient; readonly trust: TrustServiceClient }
 >;
 
 function trustLink(control: Control): TrustLink {
@@ -160,10 +168,11 @@ function trustLink(control: Control): TrustLink {
   };
 }
 
-function targetLink(control: Control): TargetLink {
+function targetLink(control: Control, who: string): TargetLink {
   const ask = <A>(limits: CallLimits, begin: Begin<wire.HandOverServiceClient, A>) =>
     control.call<A>(limits, ({ handOver }, o, done) => begin(handOver, o, done));
   return {
+    takeImage: (order, signal) => takeImage(control, who, order, signal),
     async offer(offer, limits) {
       const request = toOffer(offer);
       const answer = await ask<wire.OfferResponse>(limits, (to, o, done) => to.offer(request, new Metadata(), o, done));
@@ -239,5 +248,6 @@ function toOffer(offer: Offer): wire.OfferRequest {
     source: toFacts(offer.source),
     memoryMode: toMemoryMode(offer.memoryMode),
     compression: toCompression(offer.compression),
+    layers: offer.layers.map(toLayerSize),
   };
 }

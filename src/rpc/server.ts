@@ -8,10 +8,15 @@ import { ServerCredentials as Credentials, Server, type ServerOptions } from '@g
 import { HealthImplementation } from 'grpc-health-check';
 import type { Logger } from 'pino';
 import { refused } from '../base/errors.js';
-import { HandOverServiceService, MeshServiceService } from '../gen/cnvm/peer/v1/peer.js';
+import {
+  HandOverServiceService,
+  MeshServiceService,
+  ImageServiceService as PeerImageService,
+} from '../gen/cnvm/peer/v1/peer.js';
 import { TrustServiceService } from '../gen/cnvm/peer/v1/trust.js';
 import { CnvmServiceService } from '../gen/cnvm/v1/cnvm.js';
 import { IdentityServiceService } from '../gen/cnvm/v1/identity.js';
+import { ImageServiceService } from '../gen/cnvm/v1/image.js';
 import { MigrationServiceService } from '../gen/cnvm/v1/migration.js';
 import { NodeServiceService } from '../gen/cnvm/v1/node.js';
 import { ServerReflectionService } from '../gen/grpc/reflection/v1/reflection.js';
@@ -19,6 +24,7 @@ import type { BulkPort, TargetPort } from '../migration/peer-port.js';
 import { bulkService } from './bulk-codec.js';
 import { type CnvmsPort, cnvmCalls } from './cnvm-calls.js';
 import type { Handling } from './handle.js';
+import { type ImagesPort, imageCalls, peerImageCalls } from './image-calls.js';
 import { type MigrationsPort, migrationCalls } from './migration-calls.js';
 import { type NodesPort, nodeCalls } from './node-calls.js';
 import { bulkCalls, handOverCalls, type MeshPort, meshCalls } from './peer-calls.js';
@@ -43,6 +49,7 @@ export interface RpcOptions {
   readonly cnvms: CnvmsPort;
   readonly nodes: NodesPort;
   readonly migrations: MigrationsPort;
+  readonly images: ImagesPort;
   readonly mesh: MeshPort;
   readonly identity: TrustPort;
   readonly target: TargetPort;
@@ -56,8 +63,12 @@ export interface RpcServer {
   stop(graceMs: number): Promise<void>;
 }
 
-const PEOPLE = ['CnvmService', 'IdentityService', 'MigrationService', 'NodeService'].map((name) => `cnvm.v1.${name}`);
-const PEERS = ['BulkService', 'HandOverService', 'MeshService', 'TrustService'].map((name) => `cnvm.peer.v1.${name}`);
+const PEOPLE = ['CnvmService', 'IdentityService', 'ImageService', 'MigrationService', 'NodeService'].map(
+  (name) => `cnvm.v1.${name}`,
+);
+const PEERS = ['BulkService', 'HandOverService', 'ImageService', 'MeshService', 'TrustService'].map(
+  (name) => `cnvm.peer.v1.${name}`,
+);
 const STANDARD = ['grpc.health.v1.Health', 'grpc.reflection.v1.ServerReflection'];
 /** A caller that is gone is noticed within the sum of the two. */
 const KEEPALIVE_EVERY_MS = 10_000;
@@ -130,11 +141,13 @@ function makeServer(
   server.addService(CnvmServiceService, cnvmCalls(handling, options.cnvms));
   server.addService(NodeServiceService, nodeCalls(handling, options.nodes));
   server.addService(MigrationServiceService, migrationCalls(handling, options.migrations));
+  server.addService(ImageServiceService, imageCalls(handling, options.images));
   server.addService(IdentityServiceService, identityCalls(handling, options.identity));
   if (handling.caller === undefined) {
     server.addService(TrustServiceService, trustCalls(handling, options.identity));
     server.addService(MeshServiceService, meshCalls(handling, options.mesh, options.node));
     server.addService(HandOverServiceService, handOverCalls(handling, options.target));
+    server.addService(PeerImageService, peerImageCalls(handling, options.images.serving));
     server.addService(bulkService, bulkCalls(handling, options.bulk));
   }
   const reflection = reflectionCalls(handling, services);

@@ -11,13 +11,16 @@ export async function bindShifted(source: string, target: string, base: number, 
   await run(['mount', '--options', options, source, target]);
 }
 
-/** An overlay of one read-only layer and one writable one. */
+/**
+ * An overlay of read-only layers, the uppermost first, and one writable one. Their names are taken from `lower` on: all of
+ * them stand in one page of options.
+ */
 export async function mountOverlay(
-  layers: { lower: string; upper: string; work: string },
+  layers: { lower: string; lowerNames: readonly string[]; upper: string; work: string },
   target: string,
 ): Promise<void> {
-  const options = `lowerdir=${layers.lower},upperdir=${layers.upper},workdir=${layers.work}`;
-  await run(['mount', '-t', 'overlay', 'overlay', '--options', options, target]);
+  const options = `lowerdir=${layers.lowerNames.join(':')},upperdir=${layers.upper},workdir=${layers.work}`;
+  await run(['mount', '-t', 'overlay', 'overlay', '--options', options, target], { cwd: layers.lower });
 }
 
 /** A private store in memory of at most `bytes`. */

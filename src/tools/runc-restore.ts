@@ -22,6 +22,8 @@ export interface RestoreOrder {
   readonly workDir: string;
   /** Its memory comes later: a `startLazyPages` of the same directories is running. */
   readonly lazy?: boolean;
+  /** What its output goes through; nothing: it is thrown away. */
+  readonly through: readonly string[];
 }
 
 /** One that waits for its images to be whole, and for somebody's word. */
@@ -59,7 +61,9 @@ export function createRestores({ root, runc, flagsOf, env }: RestoreTools) {
       const restoring = { ...env, [GENTLE_VARIABLE]: 'restore', [RESTORE_VARIABLE]: id };
       await whileCriuLives(ours, order.patience, (dead) => {
         const signal = stop === undefined ? dead : AbortSignal.any([dead, stop]);
-        return leaveBehind(runc, args, join(bundle, 'runc.log'), { timeoutMs, env: restoring, signal });
+        return leaveBehind(runc, args, join(bundle, 'runc.log'), {
+          ...{ timeoutMs, env: restoring, signal, through: order.through },
+        });
       });
     } catch (error) {
       // runc may have ended before its criu.
@@ -127,6 +131,8 @@ interface LeaveOptions {
   readonly timeoutMs: number;
   readonly env?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
+  /** Comes before the command, and runs it. */
+  readonly through?: readonly string[];
 }
 
 /** Runs what leaves a cnvm's processes behind: they must not hold a pipe of ours, so the words come by a log file. */
@@ -134,11 +140,11 @@ export async function leaveBehind(
   runc: (...args: string[]) => string[],
   args: readonly string[],
   logFile: string,
-  { timeoutMs, env = {}, signal }: LeaveOptions,
+  { timeoutMs, env = {}, signal, through = [] }: LeaveOptions,
 ): Promise<void> {
   rmSync(logFile, { force: true });
   try {
-    await run(runc('--log', logFile, ...args), { timeoutMs, env, signal, silent: true });
+    await run([...through, ...runc('--log', logFile, ...args)], { timeoutMs, env, signal, silent: true });
   } catch (error) {
     if (!(error instanceof CnvmError) || error.tool === undefined || !existsSync(logFile)) throw error;
     throw toolError({ ...error.tool, lastLines: readFileSync(logFile, 'utf8').trim() });

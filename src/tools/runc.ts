@@ -92,10 +92,14 @@ export function createRunc(directory: string) {
   }
 
   return {
-    /** Makes it, with its namespaces and network, and starts its init. */
-    async start(id: string, bundle: string): Promise<void> {
+    /**
+     * Makes it, with its namespaces and network, and starts its init.
+     * @param through what its output goes through; nothing: it is thrown away.
+     */
+    async start(id: string, bundle: string, through: readonly string[] = []): Promise<void> {
       await leaveBehind(runc, ['create', '--bundle', bundle, id], join(bundle, 'runc.log'), {
         timeoutMs: CREATE_TIMEOUT_MS,
+        through,
       });
       await run(runc('start', id));
     },

@@ -119,6 +119,18 @@ export function machineContract(what: string, open: () => Promise<MachineUnderTe
       assert.equal(await under.read(record, DISK), 'written');
     });
 
+    it('one whose image is not here is neither started nor expected, and leaves nothing', async () => {
+      const { machine, record } = under;
+      const image = { name: 'nowhere', digest: `sha256:${'0'.repeat(64)}` };
+      await machine.make(record);
+      await assert.rejects(machine.boot({ ...record, image }), { code: 'refused', kind: 'not-found' });
+      assert.equal(await status(), 'stopped');
+      await assert.rejects(machine.expect({ ...there, image }), { code: 'refused', kind: 'not-found' });
+      assert.equal(await under.fileOnDisk(there, '/etc/hostname'), undefined);
+      await machine.expect(there);
+      await machine.destroy(there);
+    });
+
     it('a start that fails leaves nothing of it running', async () => {
       const { machine, record } = under;
       await assert.rejects(machine.boot(record));

@@ -7,9 +7,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { hasErrno } from '../../src/base/errors.js';
 import { createLog } from '../../src/base/log.js';
 import type { CnvmRecord } from '../../src/cnvms/cnvm.js';
-import { findImage } from '../../src/cnvms/image.js';
 import type { Machine } from '../../src/cnvms/machine.js';
 import { createRuncMachine } from '../../src/cnvms/runc-machine.js';
+import { openImageStore } from '../../src/images/store.js';
 import { createBulk } from '../../src/migration/bulk.js';
 import { layoutOf } from '../../src/migration/page-words.js';
 import { createOverlay } from '../../src/overlay/overlay.js';
@@ -30,19 +30,21 @@ async function open(): Promise<MachineUnderTest> {
     ...{ mtu: undefined, keepaliveSeconds: 0, hosts: [], stateDir: STATE, runDir: RUN, log },
   });
   const cgroupParent = process.env['CNVM_CONTRACT_CGROUP'] ?? '/cnvm-contract';
+  const store = openImageStore(IMAGES);
+  const images = { byDigest: store.byDigest, layersDirectory: store.paths.layers };
   const machineIn = (name: string) =>
     createRuncMachine({
-      ...{ stateDir: STATE + name, runDir: RUN + name, imagesDir: IMAGES, cgroupParent: cgroupParent + name, network },
+      ...{ stateDir: STATE + name, runDir: RUN + name, images, cgroupParent: cgroupParent + name, network },
       restoreMs: 60_000,
       patience: 1,
     });
   const machine = machineIn('');
-  const { name, digest } = findImage(IMAGES, 'base');
+  const { digest } = store.find('base');
   return {
     machine,
     bulk: createBulk(RUN),
     tracks: await tracksMemory(),
-    record: { ...sample, name: 'contract', address: '10.100.200.1', image: { name, digest }, landing: LANDING },
+    record: { ...sample, name: 'contract', address: '10.100.200.1', image: { name: 'base', digest }, landing: LANDING },
     layout: layoutOf(await criuVersion()),
     async second() {
       const other = machineIn('-second');

@@ -10,7 +10,7 @@ const LEFT: Readonly<Record<string, string>> = {
   [`/run/cnvm/migrations/${ID}`]: `
     mkdir -p $0/images && mount -t tmpfs cnvm $0/images && echo half > $0/images/core-1.img
     node -e "require('net').createServer().listen('$0/disk.sock', () => process.kill(process.pid, 'SIGKILL'))"; true`,
-  '/run/cnvm/lower/left': 'mkdir -p $0 && mount --bind /var/lib/cnvm/images/base/rootfs $0',
+  '/run/cnvm/lower/left': 'mkdir -p $0 && mount --bind /var/lib/cnvm/images/layers $0',
   '/run/cnvm/hold/left': 'mkdir -p $0 && mkfifo $0/stage $0/verdict && touch $0/hold.sh',
   '/run/cnvm/criu/left': 'mkdir -p $0 && touch $0/dump.log',
   '/run/cnvm/runc/left': 'mkdir -p $0',
@@ -74,7 +74,7 @@ describe('what is left over on a node', () => {
       assert.deepEqual(await those(LEFT), []);
       assert.deepEqual(await those(OTHERS), Object.keys(OTHERS));
       assert.match(await closed(), /elements = \{ 192\.0\.2\.1 \}/);
-      assert.match(await sh('ls /var/lib/cnvm/images/base/rootfs'), /\betc\b/);
+      assert.match(await sh('ls /var/lib/cnvm/images/layers/*'), /\betc\b/);
       assert.equal(await sh('grep -c /run/cnvm/migrations /proc/self/mountinfo; true'), '0');
       assert.equal(await ssh('node1', 'echo alive'), 'alive');
     } finally {

@@ -2,7 +2,9 @@
 import { join } from 'node:path';
 import type { CnvmRecord } from '../../src/cnvms/cnvm.js';
 import { layoutOf } from '../../src/migration/page-words.js';
+import { imageToolsContract } from '../contract/image-tools-contract.js';
 import { type MachineUnderTest, machineContract } from '../contract/machine-contract.js';
+import { createFakeImageTools, newRegistry } from '../support/fake-image-tools.js';
 import { facts, record } from '../support/samples.js';
 import { temporary } from '../support/temporary.js';
 import { createFakeHost, type FakeHost } from './fake-host.js';
@@ -24,11 +26,12 @@ describe('the fake host', () => {
     return {
       machine: host.machine,
       bulk: host.bulk,
-      record,
+      record: { ...record, image: await host.addImage() },
       tracks,
       layout: layoutOf(facts('node1').criuVersion),
       async second() {
         const other = createFakeHost(second);
+        await other.addImage();
         return { machine: other.machine, bulk: other.bulk, read: readOf(other) };
       },
       async write({ name, landing }: CnvmRecord, path: string, text: string) {
@@ -40,5 +43,6 @@ describe('the fake host', () => {
     };
   };
   machineContract('values', open(true));
+  imageToolsContract('files', createFakeImageTools(newRegistry()), directory);
   machineContract('values, on a kernel that does not tell which pages change', open(false));
 });

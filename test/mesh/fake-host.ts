@@ -5,8 +5,14 @@
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { CnvmRecord } from '../../src/cnvms/cnvm.js';
+import { createLog } from '../../src/base/log.js';
+import type { CnvmRecord, ImageRef } from '../../src/cnvms/cnvm.js';
 import type { Host } from '../../src/daemon.js';
+import { createImages } from '../../src/images/images.js';
+import { openImageStore } from '../../src/images/store.js';
+import type { Published } from '../../src/overlay/publish.js';
+import { type FakeImageOptions, fakeImage, HERE, writeLayout } from '../support/fake-image.js';
+import { createFakeImageTools, newRegistry } from '../support/fake-image-tools.js';
 import { facts, NO_CARD } from '../support/samples.js';
 import { createFakeBulk } from './fake-bulk.js';
 import { createFakeMachine } from './fake-machine.js';
@@ -15,6 +21,7 @@ import { createFakeSweep } from './fake-sweep.js';
 import { createPlan, type Plan, type Step } from './plan.js';
 import type { Witness } from './witness.js';
 
+const SILENT = createLog({ level: 'fatal', pretty: false }, {});
 export const LANDING = '/home/cnvm/sneakers';
 
 export interface FakeHostOptions {
@@ -38,7 +45,13 @@ export function createFakeHost({ node, overlayAddress, directory, witness }: Fak
   const state = createState(node, witness);
   const plan = createPlan();
   const runDir = join(directory, 'scratch');
-  const machine = createFakeMachine(state, plan);
+  const imagesDir = join(directory, 'images');
+  const registry = newRegistry();
+  const busyPorts = new Set<string>();
+  let published: readonly Published[] = [];
+  // As the daemons of this host find it, one after the other.
+  let imageStore = openImageStore(imagesDir);
+  const machine = createFakeMachine(state, plan, (digest) => imageStore.byDigest(digest) !== undefined);
   const bulk = createFakeBulk(state, runDir, plan);
   const sweep = createFakeSweep(state, bulk.closeImages);
   const overlay: Host['overlay'] = {
@@ -47,6 +60,9 @@ export function createFakeHost({ node, overlayAddress, directory, witness }: Fak
     card: () => NO_CARD,
     prepareKey: async () => undefined,
     changeKey: async () => undefined,
+    publish: async (wanted) => {
+      published = wanted;
+    },
     unwire: async (address) => void state.closed.delete(address),
   };
   /** What the port promises to have taken back when it throws. */
@@ -76,14 +92,35 @@ export function createFakeHost({ node, overlayAddress, directory, witness }: Fak
     plan,
     machine,
     bulk,
+    registry,
+    busyPorts,
+    published: () => published,
+    images: () => imageStore,
+    /** The base image is here, or another one is as small. */
+    async addImage(name = 'base', options: Partial<FakeImageOptions> = {}): Promise<ImageRef> {
+      const image = fakeImage({ layers: [{ 'etc/base': 'base' }], ...options });
+      const layout = join(directory, `layout-${name}`);
+      writeLayout(layout, image);
+      const images = createImages({
+        ...{ node, store: imageStore, tools: createFakeImageTools(newRegistry()), architecture: HERE, log: SILENT },
+        ...{ usedBy: () => [], peers: () => [] },
+      });
+      const source = { source: `oci:${layout}`, name, insecure: false, entrypoint: [], system: false };
+      await images.pull(source, () => undefined, new AbortController().signal);
+      return { name, digest: image.digest };
+    },
 
     lease(): Lease {
       const life = { over: false };
+      imageStore = openImageStore(imagesDir);
       return {
         host: {
           machine: watched('machine', machine, life, plan, takeBack),
           bulk: watched('bulk', bulk, life, plan, takeBack),
           overlay: watched('overlay', overlay, life, plan, takeBack),
+          imageStore,
+          imageTools: createFakeImageTools(registry),
+          isPortBusy: async (port, protocol) => busyPorts.has(`${port}/${protocol}`),
           endOrphans: async () => [],
           facts: (cnvmCount) => async () =>
             facts(node, { overlayAddress, cnvmCount: cnvmCount(), softDirty: state.tracks }),

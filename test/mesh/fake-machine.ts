@@ -20,7 +20,8 @@ import type { Plan } from './plan.js';
 
 const MEMORY_BYTES = 8 * 1024 * 1024;
 
-export function createFakeMachine(state: FakeState, plan: Plan): Machine {
+/** @param hasImage whether an image of this digest is on this host. */
+export function createFakeMachine(state: FakeState, plan: Plan, hasImage: (digest: string) => boolean): Machine {
   const { disks, processes, witness, node } = state;
 
   function diskOf(record: CnvmRecord): Disk {
@@ -36,7 +37,12 @@ export function createFakeMachine(state: FakeState, plan: Plan): Machine {
     return disk;
   }
 
+  function demandImage({ name, image }: CnvmRecord): void {
+    if (!hasImage(image.digest)) throw refused('not-found', `the image of which ${name} is made is not on this node`);
+  }
+
   function mount(record: CnvmRecord): void {
+    demandImage(record);
     const disk = diskOf(record);
     if (disk.writers > 0) throw new Error(`${directoryOf(record)} is mounted while it is written from outside`);
     state.shownImages.add(record.name);
@@ -170,7 +176,7 @@ export function createFakeMachine(state: FakeState, plan: Plan): Machine {
     },
     async expect(record) {
       if (disks.has(directoryOf(record))) makeDisk(record);
-      if (record.image.name !== 'base') throw refused('not-found', `there is no image "${record.image.name}" here`);
+      demandImage(record);
       makeDisk(record);
       state.shownImages.add(record.name);
     },

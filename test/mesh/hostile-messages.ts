@@ -4,12 +4,13 @@ import * as wire from '../../src/gen/cnvm/peer/v1/peer.js';
 import { Compression, MemoryMode, MigrationMode } from '../../src/gen/cnvm/v1/migration.js';
 import { toFacts } from '../../src/rpc/messages.js';
 import { odd, pathsIn, replaceAt } from '../support/fuzz.js';
-import { facts, record } from '../support/samples.js';
+import { baseImage, facts, record } from '../support/samples.js';
 import { NAME } from './support.js';
 
 export const HAND_OVER = '/cnvm.peer.v1.HandOverService';
 export const MESH = '/cnvm.peer.v1.MeshService';
 export const BULK = '/cnvm.peer.v1.BulkService';
+const IMAGES = '/cnvm.peer.v1.ImageService';
 export const METHODS = [
   ...['Offer', 'Seed', 'Round', 'Prepare', 'Collect', 'HandOver', 'Release', 'Cancel', 'Query'].map(
     (one) => `${HAND_OVER}/${one}`,
@@ -18,9 +19,9 @@ export const METHODS = [
   ...['Revocations', 'Renew'].map((one) => `/cnvm.peer.v1.TrustService/${one}`),
 ];
 /** They are answered when the migration has come so far, or has ended. */
-export const WAITING = ['Seed', 'Round', 'Prepare', 'Collect', 'HandOver', 'Release'].map(
-  (one) => `${HAND_OVER}/${one}`,
-);
+export const WAITING = [
+  ...['Seed', 'Round', 'Prepare', 'Collect', 'HandOver', 'Release'].map((one) => `${HAND_OVER}/${one}`),
+];
 export const IDS = ['a', 'b', 'c'].map((letter) => `00000000-0000-4000-8000-00000000000${letter}`);
 
 const compression = fc.constantFrom(Compression.AUTO, Compression.NONE, Compression.ZSTD, Compression.UNSPECIFIED);
@@ -60,6 +61,14 @@ const source = fc.oneof(
   { weight: 1, arbitrary: text.map((name) => toFacts(facts(name, { cpuFlags: [name], criuVersion: name }))) },
   { weight: 1, arbitrary: fc.constant(undefined) },
 );
+const digest = fc.oneof(
+  { weight: 2, arbitrary: fc.constantFrom(baseImage.digest, `sha256:${'0'.repeat(64)}`) },
+  {
+    weight: 1,
+    arbitrary: fc.oneof(text, fc.constantFrom('sha256:../../names', 'sha256:', `sha256:${'A'.repeat(64)}`)),
+  },
+);
+const layer = fc.record({ digest, diffId: digest, bytes: count, unpackedBytes: count });
 const offer = fc
   .record({
     migration,
@@ -78,6 +87,7 @@ const offer = fc
       MemoryMode.POST_COPY,
     ),
     compression,
+    layers: fc.array(layer, { maxLength: 3 }),
   })
   .map((message) => wire.OfferRequest.encode(message).finish());
 const holding = fc.record({
@@ -132,6 +142,14 @@ export const message: fc.Arbitrary<Message> = fc.oneof(
     fc.record({ migration, reason: text }).map((one) => wire.CancelRequest.encode(one).finish()),
   ),
   sent(`${MESH}/Announce`, announcement),
+  sent(
+    `${IMAGES}/HaveBlobs`,
+    fc.record({ digests: fc.array(digest, { maxLength: 3 }) }).map((one) => wire.HaveBlobsRequest.encode(one).finish()),
+  ),
+  sent(
+    `${IMAGES}/PullBlob`,
+    fc.record({ digest, offset: count }).map((one) => wire.PullBlobRequest.encode(one).finish()),
+  ),
   {
     weight: 2,
     arbitrary: fc

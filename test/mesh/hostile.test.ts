@@ -201,6 +201,7 @@ function offerOf(migration: string): Uint8Array {
     dryRun: false,
     memoryMode: MemoryMode.UNSPECIFIED,
     compression: Compression.NONE,
+    layers: [],
   }).finish();
 }
 

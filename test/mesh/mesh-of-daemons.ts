@@ -3,7 +3,7 @@
  * between each two a link that can be cut. Invariant: a node keeps its host and its directories over all its daemons.
  */
 import { once } from 'node:events';
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -51,7 +51,6 @@ export async function startMesh(names: readonly string[], certificates: MeshCert
   function makeNode(name: string, index: number) {
     const home = join(directory, name);
     mkdirSync(home);
-    writeImage(join(home, 'images'));
     const overlayAddress = `10.100.0.${index + 1}`;
     const host: FakeHost = createFakeHost({ node: name, overlayAddress, directory: home, witness });
     let life = 0;
@@ -128,6 +127,7 @@ export async function startMesh(names: readonly string[], certificates: MeshCert
     };
   }
   const nodes = names.map(makeNode);
+  for (const node of nodes) await node.host.addImage();
   for (const node of nodes) await node.begin();
   await Promise.all(nodes.map((node) => node.hearsAll()));
 
@@ -205,12 +205,6 @@ async function freePort(): Promise<number> {
   const { port } = server.address() as AddressInfo;
   server.close();
   return port;
-}
-
-function writeImage(imagesDir: string): void {
-  mkdirSync(join(imagesDir, 'base'), { recursive: true });
-  const image = { name: 'base', digest: 'sha256:aa', entrypoint: ['/sbin/init'], env: [] };
-  writeFileSync(join(imagesDir, 'base', 'image.json'), JSON.stringify(image));
 }
 
 interface NodeSketch {

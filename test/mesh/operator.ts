@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ServiceError } from '@grpc/grpc-js';
 import { type Connection, call, connect, messages } from '../../src/cli/connect.js';
-import type { Cnvm } from '../../src/gen/cnvm/v1/cnvm.js';
+import type { Cnvm, PublishedPort } from '../../src/gen/cnvm/v1/cnvm.js';
 import {
   Compression,
   type Doubt,
@@ -15,6 +15,7 @@ import {
   OnSlow,
 } from '../../src/gen/cnvm/v1/migration.js';
 import { NodeReach } from '../../src/gen/cnvm/v1/node.js';
+import { imageOrders } from './image-orders.js';
 
 export interface Ended {
   readonly id: string;
@@ -40,9 +41,15 @@ export interface TeleportOptions {
   readonly postCopy?: boolean;
 }
 
+interface PlanOptions extends TeleportOptions {
+  readonly cold?: boolean;
+}
+
 export interface CreateOptions {
   readonly address?: string;
   readonly start?: boolean;
+  readonly image?: string;
+  readonly ports?: readonly PublishedPort[];
 }
 
 function wishesOf({ bandwidth = 0, ...more }: TeleportOptions) {
@@ -71,8 +78,12 @@ export function openOperator(socket: () => string) {
     ask((at) => call<A>(at, (done) => begin(at, done)));
 
   return {
-    create: async (name: string, { address = '', start = true }: CreateOptions = {}): Promise<void> => {
-      const request = { name, image: 'base', address, limits: undefined, landing: '', noStart: !start };
+    create: async (
+      name: string,
+      { address = '', start = true, image = 'base', ports = [] }: CreateOptions = {},
+    ): Promise<void> => {
+      const process = { entrypoint: [], command: [], env: [], ports, publishExposed: false };
+      const request = { name, image, address, limits: undefined, landing: '', noStart: !start, ...process };
       await one((at, done) => at.cnvms.createCnvm(request, done));
     },
     /** Afterwards every peer answers this node: one that was called before it served is called again only after a while. */
@@ -85,6 +96,7 @@ export function openOperator(socket: () => string) {
         await sleep(20);
       }
     },
+    ...imageOrders(ask),
     start: async (name: string): Promise<void> => {
       await one((at, done) => at.cnvms.startCnvm({ name }, done));
     },
@@ -129,9 +141,10 @@ export function openOperator(socket: () => string) {
       });
     },
     /** What would happen. */
-    async plan(name: string, target: string, more: TeleportOptions = {}): Promise<MigrationPlan> {
+    async plan(name: string, target: string, { cold = false, ...more }: PlanOptions = {}): Promise<MigrationPlan> {
       const aims = wishesOf(more);
-      const request = { name, target, landing: '', mode: MigrationMode.HOT, dryRun: true, ...aims };
+      const mode = cold ? MigrationMode.COLD : MigrationMode.HOT;
+      const request = { name, target, landing: '', mode, dryRun: true, ...aims };
       return await ask(async (at) => {
         for await (const { event } of messages(at, at.migrations.migrate(request))) {
           if (event?.event?.$case === 'plan') return event.event.value;

@@ -35,6 +35,7 @@ describe('a peer that lies', () => {
       dryRun: false,
       memoryMode: undefined,
       compression: 'none',
+      layers: [],
       ...offer,
     };
   }

@@ -2,11 +2,15 @@
 import type { CnvmRecord } from '../../src/cnvms/cnvm.js';
 import type { NodeFacts } from '../../src/mesh/node-facts.js';
 import type { MemoryRound, Migration } from '../../src/migration/migration.js';
+import { fakeImage } from './fake-image.js';
+
+/** What hosts that are not there have. */
+export const baseImage = fakeImage({ layers: [{ 'etc/base': 'base' }] });
 
 export const record: CnvmRecord = {
   name: 'sneaker01.gonkulator.io',
   address: '10.100.101.111',
-  image: { name: 'base', digest: 'sha256:aa' },
+  image: { name: 'base', digest: baseImage.digest },
   limits: { memoryBytes: 0, cpuMillis: 0, pids: 0 },
   createTime: '2026-01-01T00:00:00.000Z',
   epoch: 3,
@@ -33,7 +37,7 @@ export function facts(name: string, change: Partial<NodeFacts> = {}): NodeFacts 
     landingZones: [{ path: '/home/cnvm/sneakers', availableBytes: 2 ** 33 }],
     softDirty: true,
     postCopyObstacles: [],
-    images: [{ name: 'base', digest: 'sha256:aa' }],
+    images: [record.image],
     overlayAddress: '10.100.0.1',
     overlayEncryption: 'wireguard',
     overlayKey: '',

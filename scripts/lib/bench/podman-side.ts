@@ -10,6 +10,7 @@
  * Invariant: a container that came back without one of its processes, or whose sshd is silent, fails the benchmark.
  */
 import type { Lab } from '../lab.js';
+import { baseImage } from './base-image.js';
 import { expectSshd } from './expect-sshd.js';
 import { INSTALL_NUMBERS } from './install-numbers.js';
 import { type Load, loadHeld, startLoad } from './load.js';
@@ -21,7 +22,6 @@ export interface PodmanRound {
 
 const IMAGE = 'localhost/base';
 const CONTAINER = 'bench';
-const IMAGE_DIR = '/var/lib/cnvm/images/base';
 /** On the node's memory file system. */
 const ARCHIVE = '/run/bench.tar';
 const ADDRESS = '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}';
@@ -37,11 +37,9 @@ function podman(...args: string[]): string[] {
 
 /** Afterwards the container runs in `node`, with the services of the base image and the number service. */
 export async function startPodmanSide(lab: Lab, node: string, load: Load) {
-  const { entrypoint } = JSON.parse(await lab.must(node, ['cat', `${IMAGE_DIR}/image.json`])) as {
-    entrypoint: string[];
-  };
+  const { root, entrypoint } = await baseImage(lab, node);
   const change = `ENTRYPOINT ${JSON.stringify(entrypoint)}`;
-  const unpack = `tar -C ${IMAGE_DIR}/rootfs -c . | "$@"`;
+  const unpack = `tar -C ${root} -c . | "$@"`;
   const into = podman('import', '--quiet', '--change', change, '-', IMAGE);
   await lab.must(node, ['bash', '-o', 'pipefail', '-c', unpack, 'import', ...into]);
   // In the lab's own part of the cgroup tree, which goes when the lab goes.

@@ -9,6 +9,7 @@
  */
 import { once } from 'node:events';
 import type { Lab } from '../lab.js';
+import { baseImage } from './base-image.js';
 import { INSTALL_NUMBERS } from './install-numbers.js';
 import { type Load, loadCommand } from './load.js';
 
@@ -24,7 +25,6 @@ const ROOTFS = '/var/lib/cnvm/shell/rootfs';
 const BUNDLE = '/var/lib/cnvm/shell';
 /** On the node's memory file system. */
 const IMAGES = '/run/shell-images';
-const IMAGE_DIR = '/var/lib/cnvm/images/base';
 const KEEP = '--tcp-established --file-locks';
 const RUNC = 'runc --root /run/shell-runc';
 /** What the base image's services need beside what "runc spec" grants. */
@@ -33,9 +33,9 @@ const CAPABILITIES = ['CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'SETGID', 'SETUID', 'SE
 /** Afterwards the container runs in the first of `ends`, and the second has its bundle and its disk. */
 export async function startShellSide(lab: Lab, ends: readonly [string, string], load: Load) {
   let [here, there] = ends;
-  for (const node of ends) await lab.must(node, ['sh', '-e', '-c', PREPARE]);
+  const image = await baseImage(lab, here);
+  for (const node of ends) await lab.must(node, ['sh', '-e', '-c', PREPARE, image.root]);
   const spec = JSON.parse(await lab.must(here, ['cat', `${BUNDLE}/config.json`])) as Spec;
-  const image = JSON.parse(await lab.must(here, ['cat', `${IMAGE_DIR}/image.json`])) as { entrypoint: string[] };
   const config = JSON.stringify(configOf(spec, image.entrypoint, `/cnvm-${lab.name}/shell`));
   for (const node of ends) await lab.must(node, ['sh', '-c', `cat >${BUNDLE}/config.json`], config);
   // With a socket for its input, as we would give it, it would take itself for inetd's.
@@ -111,7 +111,7 @@ function timesIn(output: string, count: number): number[] {
 const PREPARE = `
 mkdir -p ${BUNDLE} ${IMAGES}
 rm -rf ${ROOTFS} ${BUNDLE}/config.json
-cp -a ${IMAGE_DIR}/rootfs ${ROOTFS}
+cp -a $0 ${ROOTFS}
 runc spec --bundle ${BUNDLE}
 # A dump leaves its own filter in the one that it was made in.
 if [ -e ${NET} ]; then ip netns del ${NAME}; fi

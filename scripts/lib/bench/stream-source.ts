@@ -75,7 +75,7 @@ const bulk: BulkPort = {
   },
 };
 
-const nothing = {} as Pick<RpcOptions, 'cnvms' | 'nodes' | 'migrations' | 'target' | 'identity'>;
+const nothing = { images: {} } as Pick<RpcOptions, 'cnvms' | 'images' | 'nodes' | 'migrations' | 'target' | 'identity'>;
 const describe = () => Promise.reject(new Error('no facts are told here'));
 const server = await startRpc({
   ...{

@@ -27,7 +27,7 @@ emulator_root() {
   printf '%s\n' "$path"
 }
 
-# make_machine DIRECTORY: afterwards it holds disk.ext4, vmlinux and initramfs; from $IMAGE, with the tools of $EMULATOR.
+# make_machine DIRECTORY: afterwards it holds disk.ext4, vmlinux and initramfs; from $STORE, with the tools of $EMULATOR.
 make_machine() {
   local root=$1/root
   mkdir -p "$1"
@@ -42,8 +42,8 @@ make_machine() {
   ln -s /dev/null "$root/etc/systemd/system/e2scrub_reap.service"
   # A link of runit's own to services that no node has.
   rm -rf "$root/etc/service"
-  mkdir -p "$root/var/lib/cnvm/images" "$root/home/cnvm"
-  cp -a "$IMAGE" "$root/var/lib/cnvm/images/base"
+  mkdir -p "$root/var/lib/cnvm" "$root/home/cnvm"
+  cp -a "$STORE" "$root/var/lib/cnvm/images"
   extract_kernel "$root" "$1/vmlinux"
   make_initramfs "$root" "$EMULATOR" "$1/initramfs"
   truncate -s "$DISK_SIZE" "$1/disk.ext4"
@@ -104,7 +104,7 @@ with_emulator() {
 machine_base() {
   local path
   EMULATOR=$1
-  IMAGE=$(base_image)
+  STORE=$(image_store)
   path=$CACHE/vm-machine-$(vm_hash)
   build_once "$path" "build the machines' disk (Debian 13 with its kernel)" make_machine
   printf '%s\n' "$path"

@@ -16,7 +16,12 @@ interface Bundle {
 
 function bundle(limits = record.limits): Bundle {
   const paths = { rootfs: '/r', cgroup: '/cnvm/a', criuConfig: '/c', networkHook: ['/bin/sh', '/h'] };
-  return bundleConfig({ ...record, limits }, { argv: ['/sbin/init'], env: [] }, paths, 'x64') as Bundle;
+  return bundleConfig(
+    { ...record, limits },
+    { argv: ['/sbin/init'], env: [], cwd: '/', ids: { uid: 0, gid: 0, groups: [], home: '/root' }, system: true },
+    paths,
+    'x64',
+  ) as Bundle;
 }
 
 describe('a bundle', () => {

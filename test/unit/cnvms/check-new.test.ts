@@ -11,6 +11,9 @@ const order: NewCnvm = {
   limits: { memoryBytes: 0, cpuMillis: 0, pids: 0 },
   landing: undefined,
   start: true,
+  ports: [],
+  publishExposed: false,
+  program: { entrypoint: [], command: [], env: [] },
 };
 const nothing = { names: new Map<string, string>(), addresses: new Map<string, string>() };
 const refusals = (change: Partial<NewCnvm>, taken = nothing) =>

@@ -17,6 +17,8 @@ const question: Question = {
     addresses: new Map([[record.address, `${record.name} on node1`]]),
   },
   busy: undefined,
+  image: { here: true, offered: true, bytes: 2 ** 26, shortage: undefined },
+  portsTaken: [],
 };
 
 const CASES: [string, Partial<Question>, RegExp][] = [
@@ -48,11 +50,20 @@ const CASES: [string, Partial<Question>, RegExp][] = [
     { landing: '/etc' },
     /\/etc is not in a landing zone of node2: \/home\/cnvm\/sneakers/,
   ],
-  ['no image', { target: facts('node2', { images: [] }) }, /lacks the image base/],
   [
-    'another image of the name',
-    { target: facts('node2', { images: [{ name: 'base', digest: 'sha256:bb' }] }) },
-    /another image base/,
+    'no image, and nobody who gives it',
+    { image: { ...question.image, here: false, offered: false } },
+    /node2 lacks the image base \(sha256:.*\), and node1 cannot give it/,
+  ],
+  [
+    'no room for its image',
+    { image: { ...question.image, here: false, shortage: 'not enough space for the image' } },
+    /not enough space for the image/,
+  ],
+  [
+    'a port that is in use',
+    { portsTaken: ['the port 80/tcp of node2 leads to other'] },
+    /80\/tcp of node2 leads to other/,
   ],
   [
     'a name that is taken',
@@ -88,10 +99,9 @@ describe('negotiation', () => {
       criuVersion: '1',
       runcVersion: '1',
       architecture: 'arm64',
-      images: [],
       cpuFlags: [],
     });
-    assert.equal(refusals({ ...question, target, landing: '/x' }).length, 6);
+    assert.equal(refusals({ ...question, target, landing: '/x', portsTaken: ['the port is taken'] }).length, 6);
   });
 
   it('a cold one does not care for criu, memory or the CPU', () => {

@@ -26,6 +26,15 @@ describe('the packet filter', () => {
     }
   });
 
+  it('lets a cnvm answer who came by a published port, and that before it keeps the cnvm from the nodes', () => {
+    for (const rules of [encrypted, plain]) {
+      const [first, second, third] = chain(rules, 'forward');
+      assert.equal(first, 'jump closing');
+      assert.equal(second, 'iifgroup 199 ct status dnat ct direction reply accept');
+      assert.equal(third, 'iifgroup 199 ip daddr @hosts drop');
+    }
+  });
+
   it('takes packets of the overlay from the tunnel alone, where there is one', () => {
     const fence = /ip saddr 10\.100\.0\.0\/16 iifname != \{ "lo", "wgcnvm", "fwcnvm" \} iifgroup != 199 drop/;
     assert.match(encrypted, fence);

@@ -22,7 +22,7 @@ describe('a restore that fails', () => {
       flagsOf: () => [],
       env: {},
     };
-    const order = { timeoutMs: 10_000, patience: 1, bundle, imagesDir, workDir };
+    const order = { timeoutMs: 10_000, patience: 1, bundle, imagesDir, workDir, through: [] };
     await createRestores(tools).restore('a', order);
   }
 

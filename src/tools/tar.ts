@@ -1,0 +1,36 @@
+/** GNU tar: archives of roots, packed and unpacked with all that a file system knows of a file. */
+import { type RunningTool, run, spawnTool } from './run.js';
+
+/** Big roots take their time. */
+const PACK_TIMEOUT_MS = 6 * 60 * 60_000;
+
+/**
+ * Those that are a file's own. Not "trusted": with it an archive could tell the overlay where to look; nor others of
+ * "security", which are the machine's.
+ */
+const XATTRS = ['user.*', 'security.capability', 'system.posix_acl_*'].map((names) => `--xattrs-include=${names}`);
+
+/** Unpacks what comes on its standard input into a directory; never outside of it. */
+export function unpackInto(directory: string): RunningTool {
+  return spawnTool(
+    [
+      ...['tar', '--extract', '--file=-', `--directory=${directory}`, '--numeric-owner', '--same-owner'],
+      ...['--same-permissions', '--delay-directory-restore', '--xattrs', ...XATTRS, '--acls'],
+      '--warning=no-unknown-keyword',
+    ],
+    { pipes: true },
+  );
+}
+
+/** Packs a directory into the file `archive`, in an order that is always the same, and no other file systems. */
+export async function packDirectory(directory: string, archive: string, signal: AbortSignal): Promise<void> {
+  await run(
+    [
+      ...['tar', '--create', `--file=${archive}`, `--directory=${directory}`, '--format=pax', '--sort=name'],
+      // Its own process and the time of reading are in the headers of this format, unless they are left out.
+      '--pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime',
+      ...['--numeric-owner', '--one-file-system', '--xattrs', ...XATTRS, '--acls', '.'],
+    ],
+    { timeoutMs: PACK_TIMEOUT_MS, signal },
+  );
+}
