@@ -22,6 +22,7 @@ import type { ImageTools } from './images/tools-port.js';
 import type { Holding } from './mesh/directory.js';
 import { createMesh, type Mesh } from './mesh/mesh.js';
 import type { Finding, NodeFacts } from './mesh/node-facts.js';
+import { type Claims, ownership } from './mesh/ownership.js';
 import { createArrivals } from './migration/arrivals.js';
 import type { Bulk } from './migration/bulk.js';
 import { lostTarget } from './migration/departure.js';
@@ -165,7 +166,7 @@ function build(config: Config, host: Host, identity: OpenIdentity, log: Logger) 
     bulk,
     journal,
     log,
-    ...ownership(store, claims, host, mesh),
+    ...ownership(store, claims, host.overlay, mesh),
   };
   const findPeer = (target: string) => linkOf(mesh.find(target));
   const limits = limitsOf(config);
@@ -227,38 +228,6 @@ function makeMesh(
     facts,
     log,
   });
-}
-
-/** What was handed over to this node and is about to run, so that no record says it yet. */
-type Claims = ReadonlyMap<string, CnvmRecord>;
-
-/** How a change of owner reaches the store, the peers and the routes. */
-function ownership(store: Store, claims: Map<string, CnvmRecord>, host: Host, mesh: Mesh<PeerClient>) {
-  return {
-    async keep(record: CnvmRecord) {
-      await store.put(record);
-      claims.delete(record.name);
-    },
-    current: store.get,
-    claim(record: CnvmRecord) {
-      claims.set(record.name, record);
-      mesh.directory.changed();
-    },
-    disclaim(record: CnvmRecord) {
-      claims.delete(record.name);
-      mesh.directory.changed();
-    },
-    announce: mesh.directory.changed,
-    async forget(record: CnvmRecord) {
-      await store.remove(record.name);
-      mesh.directory.changed();
-    },
-    async moved(record: CnvmRecord, owner: string, epoch: number) {
-      // First the way, and with it the link to the frozen copy: it would still acknowledge what reaches it.
-      await mesh.moved(record.name, owner, epoch);
-      await host.overlay.unwire(record.address);
-    },
-  };
 }
 
 function limitsOf({ limits: { stall, seed, precopy, freeze } }: Config): Limits {
