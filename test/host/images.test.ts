@@ -211,8 +211,9 @@ describe('images', () => {
     const made = JSON.parse(await sh('node1', `skopeo inspect oci:${WORK}/made:marks`)) as { Layers: string[] };
     const hex = made.Layers.at(-1)?.slice('sha256:'.length) ?? '';
     const inRegistry = `${WORK}/registry/docker/registry/v2/blobs/sha256/${hex.slice(0, 2)}/${hex}/data`;
-    const spoil = (file: string) =>
-      sh('node1', `cp ${file} /run/true; printf x | dd of=${file} bs=1 seek=40 conv=notrunc status=none`);
+    const flip =
+      'const fs = require("fs"), [, file] = process.argv, all = fs.readFileSync(file); all[40] ^= 1; fs.writeFileSync(file, all)';
+    const spoil = (file: string) => sh('node1', `cp ${file} /run/true; node -e '${flip}' ${file}`);
     await spoil(inRegistry);
     try {
       const { code, stderr } = await lab.run('node1', ['cnvm', 'image', 'pull', '--insecure', `${REGISTRY}/marks:1`]);
