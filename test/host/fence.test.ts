@@ -9,6 +9,8 @@ const THIRD = { name: 'third.gonkulator.io', address: '10.100.101.113' };
 /** Where nobody listens, and where the daemon and something else of the node does. */
 const CONTROL_PORT = 7443;
 const OTHER_PORT = 8080;
+/** Leads to a cnvm. */
+const PUBLISHED = 2222;
 
 /** Connects to each of these addresses at every port up to 10000 at once; prints who let it in or said that nobody is there. */
 const SCAN = `
@@ -102,6 +104,42 @@ describe('the fence around a cnvm', () => {
     for (const listener of listeners) listener.kill();
     const asked = await lab.run('node1', ['cnvm', 'exec', NAME, '--', 'ping', '-c', '2', '-W', '2', '10.100.0.2']);
     assert.equal(asked.code, 0, 'it may ping');
+  });
+
+  it('a published port is open to nodes and cnvms like to the world, and opens nothing else of its node to a cnvm', async () => {
+    await lab.must('node1', ['cnvm', 'create', OTHER.name, '--address', OTHER.address, '--port', `${PUBLISHED}:22`]);
+    await waitForSsh('node1', OTHER.address);
+    await create('node1');
+    await createMore('node2', THIRD);
+    const [own = '', , third = ''] = await Promise.all(NODES.map(underlay));
+    const greets = async (node: string, address: string, cnvm?: string) => {
+      const knock = ['timeout', '5', 'sh', '-c', `sleep 2 | nc -w 2 ${address} ${PUBLISHED}`];
+      const { stdout } = await lab.run(node, cnvm === undefined ? knock : ['cnvm', 'exec', cnvm, '--', ...knock]);
+      return stdout.startsWith('SSH-2.0-');
+    };
+    assert.ok(await greets('node1', own), 'its own node');
+    assert.ok(await greets('node2', own), 'another node');
+    assert.ok(await greets('node1', own, NAME), 'a cnvm beside it');
+    // The other ways into the node are as closed as before, also for who asks at the same number.
+    for (const address of ['10.100.0.1', '169.254.1.1', third])
+      assert.ok(!(await greets('node1', address, NAME)), `a cnvm, at ${address}`);
+    assert.ok(!(await greets('node2', own, THIRD.name)), 'a cnvm of another node');
+    const scanned = await inside('node1', NAME, 'python3', '-c', SCAN, own);
+    assert.equal(scanned.trim(), `${own}:${PUBLISHED}`);
+    // And it goes on doing so from where the cnvm is next, as what was asked for by a node comes back through the tunnel.
+    const live = lab.start('node3', ['nc', own, String(PUBLISHED)]);
+    let text = '';
+    live.stdout.on('data', (chunk: Buffer) => {
+      text += chunk.toString();
+    });
+    await eventually('a greeting', async () => text.startsWith('SSH-2.0-'));
+    await lab.must('node1', ['teleport', OTHER.name, 'node2']);
+    const greeting = text.length;
+    live.stdin.write('SSH-2.0-somebody\r\n');
+    await eventually('an answer from where it is now', async () => text.length > greeting);
+    live.kill();
+    assert.ok(await greets('node3', await underlay('node2')), 'at its next node');
+    assert.ok(!(await greets('node3', own)), 'and no more at the one that it has left');
   });
 
   it('nobody hears it speak for another, on its own node or elsewhere', async () => {
