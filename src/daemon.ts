@@ -4,17 +4,22 @@
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { performance } from 'node:perf_hooks';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { audit } from './base/audit.js';
 import type { Config } from './base/config.js';
+import { cutText } from './base/cut-text.js';
+import { refused } from './base/errors.js';
 import type { CnvmRecord } from './cnvms/cnvm.js';
-import { createCnvms } from './cnvms/cnvms.js';
+import { type Cnvms, createCnvms } from './cnvms/cnvms.js';
 import { createLocks } from './cnvms/locks.js';
 import type { Machine } from './cnvms/machine.js';
 import { openStore, type Store } from './cnvms/store.js';
 import type { Holding } from './mesh/directory.js';
 import { createMesh, type Mesh } from './mesh/mesh.js';
 import type { Finding, NodeFacts } from './mesh/node-facts.js';
+import { createYielding } from './mesh/yield-old.js';
 import { type Arrivals, createArrivals } from './migration/arrivals.js';
 import type { Bulk } from './migration/bulk.js';
 import { lostTarget } from './migration/departure.js';
@@ -30,6 +35,7 @@ import { createSweeping, type Sweeping } from './migration/sweeping.js';
 import { tell } from './migration/tell.js';
 import type { Limits } from './migration/watchdog.js';
 import type { Overlay } from './overlay/overlay.js';
+import { askSeed } from './rpc/ask-seed.js';
 import { createPeerClient, type PeerClient } from './rpc/peer-client.js';
 import { startRpc } from './rpc/server.js';
 
@@ -75,7 +81,6 @@ export async function startDaemon(config: Config, host: Host, log: Logger): Prom
     },
   });
   await sweeping.now();
-  await cnvms.startWanted();
   logFindings(await host.check(await facts()), log);
   const server = await startRpc({
     node: config.node,
@@ -86,16 +91,61 @@ export async function startDaemon(config: Config, host: Host, log: Logger): Prom
     patience: config.limits.patience,
     log,
     cnvms,
-    nodes: { list: () => mesh.list(), describe: async () => describe(host, await facts()) },
+    network: config.overlay.network,
+    nodes: {
+      list: () => mesh.list(),
+      describe: async () => describe(host, await facts()),
+      join: mesh.join,
+      leave: (force) => leave(mesh, cnvms, force),
+    },
     migrations: { ...departures, watch: history.watch, list: history.list },
-    mesh: { describe: facts, announced: mesh.announced },
+    mesh: { describe: facts, announced: mesh.announced, asked: mesh.asked },
     target: arrivals.target,
     bulk: departures.bulkPort,
   });
-  await mesh.start();
+  await takePart(config, parts, server.port);
   log.info({ port: server.port, socket: config.socket }, 'serving');
   return { port: server.port, stop: () => stop(departures, arrivals, sweeping, server, mesh, log) };
 }
+
+/**
+ * Joins the mesh, and starts what is to run. A node that was away may own less than it did: so the peers are asked first, for
+ * as long as some have not answered and the config allows.
+ */
+async function takePart(config: Config, { mesh, cnvms, yielding }: Parts, port: number): Promise<void> {
+  const joined = mesh.start(port);
+  const until = performance.now() + config.limits.settle * 1000 * config.limits.patience;
+  if (await cnvms.wantsStart()) {
+    await Promise.race([joined, sleep(until - performance.now(), undefined, { ref: false })]);
+    while (!mesh.isComplete() && performance.now() < until) await sleep(SETTLE_LOOK_MS);
+  }
+  let left = await cnvms.startWanted();
+  const again = async () => {
+    left = await cnvms.startWanted();
+  };
+  mesh.onHeard(() => {
+    void yielding();
+    // Whoever claimed it may have thought better of it.
+    if (left) void again();
+  });
+  await Promise.race([joined, sleep(JOIN_WAIT_MS, undefined, { ref: false })]);
+}
+const SETTLE_LOOK_MS = 50;
+/** Who is told that the daemon serves may ask it at once about its peers. */
+const JOIN_WAIT_MS = 1_000;
+
+/** @throws `refused` while cnvms are here that nobody would find any more. */
+async function leave(mesh: Mesh<PeerClient>, cnvms: Cnvms, force: boolean): Promise<void> {
+  const own = (await cnvms.list(false)).map(({ record }) => record.name);
+  if (own.length > 0 && !force)
+    throw refused('state', `this node owns ${own.length} cnvms: ${cutText(own.join(', '), NAMES_MAX)}`, {
+      remedy: 'Teleport them to a peer first, or leave with --force: then nobody finds them.',
+    });
+  await mesh.leave();
+}
+const NAMES_MAX = 500;
+
+type Parts = ReturnType<typeof build>;
 
 /** Every part, joined to the others; nothing is started, and what is on disk has been read. */
 function build(config: Config, host: Host, log: Logger) {
@@ -131,7 +181,13 @@ function build(config: Config, host: Host, log: Logger) {
   const sweeping = createSweeping(() =>
     host.sweep(sweepPorts({ store, journal, locks, history, marks: cnvms.marks, log })),
   );
-  return { common, facts, mesh, cnvms, departures, arrivals, history, sweeping };
+  const yielding = createYielding({
+    records: store.all,
+    busy: (name) => cnvms.marks.has(name) || locks.doing(name) !== undefined,
+    runs: async (name) => (await cnvms.get(name)).state === 'running',
+    ...{ rival: directory.rival, confirms: mesh.confirms, yieldTo: cnvms.yieldTo, log },
+  });
+  return { common, facts, mesh, cnvms, departures, arrivals, history, sweeping, yielding };
 }
 
 async function stop(
@@ -147,7 +203,7 @@ async function stop(
   await Promise.all([departures.stop(), arrivals.stop()]);
   await sweeping.stop();
   await server.stop(STOP_GRACE_MS);
-  mesh.stop();
+  await mesh.stop();
   log.info('stopped');
 }
 
@@ -158,12 +214,21 @@ function makeMesh(
   facts: () => Promise<NodeFacts>,
   log: Logger,
 ): Mesh<PeerClient> {
+  const { tls } = config;
+  const { network } = config.overlay;
+  const { patience } = config.limits;
   return createMesh({
     node: config.node,
-    endpoint: config.listen,
-    overlayNetwork: config.overlay.network,
+    listen: config.listen,
+    advertise: config.advertise,
+    overlayNetwork: network,
     overlayAddress: config.overlay.address,
-    peers: config.peers.map((peer) => ({ ...peer, link: createPeerClient(peer, config.tls, config.limits.patience) })),
+    peers: config.peers,
+    seeds: config.seeds,
+    file: join(config.stateDir, 'peers.json'),
+    probeMs: config.limits.probe * 1000 * patience,
+    dial: (peer) => createPeerClient(peer, tls, patience, network),
+    ask: (endpoint, message, timeoutMs) => askSeed(endpoint, message, tls, { timeoutMs, network }),
     setBehind: (behind) => host.overlay.setBehind(behind),
     holdings: () => store.all().map(holdingOf),
     facts,

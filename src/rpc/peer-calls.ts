@@ -5,8 +5,10 @@ import { refused } from '../base/errors.js';
 import * as wire from '../gen/cnvm/peer/v1/peer.js';
 import type { Holding } from '../mesh/directory.js';
 import type { NodeFacts } from '../mesh/node-facts.js';
+import type { Message } from '../mesh/swim/words.js';
 import type { BulkPort, Channel, HandOverResult, Offer, Standing, TargetPort } from '../migration/peer-port.js';
 import { bidi, type CallContext, type Handling, serverStream, unary } from './handle.js';
+import { fromHolding, fromMemberMessage, toHolding, toMemberMessage } from './member-messages.js';
 import {
   fromBig,
   fromCompression,
@@ -29,6 +31,8 @@ import { serverTunnel } from './tunnel.js';
 export interface MeshPort {
   describe(): Promise<NodeFacts>;
   announced(from: string, holdings: readonly Holding[]): Promise<readonly Holding[]>;
+  /** A message of the membership. @returns the answer. */
+  asked(from: string, message: Message): Promise<Message>;
 }
 
 export const STANDINGS: Readonly<Record<Standing, wire.Standing>> = {
@@ -43,9 +47,6 @@ export const STANDINGS: Readonly<Record<Standing, wire.Standing>> = {
 };
 
 export const CHANNELS: Readonly<Record<Channel, wire.Channel>> = { pages: wire.Channel.PAGES, disk: wire.Channel.DISK };
-
-export const toHolding = (holding: Holding): wire.Holding => ({ ...holding, epoch: toBig(holding.epoch) });
-export const fromHolding = (holding: wire.Holding): Holding => ({ ...holding, epoch: fromBig(holding.epoch, 'epoch') });
 
 /** A migration's id has 36 letters; it is in every word about it. */
 const ID_MAX = 64;
@@ -65,6 +66,19 @@ export function meshCalls(handling: Handling, mesh: MeshPort, node: string): wir
     announce: unary(handling, async ({ holdings }, { caller }) => {
       const own = await mesh.announced(caller.name, holdings.map(fromHolding));
       return { holdings: own.map(toHolding), node };
+    }),
+  };
+}
+
+/** @param network the overlay's, that what a peer says of addresses is held to. */
+export function memberCalls(handling: Handling, mesh: MeshPort, network: string): wire.MembershipServiceServer {
+  return {
+    exchange: unary(handling, async ({ message }, { caller }) => {
+      const refuse = (why: string) => handling.log.warn({ peer: caller.name, why }, 'a peer says what cannot be');
+      const asked = fromMemberMessage(message, network, refuse);
+      // From a newer version, perhaps: it is answered, so that it sees that somebody is here.
+      const taken: Message = asked ?? { kind: 'gossip', incarnation: 0, words: [] };
+      return { message: toMemberMessage(await mesh.asked(caller.name, taken)) };
     }),
   };
 }

@@ -6,14 +6,22 @@ import { readFileSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { PeerCertificate } from 'node:tls';
-import { type ChannelOptions, credentials, Metadata } from '@grpc/grpc-js';
+import {
+  type ChannelInterface,
+  type ChannelOptions,
+  credentials,
+  Metadata,
+  type ServiceError,
+  status,
+} from '@grpc/grpc-js';
 import { cutText } from '../base/cut-text.js';
-import { refused } from '../base/errors.js';
+import { CnvmError, refused } from '../base/errors.js';
 import * as wire from '../gen/cnvm/peer/v1/peer.js';
 import type { MeshLink } from '../mesh/mesh.js';
 import type { BulkLink, CallLimits, HandOverResult, Offer, Standing, TargetLink } from '../migration/peer-port.js';
 import { bulkLink, createBulkClient } from './bulk-link.js';
 import { type Begin, type Clients, type Connection, createConnection } from './connection.js';
+import { demandMessage, fromHolding, toHolding, toMemberMessage } from './member-messages.js';
 import {
   fromBig,
   fromCompression,
@@ -27,7 +35,7 @@ import {
   toMemoryMode,
   toMode,
 } from './messages.js';
-import { fromHolding, REASON_MAX, STANDINGS, toHolding } from './peer-calls.js';
+import { REASON_MAX, STANDINGS } from './peer-calls.js';
 import { callerOf } from './roles.js';
 
 export interface TlsFiles {
@@ -45,7 +53,8 @@ export interface PeerAddress {
 export interface PeerClient extends MeshLink {
   readonly target: TargetLink;
   readonly bulk: BulkLink;
-  close(): void;
+  /** For calls that are handed on as they came. */
+  readonly channel: () => ChannelInterface;
 }
 
 /** A link that is cut is noticed within the sum of the two. */
@@ -53,7 +62,7 @@ const KEEPALIVE_EVERY_MS = 10_000;
 const KEEPALIVE_WAIT_MS = 5_000;
 /** Bytes in flight: 40 ms of a 1.6 Gbit/s link. */
 const BULK_WINDOW_BYTES = 8 * 1024 * 1024;
-const MESSAGE_BYTES_MAX = 8 * 1024 * 1024;
+export const MESSAGE_BYTES_MAX = 8 * 1024 * 1024;
 /** A peer that is up again is to be found again soon. */
 const RECONNECT_MS_MIN = 200;
 const RECONNECT_MS_MAX = 1_000;
@@ -62,8 +71,17 @@ const BULK_CONNECT_MS = 10_000;
 /** For each try; an answer takes a round trip. */
 const PROBE_MS = 5_000;
 
-/** @param patience multiplies every time limit here, and those of the callers. */
-export function createPeerClient(peer: PeerAddress, tls: TlsFiles, patience = 1): PeerClient {
+/**
+ * @param patience multiplies every time limit here, and those of the callers.
+ * @param network the overlay's, that what a peer says of addresses is held to.
+ */
+export function createPeerClient(
+  peer: PeerAddress,
+  tls: TlsFiles,
+  patience = 1,
+  network = '10.100.0.0/16',
+): PeerClient {
+  let { endpoint } = peer;
   const who = `${peer.name} (${peer.endpoint})`;
   const secure = credentials.createSsl(readFileSync(tls.ca), readFileSync(tls.key), readFileSync(tls.cert), {
     checkServerIdentity: (_, certificate) => wrongNode(peer.name, certificate),
@@ -81,16 +99,17 @@ export function createPeerClient(peer: PeerAddress, tls: TlsFiles, patience = 1)
   };
   const bulkOptions: ChannelOptions = { ...options, 'grpc-node.flow_control_window': BULK_WINDOW_BYTES };
   const connectControl = () => {
-    const mesh = new wire.MeshServiceClient(peer.endpoint, secure, options);
+    const mesh = new wire.MeshServiceClient(endpoint, secure, options);
     const channel = mesh.getChannel();
     return {
       channel,
       mesh,
-      handOver: new wire.HandOverServiceClient(peer.endpoint, secure, { channelOverride: channel }),
+      handOver: new wire.HandOverServiceClient(endpoint, secure, { channelOverride: channel }),
+      members: new wire.MembershipServiceClient(endpoint, secure, { channelOverride: channel }),
     };
   };
   const connectBulk = () => {
-    const bulk = createBulkClient(peer.endpoint, secure, bulkOptions);
+    const bulk = createBulkClient(endpoint, secure, bulkOptions);
     return { channel: bulk.getChannel(), bulk };
   };
   const control = createConnection(connectControl, who, patience);
@@ -128,6 +147,22 @@ export function createPeerClient(peer: PeerAddress, tls: TlsFiles, patience = 1)
       );
       return answer.holdings.map(fromHolding);
     },
+    async exchange(message, limits) {
+      try {
+        const request = { message: toMemberMessage(message) };
+        const answer = await control.call<wire.ExchangeResponse>(limits, ({ members }, o, done) =>
+          members.exchange(request, new Metadata(), o, done),
+        );
+        return demandMessage(answer, network, who);
+      } catch (error) {
+        if (isUnknownMethod(error)) return undefined;
+        throw error;
+      }
+    },
+    moveTo(next) {
+      endpoint = next;
+    },
+    channel: () => control.clients().channel,
     target: targetLink(control),
     bulk: bulkLink(() => bulk.clients().bulk, who, reach, 'none'),
     close() {
@@ -135,6 +170,12 @@ export function createPeerClient(peer: PeerAddress, tls: TlsFiles, patience = 1)
       bulk.close();
     },
   };
+}
+
+/** The peer's version has no such service. */
+function isUnknownMethod(error: unknown): boolean {
+  const cause = error instanceof CnvmError ? (error.cause as Partial<ServiceError> | undefined) : undefined;
+  return cause?.code === status.UNIMPLEMENTED;
 }
 
 type Control = Connection<Clients & { readonly handOver: wire.HandOverServiceClient }>;

@@ -8,7 +8,7 @@ import { ServerCredentials as Credentials, Server, type ServerCredentials, type 
 import { HealthImplementation } from 'grpc-health-check';
 import type { Logger } from 'pino';
 import { refused } from '../base/errors.js';
-import { HandOverServiceService, MeshServiceService } from '../gen/cnvm/peer/v1/peer.js';
+import { HandOverServiceService, MembershipServiceService, MeshServiceService } from '../gen/cnvm/peer/v1/peer.js';
 import { CnvmServiceService } from '../gen/cnvm/v1/cnvm.js';
 import { MigrationServiceService } from '../gen/cnvm/v1/migration.js';
 import { NodeServiceService } from '../gen/cnvm/v1/node.js';
@@ -19,12 +19,14 @@ import { type CnvmsPort, cnvmCalls } from './cnvm-calls.js';
 import type { Handling } from './handle.js';
 import { type MigrationsPort, migrationCalls } from './migration-calls.js';
 import { type NodesPort, nodeCalls } from './node-calls.js';
-import { bulkCalls, handOverCalls, type MeshPort, meshCalls } from './peer-calls.js';
+import { bulkCalls, handOverCalls, type MeshPort, memberCalls, meshCalls } from './peer-calls.js';
 import type { TlsFiles } from './peer-client.js';
 import { OLDER_REFLECTION, reflectionCalls } from './reflection.js';
 
 export interface RpcOptions {
   readonly node: string;
+  /** The overlay's. */
+  readonly network: string;
   /** HOST:PORT; port 0 takes any that is free. */
   readonly listen: string;
   readonly socket: string;
@@ -49,7 +51,9 @@ export interface RpcServer {
 }
 
 const PEOPLE = ['cnvm.v1.CnvmService', 'cnvm.v1.MigrationService', 'cnvm.v1.NodeService'];
-const PEERS = ['cnvm.peer.v1.BulkService', 'cnvm.peer.v1.HandOverService', 'cnvm.peer.v1.MeshService'];
+const PEERS = ['BulkService', 'HandOverService', 'MembershipService', 'MeshService'].map(
+  (name) => `cnvm.peer.v1.${name}`,
+);
 const STANDARD = ['grpc.health.v1.Health', 'grpc.reflection.v1.ServerReflection'];
 /** A caller that is gone is noticed within the sum of the two. */
 const KEEPALIVE_EVERY_MS = 10_000;
@@ -96,6 +100,7 @@ function makeServer(
   server.addService(MigrationServiceService, migrationCalls(handling, options.migrations));
   if (!handling.local) {
     server.addService(MeshServiceService, meshCalls(handling, options.mesh, options.node));
+    server.addService(MembershipServiceService, memberCalls(handling, options.mesh, options.network));
     server.addService(HandOverServiceService, handOverCalls(handling, options.target));
     server.addService(bulkService, bulkCalls(handling, options.bulk));
   }

@@ -188,7 +188,8 @@ function configOf({ name, home, socket, stateDir, tls, overlayAddress, peers, li
     tls,
     overlay: { network: '10.100.0.0/16', address: overlayAddress },
     peers,
-    limits,
+    // Ten times as fast as on a real network: a dead peer is noticed in half a second.
+    limits: { probe: 0.1, settle: 1, ...limits },
   };
   return parseConfig(JSON.stringify(config), `the config of ${name}`);
 }

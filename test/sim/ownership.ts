@@ -26,13 +26,20 @@ export function createOwnership(world: World) {
 
   /** Starts what may run, and stops what may not. */
   function judge(node: SimNode): void {
-    const { swim } = node;
-    if (swim === undefined || world.now() < node.settledAt) return;
-    for (const record of node.records.values()) {
-      const standing = standingOf(record, claimsOf(node, record.name));
-      if (standing.kind === 'elsewhere') node.running.delete(record.name);
-      else if (standing.kind === 'ours' && !node.running.has(record.name)) start(node, record);
-    }
+    for (const record of node.records.values()) judgeOne(node, record);
+  }
+
+  /** As `judge`, but only what a single member claims now can have changed anything. */
+  function hearOf(node: SimNode, from: string): void {
+    const claims = node.swim?.members.get(from)?.claims;
+    for (const record of node.records.values()) if (claims?.has(record.name)) judgeOne(node, record);
+  }
+
+  function judgeOne(node: SimNode, record: Holding): void {
+    if (node.swim === undefined || world.now() < node.settledAt) return;
+    const standing = standingOf(record, claimsOf(node, record.name));
+    if (standing.kind === 'elsewhere') node.running.delete(record.name);
+    else if (standing.kind === 'ours' && !node.running.has(record.name)) start(node, record);
   }
 
   function start(node: SimNode, record: Holding): void {
@@ -51,7 +58,7 @@ export function createOwnership(world: World) {
   }
 
   world.onOutput((node, { news }) => {
-    if (news.some(({ kind }) => kind === 'claims')) judge(node);
+    for (const one of news) if (one.kind === 'claims') hearOf(node, one.name);
   });
 
   return {

@@ -75,8 +75,18 @@ const bulk: BulkPort = {
 const nothing = {} as Pick<RpcOptions, 'cnvms' | 'nodes' | 'migrations' | 'target'>;
 const describe = () => Promise.reject(new Error('no facts are told here'));
 const server = await startRpc({
-  ...{ ...nothing, node: 'node1', listen: '127.0.0.1:0', socket, socketGroup: '-', tls, bulk, patience: 1 },
-  mesh: { describe, announced: describe },
+  ...{
+    ...nothing,
+    node: 'node1',
+    network: '10.100.0.0/16',
+    listen: '127.0.0.1:0',
+    socket,
+    socketGroup: '-',
+    tls,
+    bulk,
+    patience: 1,
+  },
+  mesh: { describe, announced: describe, asked: describe },
   log: pino({ level: 'silent' }),
 });
 const pair = { key: readFileSync(tls.key), cert: readFileSync(tls.cert), ca: readFileSync(tls.ca) };

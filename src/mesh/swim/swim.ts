@@ -88,8 +88,7 @@ function act(swim: Swim, event: SwimEvent): void {
       claim(swim, event.claims);
       break;
     case 'join':
-      swim.known.set(event.whom.name ?? event.whom.endpoint, event.whom);
-      compareWith(swim, event.whom);
+      join(swim, event.whom);
       break;
     case 'leave':
       leave(swim);
@@ -222,6 +221,19 @@ function claim(swim: Swim, claims: readonly Holding[]): void {
   // A short list whole: it is understood by who has not heard of what was before.
   const whole = self.claims.size <= WHOLE_MAX ? { base: 0, changed: claims, removed: [] } : { base, ...change };
   spread(swim, { kind: 'claims', name, revision, ...whole });
+}
+
+function join(swim: Swim, whom: Whom): void {
+  const { self, known } = swim;
+  known.set(whom.name ?? whom.endpoint, whom);
+  if (self.leaving) {
+    // Who has left comes back as another one.
+    self.leaving = false;
+    self.incarnation += 1;
+    swim.digests = undefined;
+    spread(swim, { kind: 'state', name: self.name, state: 'alive', incarnation: self.incarnation, by: self.name });
+  }
+  compareWith(swim, whom);
 }
 
 /** More than most nodes have; some 1.5 KB. */
