@@ -102,6 +102,7 @@ export async function startDaemon(config: Config, host: Host, log: Logger): Prom
     mesh: { describe: facts, announced: mesh.announced, asked: mesh.asked },
     target: arrivals.target,
     bulk: departures.bulkPort,
+    onward: parts.onward,
   });
   await takePart(config, parts, server.port);
   log.info({ port: server.port, socket: config.socket }, 'serving');
@@ -187,7 +188,13 @@ function build(config: Config, host: Host, log: Logger) {
     runs: async (name) => (await cnvms.get(name)).state === 'running',
     ...{ rival: directory.rival, confirms: mesh.confirms, yieldTo: cnvms.yieldTo, log },
   });
-  return { common, facts, mesh, cnvms, departures, arrivals, history, sweeping, yielding };
+  const onward = (name: string) => {
+    // What lies here is this node's to judge, an old copy too.
+    const owner = store.get(name) === undefined ? directory.ownerOf(name) : undefined;
+    const peer = owner === undefined ? undefined : mesh.peer(owner);
+    return peer === undefined ? undefined : { peer: peer.name, channel: peer.link.channel };
+  };
+  return { common, facts, mesh, cnvms, departures, arrivals, history, sweeping, yielding, onward };
 }
 
 async function stop(

@@ -1,4 +1,4 @@
-/** `cnvm nodes node migrations abort recover`: the mesh and what moves in it. */
+/** `cnvm nodes node join leave migrations abort recover`: the mesh and what moves in it. */
 
 import type { Command } from 'commander';
 import { refused } from '../base/errors.js';
@@ -12,18 +12,22 @@ import {
   MigrationOutcome,
   type MigrationPhase,
 } from '../gen/cnvm/v1/migration.js';
-import type { GetNodeResponse, ListNodesResponse } from '../gen/cnvm/v1/node.js';
-import { FindingLevel, NodeReach } from '../gen/cnvm/v1/node.js';
+import type { GetNodeResponse, JoinMeshResponse, LeaveMeshResponse, ListNodesResponse } from '../gen/cnvm/v1/node.js';
+import { FindingLevel, NodeReach, NodeState } from '../gen/cnvm/v1/node.js';
 import { parseCount } from './arguments.js';
 import { type CommonOptions, connected, withCommonOptions } from './common-options.js';
 import { call } from './connect.js';
 import { EXIT } from './exit-codes.js';
-import { bytesText, jsonText, memoryText, msText, table, wordOf } from './text.js';
+import { ageText, bytesText, jsonText, memoryText, msText, table, wordOf } from './text.js';
 
 export function addMeshCommands(program: Command): void {
   const add = (usage: string, description: string) =>
     withCommonOptions(program.command(usage)).description(description);
-  add('nodes', 'list this node and its peers').action(nodes);
+  add('nodes', 'list this node and its peers, and for how long each is alive, suspected, dead or gone').action(nodes);
+  add('join <host:port>', 'make this node a member of the mesh of the node at that address').action(join);
+  add('leave', 'take leave of the mesh: the peers stop to look for this node')
+    .option('--force', 'also with cnvms here, which nobody then finds')
+    .action(leave);
   add('node', "this node's facts, what it lacks, and how to mend it; exit code 1 when cnvms cannot run here").action(
     node,
   );
@@ -44,16 +48,33 @@ async function nodes(options: CommonOptions): Promise<void> {
     process.stdout.write(`${jsonText(all)}\n`);
     return;
   }
-  const rows = all.map(({ name, endpoint, overlayAddress, reach, facts, error }) => [
+  const rows = all.map(({ name, endpoint, overlayAddress, reach, facts, error, state, stateMs }) => [
     name,
     reach === NodeReach.SELF ? 'this' : reach === NodeReach.UP ? 'up' : 'down',
+    state === NodeState.UNSPECIFIED ? 'never met' : wordOf(state, 'NODE_STATE_'),
+    reach === NodeReach.SELF || state === NodeState.UNSPECIFIED ? '-' : ageText(Number(stateMs)),
     endpoint,
     overlayAddress,
     facts === undefined
       ? error
       : `${facts.cnvmCount} cnvms, ${bytesText(Number(facts.memoryAvailableBytes))} free, criu ${facts.criuVersion}`,
   ]);
-  process.stdout.write(table(['NODE', 'STATE', 'ENDPOINT', 'OVERLAY', ''], rows));
+  process.stdout.write(table(['NODE', 'REACH', 'STATE', 'FOR', 'ENDPOINT', 'OVERLAY', ''], rows));
+}
+
+async function join(endpoint: string, options: CommonOptions): Promise<void> {
+  const answer = await connected(options, (connection) =>
+    call<JoinMeshResponse>(connection, (done) => connection.nodes.joinMesh({ endpoint }, done)),
+  );
+  process.stdout.write(options.json ? `${jsonText(answer)}\n` : `joined the mesh of ${answer.name}\n`);
+}
+
+async function leave(options: CommonOptions & { force?: boolean }): Promise<void> {
+  const request = { force: options.force ?? false };
+  await connected(options, (connection) =>
+    call<LeaveMeshResponse>(connection, (done) => connection.nodes.leaveMesh(request, done)),
+  );
+  process.stdout.write(options.json ? `${jsonText({ left: true })}\n` : 'left the mesh\n');
 }
 
 async function node(options: CommonOptions): Promise<void> {

@@ -32,9 +32,9 @@ export type Membership = ReturnType<typeof createMembership>;
 
 /** Beyond the machine's own limit: an answer that comes no more. */
 const LATE_MS = 50;
-/** Messages that a peer may send at once, and then in each probe period: a large mesh's gossip is some twenty. */
+/** Messages that a peer may send at once, and then in each probe period: a sound one sends some ten. */
 const BURST = 400;
-const PER_PERIOD = 100;
+const PER_PERIOD = 20;
 
 export function createMembership(options: MembershipOptions) {
   const { probeMs, log, card, claims, remembered } = options;
@@ -93,7 +93,11 @@ export function createMembership(options: MembershipOptions) {
 
   function tellNews(news: readonly News[]): void {
     for (const one of news) {
-      if (one.kind === 'member') log.info({ peer: one.name, before: one.before ?? 'unknown', now: one.now }, 'member');
+      if (one.kind !== 'member') continue;
+      const facts = { peer: one.name, before: one.before ?? 'unknown', now: one.now };
+      // Suspicions come and go; who is suspected in earnest is dead soon.
+      if (one.now === 'suspect' || one.before === 'suspect') log.debug(facts, 'member');
+      if (one.now !== 'suspect' && (one.before !== 'suspect' || one.now !== 'alive')) log.info(facts, 'member');
     }
     const met = [...swim.members.values()].filter((member) => member.cardSeen > 0 && member.state !== 'left');
     remembered.keep(met.map(({ name, card: { endpoint } }) => ({ name, endpoint })));

@@ -57,6 +57,8 @@ export interface MeshOptions<L extends MeshLink> {
 
 /** A peer that does not answer in this time is shown as down. */
 const ANSWER_MS = 2_000;
+/** A node that is first called: its connection has to be made, over a bad link with a packet lost. */
+const SEED_MS = 5_000;
 const WHY_MAX = 200;
 
 export type Mesh<L extends MeshLink = MeshLink> = ReturnType<typeof createMesh<L>>;
@@ -118,7 +120,8 @@ export function createMesh<L extends MeshLink>(options: MeshOptions<L>) {
 
   async function exchange(whom: Whom, message: Message, timeoutMs: number) {
     const link = whom.name === undefined ? undefined : links.get(whom.name)?.link;
-    if (whom.name === undefined || link === undefined) return await options.ask(whom.endpoint, message, timeoutMs);
+    if (whom.name === undefined || link === undefined)
+      return await options.ask(whom.endpoint, message, Math.max(timeoutMs, SEED_MS));
     const answer = await link.exchange(message, { timeoutMs });
     if (answer !== undefined) return { from: whom.name, message: answer };
     await tellOld(whom.name, link);

@@ -31,6 +31,8 @@ export async function askSeed(
     },
   });
   const client = new wire.MembershipServiceClient(endpoint, secure, {
+    // Whoever it is: TLS wants a name, and the certificate is looked at above.
+    'grpc.ssl_target_name_override': 'any.cnvm',
     'grpc.max_receive_message_length': MESSAGE_BYTES_MAX,
     'grpc.enable_retries': 0,
     'grpc.use_local_subchannel_pool': 1,

@@ -19,6 +19,7 @@ import { type CnvmsPort, cnvmCalls } from './cnvm-calls.js';
 import type { Handling } from './handle.js';
 import { type MigrationsPort, migrationCalls } from './migration-calls.js';
 import { type NodesPort, nodeCalls } from './node-calls.js';
+import type { Onward } from './onward.js';
 import { bulkCalls, handOverCalls, type MeshPort, memberCalls, meshCalls } from './peer-calls.js';
 import type { TlsFiles } from './peer-client.js';
 import { OLDER_REFLECTION, reflectionCalls } from './reflection.js';
@@ -41,6 +42,8 @@ export interface RpcOptions {
   readonly mesh: MeshPort;
   readonly target: TargetPort;
   readonly bulk: BulkPort;
+  /** The owner of a cnvm that is not here, if it is known. */
+  readonly onward: (cnvm: string) => Onward | undefined;
 }
 
 export interface RpcServer {
@@ -67,8 +70,9 @@ export async function startRpc(options: RpcOptions): Promise<RpcServer> {
   const health = new HealthImplementation(
     Object.fromEntries(['', ...PEOPLE, ...PEERS].map((name) => [name, 'SERVING'])),
   );
-  const remote = makeServer(options, { log: options.log, local: false }, [...PEOPLE, ...PEERS, ...STANDARD], health);
-  const local = makeServer(options, { log: options.log, local: true }, [...PEOPLE, ...STANDARD], health);
+  const { log, onward } = options;
+  const remote = makeServer(options, { log, local: false, onward }, [...PEOPLE, ...PEERS, ...STANDARD], health);
+  const local = makeServer(options, { log, local: true, onward }, [...PEOPLE, ...STANDARD], health);
   await freeSocket(options.socket);
   await bind(local, `unix:${options.socket}`, Credentials.createInsecure());
   guardSocket(options);

@@ -5,6 +5,7 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Config, parseConfig } from '../../src/base/config.js';
 import { createLog } from '../../src/base/log.js';
 import { type Daemon, startDaemon } from '../../src/daemon.js';
@@ -21,8 +22,11 @@ const LOG_LEVEL = process.env['CNVM_TEST_SHOW'] === undefined ? 'fatal' : 'debug
 export type MeshOfDaemons = Awaited<ReturnType<typeof startMesh>>;
 export type MeshNode = MeshOfDaemons['nodes'][number];
 
-/** Afterwards every node of `names` serves and has heard of the others. */
-export async function startMesh(names: readonly string[]) {
+/**
+ * Afterwards every node of `names` serves and has heard of the others.
+ * @param apart nobody's config names a peer, and nobody has heard of anybody.
+ */
+export async function startMesh(names: readonly string[], { apart = false } = {}) {
   const directory = mkdtempSync(join(tmpdir(), 'cnvm-mesh-'));
   const witness = createWitness();
   const tlsOf = await makeCertificates(join(directory, 'pki'), names);
@@ -67,7 +71,7 @@ export async function startMesh(names: readonly string[]) {
         lease = host.lease();
         const peers = await Promise.all(
           others(name)
-            .filter((peer) => !without.includes(peer))
+            .filter((peer) => !apart && !without.includes(peer))
             .map(async (peer) => ({
               name: peer,
               endpoint: `127.0.0.1:${(await linkOf(name, peer)).port}`,
@@ -97,6 +101,11 @@ export async function startMesh(names: readonly string[]) {
       },
       /** What its journal on disk says, newest first. */
       journal: () => readJournal(join(stateDir, 'migrations')),
+      /** A record is on its disk, as from a backup, and the disk of the cnvm with it. */
+      keepRecord(cnvm: string, text: string): void {
+        mkdirSync(join(stateDir, 'cnvms', cnvm), { recursive: true });
+        writeFileSync(join(stateDir, 'cnvms', cnvm, 'record.json'), text);
+      },
       /** A directory that the daemon keeps, for a test to spoil. */
       stateDir,
       tls,
@@ -106,6 +115,7 @@ export async function startMesh(names: readonly string[]) {
   const nodes = names.map(makeNode);
   for (const node of nodes) await node.begin();
   await Promise.all(nodes.map((node) => node.hearsAll()));
+  if (!apart) await Promise.all(nodes.map((node) => metAll(node, names.length - 1)));
 
   function node(name: string): ReturnType<typeof makeNode> {
     const found = nodes.find((candidate) => candidate.name === name);
@@ -138,6 +148,11 @@ export async function startMesh(names: readonly string[]) {
       rmSync(directory, { recursive: true, force: true });
     },
   };
+}
+
+/** Who answers may not yet have been met by the membership; what is known of its cnvms comes by that. */
+async function metAll(node: { states(): Promise<string[]> }, count: number): Promise<void> {
+  while ((await node.states()).filter((state) => state.endsWith(' alive')).length < count) await sleep(10);
 }
 
 /** Not by `openJournal`, which takes the directory for its own. */
@@ -188,8 +203,8 @@ function configOf({ name, home, socket, stateDir, tls, overlayAddress, peers, li
     tls,
     overlay: { network: '10.100.0.0/16', address: overlayAddress },
     peers,
-    // Ten times as fast as on a real network: a dead peer is noticed in half a second.
-    limits: { probe: 0.1, settle: 1, ...limits },
+    // Faster than on a real network, and not so fast that a busy machine takes the living for dead.
+    limits: { probe: 0.25, settle: 1, ...limits },
   };
   return parseConfig(JSON.stringify(config), `the config of ${name}`);
 }

@@ -14,7 +14,12 @@ import {
   type MigrationPlan,
   OnSlow,
 } from '../../src/gen/cnvm/v1/migration.js';
-import { NodeReach } from '../../src/gen/cnvm/v1/node.js';
+import {
+  type JoinMeshResponse,
+  type LeaveMeshResponse,
+  type ListNodesResponse,
+  NodeReach,
+} from '../../src/gen/cnvm/v1/node.js';
 
 export interface Ended {
   readonly id: string;
@@ -84,6 +89,22 @@ export function openOperator(socket: () => string) {
         if (nodes.every(({ reach }) => reach !== NodeReach.DOWN)) return;
         await sleep(20);
       }
+    },
+    /** "node2 alive" and so on, of the peers. */
+    async states(): Promise<string[]> {
+      const { nodes } = await one<ListNodesResponse>((at, done) => at.nodes.listNodes({}, done));
+      return nodes
+        .filter(({ reach }) => reach !== NodeReach.SELF)
+        .map(({ name, state }) => `${name} ${word(state, 'NODE_STATE_')}`)
+        .sort();
+    },
+    join: async (endpoint: string): Promise<string> =>
+      (await one<JoinMeshResponse>((at, done) => at.nodes.joinMesh({ endpoint }, done))).name,
+    leave: async (force = false): Promise<void> => {
+      await one<LeaveMeshResponse>((at, done) => at.nodes.leaveMesh({ force }, done));
+    },
+    async inspect(name: string): Promise<Cnvm | undefined> {
+      return (await one<{ cnvm: Cnvm | undefined }>((at, done) => at.cnvms.getCnvm({ name }, done))).cnvm;
     },
     start: async (name: string): Promise<void> => {
       await one((at, done) => at.cnvms.startCnvm({ name }, done));

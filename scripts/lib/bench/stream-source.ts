@@ -87,6 +87,7 @@ const server = await startRpc({
     patience: 1,
   },
   mesh: { describe, announced: describe, asked: describe },
+  onward: () => undefined,
   log: pino({ level: 'silent' }),
 });
 const pair = { key: readFileSync(tls.key), cert: readFileSync(tls.cert), ca: readFileSync(tls.ca) };

@@ -148,8 +148,8 @@ function gossipSoon(swim: Swim): void {
   setTimer(swim.timers, swim.now + swim.settings.gossipMs * swim.random(), { kind: 'gossip' });
 }
 
-function gossip(swim: Swim): void {
-  for (const member of pickUp(swim, GOSSIP_FANOUT)) {
+function gossip(swim: Swim, count = GOSSIP_FANOUT): void {
+  for (const member of pickUp(swim, count)) {
     if (swim.queue.size === 0) return;
     call(swim, whomOf(member), say(swim, 'gossip', member.name), { kind: 'told' }, swim.settings.indirectMs);
   }
@@ -221,6 +221,8 @@ function claim(swim: Swim, claims: readonly Holding[]): void {
   // A short list whole: it is understood by who has not heard of what was before.
   const whole = self.claims.size <= WHOLE_MAX ? { base: 0, changed: claims, removed: [] } : { base, ...change };
   spread(swim, { kind: 'claims', name, revision, ...whole });
+  // At once, and in a small mesh to everybody: until then another node may give away the same name or address.
+  gossip(swim, CLAIM_FANOUT);
 }
 
 function join(swim: Swim, whom: Whom): void {
@@ -235,6 +237,8 @@ function join(swim: Swim, whom: Whom): void {
   }
   compareWith(swim, whom);
 }
+
+const CLAIM_FANOUT = 8;
 
 /** More than most nodes have; some 1.5 KB. */
 const WHOLE_MAX = 16;
