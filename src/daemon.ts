@@ -189,8 +189,9 @@ function build(config: Config, host: Host, log: Logger) {
     ...{ rival: directory.rival, confirms: mesh.confirms, yieldTo: cnvms.yieldTo, log },
   });
   const onward = (name: string) => {
-    // What lies here is this node's to judge, an old copy too.
-    const owner = store.get(name) === undefined ? directory.ownerOf(name) : undefined;
+    // What lies here is this node's to judge, an old copy too; and so is what comes or goes just now.
+    const here = store.get(name) !== undefined || locks.doing(name) !== undefined;
+    const owner = here ? undefined : directory.ownerOf(name);
     const peer = owner === undefined ? undefined : mesh.peer(owner);
     return peer === undefined ? undefined : { peer: peer.name, channel: peer.link.channel };
   };
