@@ -37,7 +37,7 @@ export function tellBack(swim: Swim, whom: Whom, buckets: number, answer: Messag
   const newer = ours.filter((record) => isNewer(record, theirs.get(record.name)));
   if (newer.length === 0) return;
   const message = say(swim, 'push', whom.name, { records: newer });
-  call(swim, whom, message, { kind: 'told' }, swim.settings.syncTimeoutMs);
+  call(swim, whom, message, { kind: 'told', words: message.words }, swim.settings.syncTimeoutMs);
 }
 
 function isNewer(ours: MemberRecord, theirs: MemberRecord | undefined): boolean {

@@ -21,6 +21,14 @@ export function enqueue(queue: GossipQueue, word: Word): void {
   queue.set(key, { word: merged, bytes: sizeOfWord(merged), sent: 0 });
 }
 
+/** A word that nobody may have heard is sent once more, unless there is a newer one. More often it would never end. */
+export function tryAgain(queue: GossipQueue, word: Word, limit: number): void {
+  const key = `${word.kind} ${word.name}`;
+  const entry = queue.get(key);
+  if (entry === undefined) queue.set(key, { word, bytes: sizeOfWord(word), sent: limit - 1 });
+  else if (entry.word === word) entry.sent = Math.max(0, entry.sent - 1);
+}
+
 /** Whoever is forgotten is spoken of no more. */
 export function unqueue(queue: GossipQueue, name: string): void {
   for (const kind of ['state', 'card', 'claims']) queue.delete(`${kind} ${name}`);

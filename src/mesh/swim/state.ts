@@ -89,7 +89,8 @@ export type Pending =
   | { readonly kind: 'direct' | 'indirect'; readonly probe: Probe }
   | { readonly kind: 'relay'; readonly ask: number; readonly target: string }
   | { readonly kind: 'digest'; readonly whom: Whom; readonly buckets: number }
-  | { readonly kind: 'told' };
+  /** What was said, which nobody may have heard. */
+  | { readonly kind: 'told'; readonly words: readonly Word[] };
 
 export interface Swim {
   readonly settings: Settings;

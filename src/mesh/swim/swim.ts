@@ -3,10 +3,11 @@
  * event, the time and the random numbers alone; the state is changed in place. Pure.
  */
 import type { Holding } from '../directory.js';
-import { patient } from './arithmetic.js';
+import { patient, retransmissions } from './arithmetic.js';
 import type { Card } from './card.js';
 import { applyClaims, claimsChange } from './claims.js';
 import { compareWith, compareWithAny, differences, lostOne, tellBack } from './compare.js';
+import { tryAgain } from './gossip-queue.js';
 import { spreadOwnCard, suspicionEnds } from './hear.js';
 import { directEnds, indirectEnds, probeNext, relay } from './probe.js';
 import { GOSSIP_FANOUT } from './settings.js';
@@ -151,7 +152,9 @@ function gossipSoon(swim: Swim): void {
 function gossip(swim: Swim, count = GOSSIP_FANOUT): void {
   for (const member of pickUp(swim, count)) {
     if (swim.queue.size === 0) return;
-    call(swim, whomOf(member), say(swim, 'gossip', member.name), { kind: 'told' }, swim.settings.indirectMs);
+    const message = say(swim, 'gossip', member.name);
+    // It is no probe: who is slow shall hear it all the same.
+    call(swim, whomOf(member), message, { kind: 'told', words: message.words }, swim.settings.syncTimeoutMs);
   }
   if (swim.queue.size === 0 || swim.gossipSet) return;
   swim.gossipSet = true;
@@ -206,6 +209,8 @@ function failed(swim: Swim, id: number): void {
   if (pending === undefined) return;
   if (pending.kind === 'direct') directEnds(swim, pending.probe, false);
   if (pending.kind === 'indirect') indirectEnds(swim, pending.probe, undefined);
+  if (pending.kind === 'told')
+    for (const word of pending.words) tryAgain(swim.queue, word, retransmissions(swim.alive));
   if (pending.kind === 'relay') swim.out.answers.push({ ask: pending.ask, message: say(swim, 'nack', pending.target) });
 }
 
@@ -251,6 +256,6 @@ function leave(swim: Swim): void {
   const word = { kind: 'state' as const, name, state: 'left' as const, incarnation, by: name };
   for (const member of pickUp(swim, LEAVE_TELLS)) {
     const message: Message = { ...say(swim, 'gossip', member.name), words: [word] };
-    call(swim, whomOf(member), message, { kind: 'told' } satisfies Pending, swim.settings.directMs);
+    call(swim, whomOf(member), message, { kind: 'told', words: [] } satisfies Pending, swim.settings.directMs);
   }
 }
