@@ -80,13 +80,12 @@ export function openOperator(socket: () => string) {
       const request = { name, image: 'base', address, limits: undefined, landing: '', noStart: !start };
       await one((at, done) => at.cnvms.createCnvm(request, done));
     },
-    /** Afterwards every peer answers this node: one that was called before it served is called again only after a while. */
+    /** Afterwards every peer answers this node and is met as a member: who is not met is told of no change. */
     async hearsAll(): Promise<void> {
       for (;;) {
-        const { nodes } = await one<{ nodes: readonly { reach: NodeReach }[] }>((at, done) =>
-          at.nodes.listNodes({}, done),
-        );
-        if (nodes.every(({ reach }) => reach !== NodeReach.DOWN)) return;
+        const { nodes } = await one<ListNodesResponse>((at, done) => at.nodes.listNodes({}, done));
+        const met = ({ reach, state }: NodeStatus) => reach === NodeReach.UP && state === NodeState.ALIVE;
+        if (nodes.every((node) => node.reach === NodeReach.SELF || met(node))) return;
         await sleep(20);
       }
     },
