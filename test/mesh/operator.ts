@@ -19,6 +19,8 @@ import {
   type LeaveMeshResponse,
   type ListNodesResponse,
   NodeReach,
+  NodeState,
+  type NodeStatus,
 } from '../../src/gen/cnvm/v1/node.js';
 
 export interface Ended {
