@@ -6,7 +6,7 @@ import { bucketCount, digestOf, hashOf, isBucketCount } from './digest.js';
 import { RECORDS_BYTES_MAX } from './settings.js';
 import { sizeOfRecord } from './size.js';
 import { ownRecord, pickUp, recordOf, type Swim, type Whom } from './state.js';
-import { call, say, whomOf } from './talk.js';
+import { bare, call, say, whomOf } from './talk.js';
 import { type MemberRecord, type Message, outranks } from './words.js';
 
 export function compareWithAny(swim: Swim): void {
@@ -18,7 +18,8 @@ export function compareWithAny(swim: Swim): void {
 export function compareWith(swim: Swim, whom: Whom): void {
   const buckets = bucketCount(swim.members.size + 1);
   const digests = digestsOf(swim, buckets);
-  const message = say(swim, 'digest', whom.name, { digests, records: [ownRecord(swim)] });
+  // No news: whom it is sent to may not be there, and they would count as told.
+  const message = bare(swim, 'digest', whom.name, { digests, records: [ownRecord(swim)] });
   call(swim, whom, message, { kind: 'digest', whom, buckets }, swim.settings.syncTimeoutMs);
 }
 

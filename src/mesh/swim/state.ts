@@ -238,8 +238,8 @@ export function hasRoom(swim: Swim, more: number): boolean {
 }
 
 export function spread(swim: Swim, word: Word): void {
-  // A node that is alone tells nobody; who comes hears all.
-  if (swim.alive > 1) enqueue(swim.queue, word);
+  // Also while nobody is there: who is met in this moment may have compared with what was before.
+  enqueue(swim.queue, word);
 }
 
 export function feel(swim: Swim, change: number): void {

@@ -19,11 +19,16 @@ export function whomOf({ name, card }: Member): Whom {
 /** A message of this kind, with news on its back, and what its reader should know about itself. */
 export function say(swim: Swim, kind: MessageKind, to: string | undefined, more: Partial<Message> = {}): Message {
   const words = takeWords(swim.queue, WORDS_BYTES_MAX, retransmissions(swim.alive));
+  return { ...bare(swim, kind, to, more), words };
+}
+
+/** As `say`, without news. */
+export function bare(swim: Swim, kind: MessageKind, to: string | undefined, more: Partial<Message> = {}): Message {
   const about = to === undefined ? undefined : aboutYou(swim, to);
   return {
     kind,
     incarnation: swim.self.incarnation,
-    words,
+    words: [],
     ...(about === undefined ? {} : { aboutYou: about }),
     ...more,
   };
