@@ -10,6 +10,9 @@ import type { Member } from './swim/state.js';
 /** Conflicts that are not told twice. */
 const SHOUTED_MAX = 1_000;
 
+/** By then the new owner has said so itself, or that it has it no more. */
+const MOVE_KEPT_MS = 10_000;
+
 export type Hearsay = ReturnType<typeof createHearsay>;
 
 export function createHearsay(members: () => Iterable<Member>, log: Logger) {
@@ -32,7 +35,15 @@ export function createHearsay(members: () => Iterable<Member>, log: Logger) {
   return {
     heard,
     announced,
-    move: (owned: Owned): void => void moves.set(owned.name, owned),
+    /** Unless the new owner has said so already: it often does before the old one is done. */
+    move(owned: Owned): void {
+      for (const member of members())
+        if (member.name === owned.node && (member.claims.get(owned.name)?.epoch ?? 0) >= owned.epoch) return;
+      moves.set(owned.name, owned);
+      setTimeout(() => {
+        if (moves.get(owned.name) === owned) moves.delete(owned.name);
+      }, MOVE_KEPT_MS).unref();
+    },
     /** A member has spoken: it needs nobody to speak for it. */
     spoke(member: Member): void {
       announced.delete(member.name);
