@@ -13,8 +13,6 @@ const SHOUTED_MAX = 1_000;
 /** By then the new owner has said so itself, or that it has it no more. */
 const MOVE_KEPT_MS = 10_000;
 
-export type Hearsay = ReturnType<typeof createHearsay>;
-
 export function createHearsay(members: () => Iterable<Member>, log: Logger) {
   /** From peers too old for membership. */
   const announced = new Map<string, readonly Holding[]>();

@@ -22,8 +22,6 @@ export interface LinkedPeer<L> extends PeerNames {
   readonly link: L;
 }
 
-export type PeerLinks<L extends MovableLink> = ReturnType<typeof createPeerLinks<L>>;
-
 /** @param fixed of the config. */
 export function createPeerLinks<L extends MovableLink>(
   fixed: readonly KnownPeer[],
