@@ -4,21 +4,19 @@
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { performance } from 'node:perf_hooks';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { audit } from './base/audit.js';
 import type { Config } from './base/config.js';
-import { cutText } from './base/cut-text.js';
-import { refused } from './base/errors.js';
 import type { CnvmRecord } from './cnvms/cnvm.js';
-import { type Cnvms, createCnvms } from './cnvms/cnvms.js';
+import { createCnvms } from './cnvms/cnvms.js';
 import { createLocks } from './cnvms/locks.js';
 import type { Machine } from './cnvms/machine.js';
 import { openStore, type Store } from './cnvms/store.js';
 import type { Holding } from './mesh/directory.js';
 import { createMesh, type Mesh } from './mesh/mesh.js';
 import type { Finding, NodeFacts } from './mesh/node-facts.js';
+import { rekey } from './mesh/rekey.js';
+import { leave, takePart } from './mesh/take-part.js';
 import { createYielding } from './mesh/yield-old.js';
 import { type Arrivals, createArrivals } from './migration/arrivals.js';
 import type { Bulk } from './migration/bulk.js';
@@ -36,6 +34,8 @@ import { tell } from './migration/tell.js';
 import type { Limits } from './migration/watchdog.js';
 import type { Overlay } from './overlay/overlay.js';
 import { askSeed } from './rpc/ask-seed.js';
+import { onwardBy } from './rpc/onward.js';
+import { type OpenIdentity, openIdentity } from './rpc/open-identity.js';
 import { createPeerClient, type PeerClient } from './rpc/peer-client.js';
 import { startRpc } from './rpc/server.js';
 
@@ -43,7 +43,7 @@ import { startRpc } from './rpc/server.js';
 export interface Host {
   readonly machine: Machine;
   readonly bulk: Bulk;
-  readonly overlay: Pick<Overlay, 'start' | 'setBehind' | 'unwire'>;
+  readonly overlay: Pick<Overlay, 'start' | 'setBehind' | 'unwire' | 'card' | 'prepareKey' | 'changeKey'>;
   /** Ends what a daemon before us started and what goes on without it. @returns what does not end, in words. */
   readonly endOrphans: () => Promise<readonly string[]>;
   readonly facts: (cnvmCount: () => number) => () => Promise<NodeFacts>;
@@ -55,6 +55,8 @@ export interface Host {
 
 export interface Daemon {
   readonly port: number;
+  /** Looks whether there are new certificates. */
+  reload(): void;
   /** Refuses new work, rolls back or finishes what runs, and ends. */
   stop(): Promise<void>;
 }
@@ -64,7 +66,8 @@ const STOP_GRACE_MS = 2_000;
 
 /** Afterwards it serves, and what an earlier daemon left has been settled or is being asked about. */
 export async function startDaemon(config: Config, host: Host, log: Logger): Promise<Daemon> {
-  const parts = build(config, host, log);
+  const identity = await openIdentity({ node: config.node, tls: config.tls, log });
+  const parts = build(config, host, identity, log);
   const { facts, mesh, cnvms, departures, arrivals, history, sweeping } = parts;
   // Before anything is looked at: what goes on by itself would change it afterwards.
   for (const orphan of await host.endOrphans()) log.error({ orphan }, 'a program of an earlier daemon does not end');
@@ -87,7 +90,9 @@ export async function startDaemon(config: Config, host: Host, log: Logger): Prom
     listen: config.listen,
     socket: config.socket,
     socketGroup: config.socketGroup,
-    tls: config.tls,
+    readers: config.readers,
+    trust: identity.trust,
+    identity: identity.port,
     patience: config.limits.patience,
     log,
     cnvms,
@@ -96,7 +101,8 @@ export async function startDaemon(config: Config, host: Host, log: Logger): Prom
       list: () => mesh.list(),
       describe: async () => describe(host, await facts()),
       join: mesh.join,
-      leave: (force) => leave(mesh, cnvms, force),
+      leave: (force) => leave(parts, force),
+      rekeyOverlay: () => rekey(config, { overlay: host.overlay, tellAll: mesh.tellAll }),
     },
     migrations: { ...departures, watch: history.watch, list: history.list },
     mesh: { describe: facts, announced: mesh.announced, asked: mesh.asked },
@@ -104,52 +110,21 @@ export async function startDaemon(config: Config, host: Host, log: Logger): Prom
     bulk: departures.bulkPort,
     onward: parts.onward,
   });
-  await takePart(config, parts, server.port);
+  identity.start(() => mesh.peers().map(({ name, link }) => ({ name, trust: link.trust })));
+  await takePart(parts, server.port, config.limits.settle * 1000 * config.limits.patience);
   log.info({ port: server.port, socket: config.socket }, 'serving');
-  return { port: server.port, stop: () => stop(departures, arrivals, sweeping, server, mesh, log) };
-}
-
-/**
- * Joins the mesh, and starts what is to run. A node that was away may own less than it did: so the peers are asked first, for
- * as long as some have not answered and the config allows.
- */
-async function takePart(config: Config, { mesh, cnvms, yielding }: Parts, port: number): Promise<void> {
-  const joined = mesh.start(port);
-  const until = performance.now() + config.limits.settle * 1000 * config.limits.patience;
-  if (await cnvms.wantsStart()) {
-    await Promise.race([joined, sleep(until - performance.now(), undefined, { ref: false })]);
-    while (!mesh.isComplete() && performance.now() < until) await sleep(SETTLE_LOOK_MS);
-  }
-  let left = await cnvms.startWanted();
-  const again = async () => {
-    left = await cnvms.startWanted();
+  return {
+    port: server.port,
+    reload: identity.reload,
+    async stop() {
+      await stop(departures, arrivals, sweeping, server, mesh, log);
+      identity.close();
+    },
   };
-  mesh.onHeard(() => {
-    void yielding();
-    // Whoever claimed it may have thought better of it.
-    if (left) void again();
-  });
-  await Promise.race([joined, sleep(JOIN_WAIT_MS, undefined, { ref: false })]);
 }
-const SETTLE_LOOK_MS = 50;
-/** Who is told that the daemon serves may ask it at once about its peers. */
-const JOIN_WAIT_MS = 1_000;
-
-/** @throws `refused` while cnvms are here that nobody would find any more. */
-async function leave(mesh: Mesh<PeerClient>, cnvms: Cnvms, force: boolean): Promise<void> {
-  const own = (await cnvms.list(false)).map(({ record }) => record.name);
-  if (own.length > 0 && !force)
-    throw refused('state', `this node owns ${own.length} cnvms: ${cutText(own.join(', '), NAMES_MAX)}`, {
-      remedy: 'Teleport them to a peer first, or leave with --force: then nobody finds them.',
-    });
-  await mesh.leave();
-}
-const NAMES_MAX = 500;
-
-type Parts = ReturnType<typeof build>;
 
 /** Every part, joined to the others; nothing is started, and what is on disk has been read. */
-function build(config: Config, host: Host, log: Logger) {
+function build(config: Config, host: Host, identity: OpenIdentity, log: Logger) {
   for (const directory of [config.stateDir, config.runDir]) mkdirSync(directory, { recursive: true, mode: 0o755 });
   const store = openStore(join(config.stateDir, 'cnvms'));
   const onDisk = openJournal(join(config.stateDir, 'migrations'));
@@ -160,13 +135,14 @@ function build(config: Config, host: Host, log: Logger) {
     if (outcome !== 'succeeded' && outcome !== 'in-doubt') setImmediate(() => void sweeping.now());
   });
   const facts = host.facts(() => store.all().length);
-  const mesh = makeMesh(config, host, store, facts, log);
+  const claims = new Map<string, CnvmRecord>();
+  const mesh = makeMesh(config, host, identity, { store, claims }, facts, log);
   const { directory } = mesh;
   const { node, imagesDir, landingZones } = config;
   const { machine, bulk } = host;
   const overlayNetwork = config.overlay.network;
   const cnvms = createCnvms({ node, overlayNetwork, landingZones, imagesDir, store, locks, machine, directory, log });
-  const common = { node, machine, bulk, journal, log, ...ownership(store, host, mesh) };
+  const common = { node, machine, bulk, journal, log, ...ownership(store, claims, host, mesh) };
   const findPeer = (target: string) => linkOf(mesh.find(target));
   const limits = limitsOf(config);
   const roundsMax = config.limits.rounds;
@@ -188,13 +164,11 @@ function build(config: Config, host: Host, log: Logger) {
     runs: async (name) => (await cnvms.get(name)).state === 'running',
     ...{ rival: directory.rival, confirms: mesh.confirms, yieldTo: cnvms.yieldTo, log },
   });
-  const onward = (name: string) => {
-    // What lies here is this node's to judge, an old copy too; and so is what comes or goes just now.
-    const here = store.get(name) !== undefined || locks.doing(name) !== undefined;
-    const owner = here ? undefined : directory.ownerOf(name);
-    const peer = owner === undefined ? undefined : mesh.peer(owner);
-    return peer === undefined ? undefined : { peer: peer.name, channel: peer.link.channel };
-  };
+  const onward = onwardBy({
+    // An old copy too; and what comes or goes just now.
+    isHere: (name) => store.get(name) !== undefined || locks.doing(name) !== undefined,
+    ...{ ownerOf: directory.ownerOf, peer: mesh.peer },
+  });
   return { common, facts, mesh, cnvms, departures, arrivals, history, sweeping, yielding, onward };
 }
 
@@ -218,11 +192,11 @@ async function stop(
 function makeMesh(
   config: Config,
   host: Host,
-  store: Store,
+  { trust }: OpenIdentity,
+  { store, claims }: { store: Store; claims: Claims },
   facts: () => Promise<NodeFacts>,
   log: Logger,
 ): Mesh<PeerClient> {
-  const { tls } = config;
   const { network } = config.overlay;
   const { patience } = config.limits;
   return createMesh({
@@ -235,20 +209,41 @@ function makeMesh(
     seeds: config.seeds,
     file: join(config.stateDir, 'peers.json'),
     probeMs: config.limits.probe * 1000 * patience,
-    dial: (peer) => createPeerClient(peer, tls, patience, network),
-    ask: (endpoint, message, timeoutMs) => askSeed(endpoint, message, tls, { timeoutMs, network }),
-    setBehind: (behind) => host.overlay.setBehind(behind),
-    holdings: () => store.all().map(holdingOf),
+    dial: (peer) => createPeerClient(peer, trust, patience, network),
+    ask: (endpoint, message, timeoutMs) => askSeed(endpoint, message, trust, { timeoutMs, network }),
+    setBehind: (world) => host.overlay.setBehind(world),
+    overlayCard: () => host.overlay.card(),
+    holdings: () => {
+      const coming = [...claims.values()].filter(({ name }) => store.get(name) === undefined);
+      return [
+        ...store.all().map((record) => holdingOf(record)),
+        ...coming.map((record) => holdingOf(record, 'arriving')),
+      ];
+    },
     facts,
     log,
   });
 }
 
+/** What was handed over to this node and is about to run, so that no record says it yet. */
+type Claims = ReadonlyMap<string, CnvmRecord>;
+
 /** How a change of owner reaches the store, the peers and the routes. */
-function ownership(store: Store, host: Host, mesh: Mesh<PeerClient>) {
+function ownership(store: Store, claims: Map<string, CnvmRecord>, host: Host, mesh: Mesh<PeerClient>) {
   return {
-    keep: (record: CnvmRecord) => store.put(record),
+    async keep(record: CnvmRecord) {
+      await store.put(record);
+      claims.delete(record.name);
+    },
     current: store.get,
+    claim(record: CnvmRecord) {
+      claims.set(record.name, record);
+      mesh.directory.changed();
+    },
+    disclaim(record: CnvmRecord) {
+      claims.delete(record.name);
+      mesh.directory.changed();
+    },
     announce: mesh.directory.changed,
     async forget(record: CnvmRecord) {
       await store.remove(record.name);
@@ -266,9 +261,9 @@ function limitsOf({ limits: { stall, seed, precopy, freeze } }: Config): Limits 
   return { stallMs: stall * 1000, seedMs: seed * 1000, precopyMs: precopy * 1000, freezeMs: freeze * 1000 };
 }
 
-function holdingOf(record: CnvmRecord): Holding {
-  const { name, address, epoch, image, wanted } = record;
-  return { name, address, epoch, state: wanted, image: `${image.name}@${image.digest}` };
+function holdingOf(record: CnvmRecord, state: Holding['state'] = record.wanted): Holding {
+  const { name, address, epoch, image } = record;
+  return { name, address, epoch, state, image: `${image.name}@${image.digest}` };
 }
 
 function linkOf(peer: { readonly name: string; readonly link: PeerClient }) {

@@ -4,16 +4,19 @@ import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { type Config, readConfig } from './base/config.js';
 import { CnvmError, messageOf } from './base/errors.js';
+import { tuneHeap } from './base/heap.js';
 import { createLog } from './base/log.js';
 import { createRuncMachine } from './cnvms/runc-machine.js';
 import { type Host, startDaemon } from './daemon.js';
+import { hostOf } from './mesh/find-peer.js';
 import { factsOf } from './mesh/gather-facts.js';
 import { selfCheck } from './mesh/self-check.js';
-import { createBulk } from './migration/bulk.js';
+import { createBulk, imageDirectories } from './migration/bulk.js';
 import { createSweep } from './migration/sweep.js';
 import { createOverlay } from './overlay/overlay.js';
 import { gateJournal } from './plant-faults.js';
 import { endOrphans, OWNER_VARIABLE } from './tools/orphans.js';
+import { breakGate } from './tools/restore-gate.js';
 
 const HELP = `Usage: cnvmd [--config FILE] [--check-config]
 
@@ -25,7 +28,8 @@ The cnvm daemon. Every node of a mesh runs one.
   -h, --help       prints this
 
 SIGTERM and SIGINT stop it: new work is refused, a migration before its hand-over is rolled back, one after it is
-finished. Cnvms go on running, and the next daemon finds them.
+finished. Cnvms go on running, and the next daemon finds them. New certificates are noticed by themselves; SIGHUP makes it
+look at once.
 
 CNVM_FAULTS in its environment names a directory in which tests put gates, see plant-faults.ts. Nothing else sets it.
 
@@ -48,6 +52,7 @@ async function main(): Promise<number> {
   if (values.version) return print(`cnvmd ${version()}\n`);
   const config = readConfig(values.config);
   if (values['check-config']) return print(`${values.config} is valid\n`);
+  tuneHeap();
   process.env[OWNER_VARIABLE] = config.runDir;
   await serve(config);
   return 0;
@@ -59,25 +64,35 @@ async function serve(config: Config): Promise<void> {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, resolve);
   });
   const daemon = await startDaemon(config, realHost(config, log), log);
+  process.on('SIGHUP', () => daemon.reload());
   log.info({ signal: await stopped }, 'told to stop');
   await daemon.stop();
 }
 
 function realHost(config: Config, log: ReturnType<typeof createLog>): Host {
   const { stateDir, runDir, imagesDir, cgroupParent, landingZones, node } = config;
-  const { network, address } = config.overlay;
+  const { network, address, encryption, port, mtu, keepalive } = config.overlay;
   const { patience } = config.limits;
   const restoreMs = config.limits.restore * 1000;
-  const overlay = createOverlay({ network, address, log });
+  const overlay = createOverlay({
+    ...{ node, network, address, encryption, port, mtu, keepaliveSeconds: keepalive, stateDir, runDir, log },
+    hosts: config.peers.map(({ endpoint }) => hostOf(endpoint)),
+  });
   const gates = process.env['CNVM_FAULTS'];
   return {
     machine: createRuncMachine({ stateDir, runDir, imagesDir, cgroupParent, network: overlay, restoreMs, patience }),
     ...(gates === undefined ? {} : { betweenJournal: (journal) => gateJournal(journal, gates) }),
     bulk: createBulk(runDir),
     overlay,
-    endOrphans: async () => (await endOrphans(runDir, ORPHANS_WAIT_MS)).map(({ pid, command }) => `${pid} ${command}`),
+    endOrphans: async () => {
+      for (const directory of imageDirectories(runDir)) breakGate(directory);
+      return (await endOrphans(runDir, ORPHANS_WAIT_MS)).map(({ pid, command }) => `${pid} ${command}`);
+    },
     facts: (cnvmCount) =>
-      factsOf({ node, version: version(), landingZones, imagesDir, overlayAddress: address, cnvmCount }),
+      factsOf({
+        ...{ node, version: version(), landingZones, imagesDir, cnvmCount },
+        ...{ overlayAddress: address, overlayEncryption: encryption, overlayCard: overlay.card },
+      }),
     sweep: createSweep({ stateDir, runDir, cgroupParent, network }),
     check: (facts) => selfCheck({ imagesDir, path: process.env['PATH'] ?? '' }, facts),
   };

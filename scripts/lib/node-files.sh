@@ -58,8 +58,8 @@ YAML
 write_certificates() {
   local name=$1 dir=$2 pki=$LAB_DIR/pki
   [ -e "$pki/ca.key" ] || pki init
-  [ -e "$pki/nodes/$name.key" ] || pki node "$name"
-  [ -e "$pki/operators/lab.key" ] || pki operator lab
+  [ -e "$pki/nodes/$name.key" ] || pki issue node "$name"
+  [ -e "$pki/operators/lab.key" ] || pki issue operator lab
   cp "$pki/ca.crt" "$dir/ca.crt"
   install -m 600 "$pki/nodes/$name.key" "$dir/node.key"
   cp "$pki/nodes/$name.crt" "$dir/node.crt"

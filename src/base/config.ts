@@ -8,8 +8,18 @@ import { type Document, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { messageOf, refused } from './errors.js';
 
-/** gRPC between nodes; free in IANA's registry. */
+/**
+ * gRPC between nodes over TCP, and WireGuard over UDP: one number for a firewall to let through. WireGuard's customary
+ * 51820 is in the range that the kernel gives out by chance, and is where a machine's own tunnel is.
+ */
 const DEFAULT_PORT = 7443;
+/** What WireGuard and the way on for a cnvm that has left add, and what is left then is what IPv4 asks of every host. */
+const MTU_MIN = 700;
+const MTU_MAX = 65_535;
+/** Below the 30 s after which the strictest of firewalls and routers forget a UDP flow. */
+const KEEPALIVE_SECONDS = 25;
+/** Beside it. */
+const DEFAULT_JOIN_PORT = 7444;
 const PORT_MAX = 65_535;
 
 const absolute = z.string().regex(/^\/[^\0]*$/, 'must be an absolute path');
@@ -60,11 +70,21 @@ const schema = z.strictObject({
   landingZones: z.array(absolute).min(1).default(['/home/cnvm/sneakers']),
   /** Parent of every cnvm's cgroup, from the cgroup root. */
   cgroupParent: absolute.default('/cnvm'),
-  tls: z.strictObject({ ca: absolute, cert: absolute, key: absolute }).default({
-    ca: '/etc/cnvm/pki/ca.crt',
-    cert: '/etc/cnvm/pki/node.crt',
-    key: '/etc/cnvm/pki/node.key',
-  }),
+  /** A second socket, whose users may list, inspect and watch, and change nothing. Without: there is none. */
+  readers: z.strictObject({ socket: absolute, group: z.string() }).optional(),
+  tls: z
+    .strictObject({
+      ca: absolute.default('/etc/cnvm/pki/ca.crt'),
+      cert: absolute.default('/etc/cnvm/pki/node.crt'),
+      key: absolute.default('/etc/cnvm/pki/node.key'),
+      /** The list of what is revoked; "ca.crl" beside the CA's certificate if not given. The daemon writes it, too. */
+      crl: absolute.optional(),
+      /** The CA's key, on a node that renews its peers' certificates and lets new nodes join; its directory is the CA's. */
+      caKey: absolute.regex(/\/ca\.key$/, 'must be the "ca.key" in the directory that "cnvm pki init" made').optional(),
+      /** HOST:PORT where new nodes join, open only while there is a join token; only with `caKey`. */
+      joinListen: endpoint.default(`0.0.0.0:${DEFAULT_JOIN_PORT}`),
+    })
+    .prefault({}),
   overlay: z.strictObject({
     /** The /16 that all cnvms and nodes share. */
     network: z
@@ -73,6 +93,14 @@ const schema = z.strictObject({
       .default('10.100.0.0/16'),
     /** This node's own address in it, x.y.0.N. */
     address: ipv4,
+    /** Of what goes between nodes; `none` is for a network that nobody else is on. All nodes must have the same. */
+    encryption: z.enum(['wireguard', 'none']).default('wireguard'),
+    /** WireGuard's, over UDP. */
+    port: z.number().int().min(1).max(PORT_MAX).default(DEFAULT_PORT),
+    /** Of the links between the nodes, in bytes, where they carry less than this node's own link says. */
+    mtu: z.number().int().min(MTU_MIN).max(MTU_MAX).optional(),
+    /** Seconds after which a silent tunnel says something, so that what stands between the nodes lets its answer in; 0: never. */
+    keepalive: z.number().int().nonnegative().max(PORT_MAX).default(KEEPALIVE_SECONDS),
   }),
   /** HOST:PORT at which peers reach this node; found out when it is left out. */
   advertise: endpoint.optional(),

@@ -8,12 +8,14 @@ import { type CommonOptions, connected, runProgram, withCommonOptions } from './
 import { completionScript } from './completion.js';
 import { call } from './connect.js';
 import { addMeshCommands } from './mesh-commands.js';
+import { addOverlayCommands } from './overlay-commands.js';
 import { addPkiCommands } from './pki-commands.js';
 
 const program = new Command('cnvm').description('machines as portable as containers').enablePositionalOptions();
 addCnvmCommands(program);
 addMeshCommands(program);
 addPkiCommands(program);
+addOverlayCommands(program);
 
 program
   .command('completion <shell>')

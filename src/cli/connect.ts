@@ -1,5 +1,6 @@
 /** The daemon, as the commands call it: over its Unix socket, or over TCP with an operator's certificate. */
 import { readFileSync } from 'node:fs';
+import { createSecureContext } from 'node:tls';
 import {
   type ChannelCredentials,
   type ClientReadableStream,
@@ -9,9 +10,11 @@ import {
 } from '@grpc/grpc-js';
 import { CnvmError, messageOf, refused } from '../base/errors.js';
 import { CnvmServiceClient } from '../gen/cnvm/v1/cnvm.js';
+import { IdentityServiceClient } from '../gen/cnvm/v1/identity.js';
 import { MigrationServiceClient } from '../gen/cnvm/v1/migration.js';
 import { NodeServiceClient } from '../gen/cnvm/v1/node.js';
 import { fromServiceError } from '../rpc/status.js';
+import { TLS } from '../rpc/trust.js';
 
 export interface Where {
   /** Path of the Unix socket; used when there is no endpoint. */
@@ -29,6 +32,7 @@ export interface Connection {
   readonly cnvms: CnvmServiceClient;
   readonly nodes: NodeServiceClient;
   readonly migrations: MigrationServiceClient;
+  readonly identity: IdentityServiceClient;
   /** For people. */
   readonly who: string;
   close(): void;
@@ -45,14 +49,16 @@ export function connect(where: Where): Connection {
   const cnvms = new CnvmServiceClient(address, secure, options);
   const nodes = new NodeServiceClient(address, secure, options);
   const migrations = new MigrationServiceClient(address, secure, options);
+  const identity = new IdentityServiceClient(address, secure, options);
   const who = where.endpoint === undefined ? `cnvmd at ${where.socket}` : `cnvmd at ${where.endpoint}`;
   return {
     cnvms,
     nodes,
     migrations,
+    identity,
     who,
     close() {
-      for (const client of [cnvms, nodes, migrations]) client.close();
+      for (const client of [cnvms, nodes, migrations, identity]) client.close();
     },
   };
 }
@@ -88,7 +94,8 @@ function operatorCredentials({ ca, cert, key }: Where): ChannelCredentials {
     throw refused('invalid', '--endpoint needs --tls-ca, --tls-cert and --tls-key');
   }
   try {
-    return credentials.createSsl(readFileSync(ca), readFileSync(key), readFileSync(cert));
+    const pair = { ca: readFileSync(ca), key: readFileSync(key), cert: readFileSync(cert) };
+    return credentials.createFromSecureContext(createSecureContext({ ...TLS, ...pair }));
   } catch (error) {
     throw refused('invalid', `cannot use the certificates: ${messageOf(error)}`, { cause: error });
   }

@@ -12,7 +12,13 @@ import {
   MigrationOutcome,
   type MigrationPhase,
 } from '../gen/cnvm/v1/migration.js';
-import type { GetNodeResponse, JoinMeshResponse, LeaveMeshResponse, ListNodesResponse } from '../gen/cnvm/v1/node.js';
+import type {
+  GetNodeResponse,
+  JoinMeshResponse,
+  LeaveMeshResponse,
+  ListNodesResponse,
+  NodeFacts,
+} from '../gen/cnvm/v1/node.js';
 import { FindingLevel, NodeReach, NodeState } from '../gen/cnvm/v1/node.js';
 import { parseCount } from './arguments.js';
 import { type CommonOptions, connected, withCommonOptions } from './common-options.js';
@@ -48,6 +54,7 @@ async function nodes(options: CommonOptions): Promise<void> {
     process.stdout.write(`${jsonText(all)}\n`);
     return;
   }
+  const here = all.find(({ reach }) => reach === NodeReach.SELF)?.facts;
   const rows = all.map(({ name, endpoint, overlayAddress, reach, facts, error, state, stateMs }) => [
     name,
     reach === NodeReach.SELF ? 'this' : reach === NodeReach.UP ? 'up' : 'down',
@@ -55,11 +62,20 @@ async function nodes(options: CommonOptions): Promise<void> {
     reach === NodeReach.SELF || state === NodeState.UNSPECIFIED ? '-' : ageText(Number(stateMs)),
     endpoint,
     overlayAddress,
+    facts === undefined ? '-' : encryptionOf(facts),
     facts === undefined
       ? error
-      : `${facts.cnvmCount} cnvms, ${bytesText(Number(facts.memoryAvailableBytes))} free, criu ${facts.criuVersion}`,
+      : `${facts.cnvmCount} cnvms, ${bytesText(Number(facts.memoryAvailableBytes))} free, criu ${facts.criuVersion}${disagreement(here, facts)}`,
   ]);
-  process.stdout.write(table(['NODE', 'REACH', 'STATE', 'FOR', 'ENDPOINT', 'OVERLAY', ''], rows));
+  process.stdout.write(table(['NODE', 'REACH', 'STATE', 'FOR', 'ENDPOINT', 'OVERLAY', 'ENCRYPTION', ''], rows));
+}
+
+/** An older node does not say, and encrypts nothing. */
+const encryptionOf = ({ overlayEncryption }: NodeFacts): string => overlayEncryption || 'none';
+
+function disagreement(here: NodeFacts | undefined, there: NodeFacts): string {
+  if (here === undefined || encryptionOf(here) === encryptionOf(there)) return '';
+  return `; NOTHING goes over the overlay: it has overlay.encryption ${encryptionOf(there)}, this node ${encryptionOf(here)}`;
 }
 
 async function join(endpoint: string, options: CommonOptions): Promise<void> {

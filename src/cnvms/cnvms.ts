@@ -228,7 +228,10 @@ export function createCnvms(options: CnvmsOptions) {
 
     async list(all: boolean): Promise<CnvmView[]> {
       const own = await Promise.all(store.all().map(view));
-      return all ? [...own, ...directory.elsewhere()] : own;
+      if (!all) return own;
+      // One that is being handed over is still here, and may be claimed there already.
+      const here = new Set(own.map(({ record }) => record.name));
+      return [...own, ...directory.elsewhere().filter(({ record }) => !here.has(record.name))];
     },
 
     async exec(order: ExecOrder, io: ExecIo): Promise<number> {

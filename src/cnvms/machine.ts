@@ -129,7 +129,8 @@ export interface Machine {
   beginRestore(record: CnvmRecord, imagesDir: string): Promise<void>;
   /**
    * Runs what was dumped elsewhere. Afterwards it runs here, and packets reach it; when this throws, nothing of it does.
-   * @returns how long it took to let the packets in.
+   * @returns how long it took to let the packets in. @throws `tool` when nothing of it ran, so that it can be tried again;
+   * anything else when it may have run for a moment, with no packet in or out: its disk is not what was dumped any more.
    */
   restore(record: CnvmRecord, imagesDir: string): Promise<{ networkMs: number }>;
 

@@ -11,9 +11,10 @@ import { hasErrno, refused } from '../base/errors.js';
 import { cpuTimeMs, endProcessesIn, isUnified, stopProcessesIn } from '../tools/cgroup.js';
 import { restoreOptions } from '../tools/criu.js';
 import { unmountBelow } from '../tools/mount.js';
+import { criuWorkDir } from '../tools/orphans.js';
 import { removeGate } from '../tools/restore-gate.js';
 import { createRunc } from '../tools/runc.js';
-import type { ReadyRestore, RestoreOrder } from '../tools/runc-restore.js';
+import { type ReadyRestore, type RestoreOrder, ranAlready } from '../tools/runc-restore.js';
 import { syncFileSystem } from '../tools/sync.js';
 import { uidBase } from './address.js';
 import { bundleConfig } from './bundle.js';
@@ -54,7 +55,7 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
   const runc = createRunc(runDir);
   const bundleOf = (record: CnvmRecord) => join(stateDir, 'bundles', record.name);
   const holdOf = (record: CnvmRecord) => join(runDir, 'hold', record.name);
-  const workOf = (record: CnvmRecord) => join(runDir, 'criu', record.name);
+  const workOf = (record: CnvmRecord) => criuWorkDir(runDir, record.name);
   const cgroupOf = (record: CnvmRecord) => join(cgroupParent, record.name);
   const pathsOf = (record: CnvmRecord) => diskPaths(record, runDir);
   const criuConfigOf = (record: CnvmRecord) => join(bundleOf(record), 'criu.conf');
@@ -159,7 +160,9 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
       if (ready === undefined) removeGate(imagesDirOfDump);
       await (ready?.go() ?? runc.restores.restore(record.name, restoreOrder(record, imagesDirOfDump, lazy)));
       const restoredAtMs = performance.now();
-      await network.open(record.address);
+      await network.open(record.address).catch((error: unknown) => {
+        throw ranAlready(error);
+      });
       return { networkMs: performance.now() - restoredAtMs };
     } catch (error) {
       await kill(record);

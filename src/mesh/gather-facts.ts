@@ -15,6 +15,8 @@ export interface FactsOptions {
   readonly landingZones: readonly string[];
   readonly imagesDir: string;
   readonly overlayAddress: string;
+  readonly overlayEncryption: string;
+  readonly overlayCard: () => { readonly key: string; readonly port: number };
   readonly cnvmCount: () => number;
 }
 
@@ -43,6 +45,9 @@ export function factsOf(options: FactsOptions): () => Promise<NodeFacts> {
       postCopyObstacles: [...(await lazy), userfaultObstacle()].filter((obstacle) => obstacle !== undefined),
       images: listImages(options.imagesDir).map(({ name, digest }) => ({ name, digest })),
       overlayAddress: options.overlayAddress,
+      overlayEncryption: options.overlayEncryption,
+      overlayKey: options.overlayCard().key,
+      overlayPort: options.overlayCard().port,
       cnvmCount: options.cnvmCount(),
     };
   };

@@ -36,6 +36,19 @@ const LATE_MS = 50;
 const BURST = 400;
 const PER_PERIOD = 20;
 
+/** Names of peers. */
+export interface Told {
+  readonly told: string[];
+  readonly notTold: string[];
+}
+
+export function toldOf(...some: readonly Told[]): Told {
+  return { told: some.flatMap(({ told }) => told), notTold: some.flatMap(({ notTold }) => notTold) };
+}
+
+const nowhere = ({ name = 'a node' }: Whom): Promise<never> =>
+  Promise.reject(refused('unavailable', `${name} has not said where it is reached`));
+
 export function createMembership(options: MembershipOptions) {
   const { probeMs, log, card, claims, remembered } = options;
   const swim: Swim = newSwim({
@@ -78,8 +91,7 @@ export function createMembership(options: MembershipOptions) {
 
   async function make({ call, to, message, timeoutMs }: Call): Promise<void> {
     try {
-      if (to.endpoint === '') throw refused('unavailable', `${to.name ?? 'a node'} has not said where it is reached`);
-      const answer = await options.exchange(to, message, timeoutMs + LATE_MS);
+      const answer = await (to.endpoint === '' ? nowhere(to) : options.exchange(to, message, timeoutMs + LATE_MS));
       if (stopped) return;
       run({ kind: 'answered', call, ...answer });
       ends.get(call)?.(answer.from);
@@ -139,6 +151,14 @@ export function createMembership(options: MembershipOptions) {
     },
     setCard: (next: Card): void => void run({ kind: 'card', card: next }),
     claim: (next: readonly Holding[]): void => void run({ kind: 'claims', claims: next }),
+    /** @returns the names of the members that have heard from this node itself what it is and owns, and of those that have not. */
+    async tell(): Promise<Told> {
+      const { calls } = run({ kind: 'tell' });
+      const tells = calls.filter(({ message }) => message.kind === 'push');
+      const one = async ({ call, to: { name = '' } }: Call): Promise<Told> =>
+        typeof (await ended(call)) === 'string' ? { told: [name], notTold: [] } : { told: [], notTold: [name] };
+      return toldOf(...(await Promise.all(tells.map(one))));
+    },
     /** @returns the name of who answers there. @throws `refused` when nobody does. */
     async join(endpoint: string): Promise<string> {
       const { calls } = run({ kind: 'join', whom: { name: undefined, endpoint } });

@@ -1,32 +1,40 @@
 /**
  * This node among its peers: who they are, what they own, and telling them what we own. Invariant: what is routed on this
- * node follows from what was heard last; what lies here is ours to judge, whoever claims it.
+ * node follows from what was heard last; what lies here is ours to judge, whoever claims it; no way is encrypted to a key that
+ * a peer has not told itself.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { cutText } from '../base/cut-text.js';
 import { messageOf, refused } from '../base/errors.js';
-import type { DirectoryPort } from '../cnvms/cnvms.js';
-import type { Behind } from '../overlay/overlay.js';
-import { conflicts, type Heard, type Holding, holdingsRefusal, type Owned, owners } from './directory.js';
-import { viewOf } from './elsewhere.js';
-import { findPeer, hostOf } from './find-peer.js';
+import type { OverlayCard } from '../overlay/tunnel.js';
+import type { World } from '../overlay/world.js';
+import { type Heard, type Holding, holdingsRefusal, type Owned, owners } from './directory.js';
+import { directoryOf } from './directory-port.js';
 import { createHearsay } from './hearsay.js';
-import { createMembership, type Membership } from './membership.js';
+import { createMembership, type Membership, type Told, toldOf } from './membership.js';
 import type { NodeFacts, NodeStatus } from './node-facts.js';
 import { cardOf, reachedAt } from './own-card.js';
 import { createPeerLinks, type KnownPeer, type LinkedPeer } from './peer-links.js';
 import { rememberPeers } from './remembered-peers.js';
-import { standingOf } from './standing.js';
+import { statusOf } from './status.js';
 import { factsPauseMs } from './swim/arithmetic.js';
+import { overlayFields, overlayOf } from './swim/card.js';
 import type { News, Whom } from './swim/state.js';
 import type { Message } from './swim/words.js';
+import { worldOf } from './world-of.js';
+
+/** What nodes tell each other of themselves. */
+export interface Word {
+  readonly holdings: readonly Holding[];
+  readonly overlay: OverlayCard;
+}
 
 /** What this room needs of a peer. */
 export interface MeshLink {
   describe(call: { timeoutMs: number }): Promise<NodeFacts>;
   /** Tells it everything we own. @returns everything it owns. */
-  announce(node: string, holdings: readonly Holding[], call: { timeoutMs: number }): Promise<readonly Holding[]>;
+  announce(node: string, word: Word, call: { timeoutMs: number }): Promise<Word>;
   /** @returns undefined when the peer is too old to know membership. */
   exchange(message: Message, call: { timeoutMs: number }): Promise<Message | undefined>;
   moveTo(endpoint: string): void;
@@ -48,7 +56,9 @@ export interface MeshOptions<L extends MeshLink> {
   readonly dial: (peer: { name: string; endpoint: string }) => L;
   /** Asks whoever serves there, whose name is not known. */
   readonly ask: (endpoint: string, message: Message, timeoutMs: number) => Promise<{ from: string; message: Message }>;
-  readonly setBehind: (behind: readonly Behind[]) => Promise<void>;
+  readonly setBehind: (world: World) => Promise<void>;
+  /** This node's end of the overlay. */
+  readonly overlayCard: () => OverlayCard;
   /** What this node owns now. */
   readonly holdings: () => readonly Holding[];
   readonly facts: () => Promise<NodeFacts>;
@@ -69,6 +79,8 @@ export function createMesh<L extends MeshLink>(options: MeshOptions<L>) {
   const links = createPeerLinks(options.peers, options.dial);
   for (const peer of remembered.peers) if (peer.name !== node) links.know({ ...peer, overlayAddress: '' });
   const hearsay = createHearsay(() => membership?.members() ?? [], log);
+  /** What each peer has said itself of its end of the overlay; others' word opens no way. */
+  const cards = new Map<string, OverlayCard>();
   const stopped = new AbortController();
   const listeners: (() => void)[] = [];
   let membership: Membership | undefined;
@@ -77,16 +89,12 @@ export function createMesh<L extends MeshLink>(options: MeshOptions<L>) {
   const everything = (): Heard => new Map([...hearsay.heard(), [node, options.holdings()]]);
   const all = (): Owned[] => [...owners(everything()).values()];
 
+  const setRoutes = () => options.setBehind(worldOf(links.names(), cards, all()));
+  const word = (): Word => ({ holdings: options.holdings(), overlay: options.overlayCard() });
+
   async function route(): Promise<void> {
-    const known = links.names();
-    const hosts = new Map(known.map((peer) => [peer.name, hostOf(peer.endpoint)]));
-    const nodes = known.filter(({ overlayAddress, endpoint }) => overlayAddress !== '' && endpoint !== '');
-    const cnvms = all().filter((owned) => owned.node !== node && hosts.has(owned.node));
     try {
-      await options.setBehind([
-        ...nodes.map((peer) => ({ address: peer.overlayAddress, host: hostOf(peer.endpoint) })),
-        ...cnvms.map((owned) => ({ address: owned.address, host: hosts.get(owned.node) ?? '' })),
-      ]);
+      await setRoutes();
     } catch (error) {
       // What a node cannot reach is no reason to serve nothing; the next change, or round, tries again.
       log.error({ error: messageOf(error) }, 'routes not set');
@@ -111,6 +119,7 @@ export function createMesh<L extends MeshLink>(options: MeshOptions<L>) {
       if (kind !== 'claims') {
         const { endpoint, overlayAddress } = member.card;
         links.know({ name, endpoint, overlayAddress });
+        if (member.cardSeen === member.cardRevision) cards.set(name, overlayOf(member.card));
       }
       hearsay.spoke(member);
     }
@@ -130,11 +139,33 @@ export function createMesh<L extends MeshLink>(options: MeshOptions<L>) {
 
   /** A peer of the version before: it is told all, and asked for all, each time it is tried. */
   async function tellOld(name: string, link: L): Promise<void> {
-    hear(name, await link.announce(node, options.holdings(), { timeoutMs: ANSWER_MS }));
+    hear(name, await link.announce(node, word(), { timeoutMs: ANSWER_MS }));
+  }
+
+  /** Nobody waits for gossip: what changes hands must be known before it runs again, and a key before it is used. */
+  async function tellAll(): Promise<Told> {
+    if (membership === undefined) return toldOf();
+    membership.claim(options.holdings());
+    const card = { ...membership.card(), ...overlayFields(options.overlayCard()) };
+    if (JSON.stringify(card) !== JSON.stringify(membership.card())) membership.setCard(card);
+    // Those that are too old for membership, or not yet met.
+    const strangers = links.names().filter(({ name }) => membership?.member(name) === undefined);
+    return toldOf(...(await Promise.all([membership.tell(), ...strangers.map(({ name }) => tellStranger(name))])));
+  }
+
+  async function tellStranger(name: string): Promise<Told> {
+    const link = links.get(name)?.link;
+    try {
+      if (link !== undefined) await tellOld(name, link);
+    } catch (error) {
+      log.debug({ peer: name, error: messageOf(error) }, 'peer not told');
+      return { told: [], notTold: [name] };
+    }
+    return link === undefined ? { told: [], notTold: [name] } : { told: [name], notTold: [] };
   }
 
   /** @throws `refused` when what it says makes no sense; then what it said before stays. */
-  function hear(from: string, holdings: readonly Holding[]): void {
+  function hear(from: string, { holdings, overlay }: Word): void {
     const why = holdingsRefusal(holdings, options.overlayNetwork);
     if (why !== undefined) {
       log.error({ peer: from, why: cutText(why, WHY_MAX) }, 'a peer claims what cannot be');
@@ -143,6 +174,7 @@ export function createMesh<L extends MeshLink>(options: MeshOptions<L>) {
     // Members say it by the protocol; and only those of the config were ever told this way.
     if (membership?.member(from) !== undefined || !options.peers.some(({ name }) => name === from)) return;
     hearsay.announced.set(from, holdings);
+    cards.set(from, overlay);
     hearsay.tellConflicts(everything());
     routeSoon();
   }
@@ -150,39 +182,14 @@ export function createMesh<L extends MeshLink>(options: MeshOptions<L>) {
   async function status(peer: KnownPeer): Promise<NodeStatus> {
     const member = membership?.member(peer.name);
     const stateMs = member === undefined ? 0 : (membership?.ageMs(member) ?? 0);
-    const base = { ...peer, state: member?.state, stateMs, facts: undefined };
-    if (member?.state === 'left') return { ...base, reach: 'down', error: 'it has left' };
-    try {
-      const link = links.get(peer.name)?.link;
-      if (link === undefined) throw refused('unavailable', 'it has not said where it is reached');
-      return { ...base, reach: 'up', error: '', facts: await link.describe({ timeoutMs: ANSWER_MS }) };
-    } catch (error) {
-      return { ...base, reach: 'down', error: messageOf(error) };
-    }
+    return await statusOf({ ...peer, state: member?.state, stateMs }, links.get(peer.name)?.link, ANSWER_MS);
   }
 
-  const directory: DirectoryPort = {
-    taken() {
-      // What lies here is taken, whoever else claims it, and at whatever epoch: so our own come last.
-      const owned = [...all(), ...options.holdings().map((holding) => ({ ...holding, node }))];
-      return {
-        names: new Map(owned.map((one) => [one.name, one.node])),
-        addresses: new Map(owned.map((one) => [one.address, `${one.name} on ${one.node}`])),
-      };
-    },
-    ownerOf: (name) => owners(everything()).get(name)?.node,
-    rival(own) {
-      const found = standingOf(own, hearsay.claimsOn(own.name));
-      return found.kind === 'ours' ? undefined : found;
-    },
-    elsewhere() {
-      const contested = new Map(conflicts(everything()).map(({ name, nodes }) => [name, nodes]));
-      return all()
-        .filter((owned) => owned.node !== node)
-        .map((owned) => viewOf(owned, contested.get(owned.name)));
-    },
-    changed: () => membership?.claim(options.holdings()),
-  };
+  const directory = directoryOf({
+    ...{ node, holdings: options.holdings, everything, claimsOn: hearsay.claimsOn },
+    // Afterwards this node goes by what it owns now, and so do the peers that could be told.
+    changed: () => void Promise.all([route(), tellAll()]),
+  });
 
   async function refreshCard(endpoint: string): Promise<void> {
     let changedAt = 0;
@@ -194,7 +201,7 @@ export function createMesh<L extends MeshLink>(options: MeshOptions<L>) {
       if (Date.now() - changedAt < factsPauseMs(membership.aliveCount(), options.probeMs)) continue;
       const facts = await options.facts().catch(() => undefined);
       if (facts === undefined) continue;
-      const card = cardOf(facts, endpoint, { key: now.overlayKey, port: now.overlayPort });
+      const card = cardOf(facts, endpoint, options.overlayCard());
       if (JSON.stringify(card) === JSON.stringify(now)) continue;
       changedAt = Date.now();
       membership.setCard(card);
@@ -208,6 +215,8 @@ export function createMesh<L extends MeshLink>(options: MeshOptions<L>) {
 
   return {
     directory,
+    /** @returns who goes by what this node is and owns now, and who could not be told. */
+    tellAll,
     /** Whatever else is known, this cnvm is with `owner` now: traffic goes there at once. */
     async moved(name: string, owner: string, epoch: number): Promise<void> {
       const before = owners(everything()).get(name);
@@ -215,32 +224,37 @@ export function createMesh<L extends MeshLink>(options: MeshOptions<L>) {
       await route();
     },
     /** A peer told us what it owns. @returns what we own. */
-    async announced(from: string, holdings: readonly Holding[]): Promise<readonly Holding[]> {
-      hear(from, holdings);
-      return options.holdings();
+    async announced(from: string, said: Word): Promise<Word> {
+      hear(from, said);
+      await route();
+      return word();
     },
-    /** A message of the membership. */
-    asked: async (from: string, message: Message): Promise<Message> => await running().asked(from, message),
+    /** A message of the membership. Who says what it owns is answered when that is gone by here. */
+    async asked(from: string, message: Message): Promise<Message> {
+      const answer = await running().asked(from, message);
+      if (message.kind === 'push' && message.records?.some(({ name }) => name === from)) await setRoutes();
+      return answer;
+    },
     /** Whether that node itself, asked now, has it at this epoch or a higher one. */
     async confirms(owner: string, name: string, epoch: number): Promise<boolean> {
       const link = links.get(owner)?.link;
-      const theirs = await link?.announce(node, options.holdings(), { timeoutMs: ANSWER_MS });
-      return theirs?.some((holding) => holding.name === name && holding.epoch >= epoch) ?? false;
+      const theirs = await link?.announce(node, word(), { timeoutMs: ANSWER_MS });
+      return theirs?.holdings.some((holding) => holding.name === name && holding.epoch >= epoch) ?? false;
     },
     /** Each time something was heard. */
     onHeard: (listener: () => void): void => void listeners.push(listener),
     /** @throws `refused` when nobody here knows such a peer. */
     find(target: string): LinkedPeer<L> {
-      const peer = links.find(target);
-      if (peer !== undefined) return peer;
       const endpoint = membership?.card().endpoint ?? options.listen;
-      const self = findPeer(target, [{ name: node, endpoint, overlayAddress: options.overlayAddress }]);
-      if (self !== undefined) throw refused('invalid', `${target} is this node itself`);
-      const known = links.names();
-      const names = cutText(known.map((one) => one.name).join(', ') || 'none', NAMES_MAX);
-      throw refused('not-found', `no peer is called ${target}; the peers of ${node} are: ${names}`);
+      return links.demand(target, { name: node, endpoint, overlayAddress: options.overlayAddress });
     },
     peer: (name: string): LinkedPeer<L> | undefined => links.get(name),
+    /** All that can be called and have not left. */
+    peers: (): LinkedPeer<L>[] =>
+      links
+        .names()
+        .filter(({ name }) => membership?.member(name)?.state !== 'left')
+        .flatMap(({ name }) => links.get(name) ?? []),
     /** Whether every peer that is known has been heard, or has left. */
     isComplete: (): boolean =>
       links
@@ -264,7 +278,7 @@ export function createMesh<L extends MeshLink>(options: MeshOptions<L>) {
       const facts = await options.facts();
       membership = createMembership({
         probeMs: options.probeMs,
-        card: cardOf(facts, endpoint, { key: '', port: 0 }),
+        card: cardOf(facts, endpoint, options.overlayCard()),
         claims: options.holdings(),
         seeds: [...peers, ...seeds.map((seed) => ({ name: undefined, endpoint: seed }))],
         ...{ remembered, exchange, heard, log },
@@ -282,4 +296,3 @@ export function createMesh<L extends MeshLink>(options: MeshOptions<L>) {
 /** Between two looks at what this node can, and two tries to set routes that could not be set. */
 const FACTS_EVERY_MS = 15_000;
 const SURE: readonly string[] = ['alive', 'left'];
-const NAMES_MAX = 1_000;

@@ -30,6 +30,11 @@ export interface NodeFacts {
   readonly postCopyObstacles: readonly string[];
   readonly images: readonly ImageRef[];
   readonly overlayAddress: string;
+  /** What goes between nodes is "wireguard" or "none"; empty where the node does not say. */
+  readonly overlayEncryption: string;
+  /** WireGuard's public key, and its UDP port. */
+  readonly overlayKey: string;
+  readonly overlayPort: number;
   readonly cnvmCount: number;
 }
 

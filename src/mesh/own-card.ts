@@ -2,12 +2,13 @@
 import { createHash } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { availableParallelism, loadavg, networkInterfaces } from 'node:os';
+import type { OverlayCard } from '../overlay/tunnel.js';
 import { hostOf } from './find-peer.js';
 import { type NodeFacts, PROTOCOL_OLDEST, PROTOCOL_VERSION } from './node-facts.js';
-import { type Card, coarse } from './swim/card.js';
+import { type Card, coarse, overlayFields } from './swim/card.js';
 
 /** @param endpoint where peers reach it. */
-export function cardOf(facts: NodeFacts, endpoint: string, overlay: { key: string; port: number }): Card {
+export function cardOf(facts: NodeFacts, endpoint: string, overlay: OverlayCard): Card {
   const modes = [
     facts.softDirty ? ['pre-copy'] : [],
     ['stop-copy'],
@@ -20,8 +21,7 @@ export function cardOf(facts: NodeFacts, endpoint: string, overlay: { key: strin
     version: facts.version,
     protocolMin: PROTOCOL_OLDEST,
     protocolMax: PROTOCOL_VERSION,
-    overlayKey: overlay.key,
-    overlayPort: overlay.port,
+    ...overlayFields(overlay),
     facts: coarse({
       criuVersion: facts.criuVersion,
       runcVersion: facts.runcVersion,

@@ -2,6 +2,8 @@
  * The peers that this node can call: those of its config, those it remembers, and those it has heard of. Invariant: one link
  * for each name, for as long as the daemon lives; where the config says how a peer is reached, nobody else does.
  */
+import { cutText } from '../base/cut-text.js';
+import { refused } from '../base/errors.js';
 import { findPeer, type PeerNames } from './find-peer.js';
 
 /** What is known of a peer before anything is heard of it. */
@@ -11,6 +13,8 @@ export interface KnownPeer {
   /** Empty while it is not known. */
   readonly overlayAddress: string;
 }
+
+const NAMES_MAX = 1_000;
 
 interface MovableLink {
   /** From the next try to connect on. */
@@ -55,6 +59,14 @@ export function createPeerLinks<L extends MovableLink>(
     find(target: string): LinkedPeer<L> | undefined {
       const found = findPeer(target, [...known.values()]);
       return found === undefined ? undefined : this.get(found.name);
+    },
+    /** As `find`. @throws `refused` when nobody here knows such a peer. @param self this node, which is none. */
+    demand(target: string, self: KnownPeer): LinkedPeer<L> {
+      const peer = this.find(target);
+      if (peer !== undefined) return peer;
+      if (findPeer(target, [self]) !== undefined) throw refused('invalid', `${target} is this node itself`);
+      const names = cutText([...known.keys()].join(', ') || 'none', NAMES_MAX);
+      throw refused('not-found', `no peer is called ${target}; the peers of ${self.name} are: ${names}`);
     },
     close(): void {
       for (const link of links.values()) link.close();

@@ -4,9 +4,11 @@ import { release } from 'node:os';
 import { join } from 'node:path';
 import { messageOf } from '../base/errors.js';
 import { listImages } from '../cnvms/image.js';
+import { TUNNEL } from '../overlay/rules.js';
 import { criuCheck, criuVersion } from '../tools/criu.js';
 import { run } from '../tools/run.js';
 import { runcVersion } from '../tools/runc.js';
+import { wireguardKind } from '../tools/wireguard.js';
 import type { Finding, NodeFacts } from './node-facts.js';
 import { criuTooOld, olderThan } from './versions.js';
 
@@ -27,13 +29,18 @@ const PROGRAMS: readonly (readonly [program: string, debianPackage: string])[] =
   ['find', 'findutils'],
   ['script', 'bsdutils'],
 ];
+/** What makes and tells WireGuard, where the overlay is encrypted. */
+const WG = ['wg', 'wireguard-tools'] as const;
 /** The first whose mount knows X-mount.idmap. */
 const MOUNT_OLDEST = '2.39';
 const MEMORY_LOW_BYTES = 256 * 1024 * 1024;
 
 /** Every finding, also the good ones. Never throws. */
 export async function selfCheck(options: CheckOptions, facts: NodeFacts): Promise<Finding[]> {
-  const programs = PROGRAMS.map(([program, debianPackage]) => checkProgram(program, debianPackage, options.path));
+  const encrypted = facts.overlayEncryption === 'wireguard';
+  const programs = [...PROGRAMS, ...(encrypted ? [WG] : [])].map(([program, debianPackage]) =>
+    checkProgram(program, debianPackage, options.path),
+  );
   return [
     await guarded('criu', checkCriu),
     await guarded('runc', async () => ok('runc', `version ${await runcVersion()}`)),
@@ -41,6 +48,8 @@ export async function selfCheck(options: CheckOptions, facts: NodeFacts): Promis
     ...programs,
     checkKernelFile('/proc/self/ns/user', 'user namespaces', 'Use a kernel with CONFIG_USER_NS.'),
     checkForwarding(),
+    checkOverlay(facts, options.path),
+    checkNames(options.path),
     checkPipes(),
     checkSoftDirty(facts),
     checkPostCopy(facts),
@@ -79,9 +88,13 @@ async function checkMount(): Promise<Finding> {
   );
 }
 
+const isThere = (program: string, path: string) =>
+  path.split(':').some((directory) => isExecutable(join(directory, program)));
+
 function checkProgram(program: string, debianPackage: string, path: string): Finding {
-  const found = path.split(':').some((directory) => isExecutable(join(directory, program)));
-  return found ? ok(program, 'is there') : failing(program, `${program} is missing`, `apt install ${debianPackage}`);
+  return isThere(program, path)
+    ? ok(program, 'is there')
+    : failing(program, `${program} is missing`, `apt install ${debianPackage}`);
 }
 
 function isExecutable(file: string): boolean {
@@ -100,6 +113,25 @@ function checkKernelFile(file: string, subject: string, remedy: string): Finding
 function checkForwarding(): Finding {
   if (readFileSync('/proc/sys/net/ipv4/ip_forward', 'utf8').trim() === '1') return ok('ip forwarding', 'is on');
   return failing('ip forwarding', 'is off: cnvms reach nobody', 'sysctl -w net.ipv4.ip_forward=1');
+}
+
+function checkOverlay({ overlayEncryption, overlayPort }: NodeFacts, path: string): Finding {
+  if (overlayEncryption !== 'wireguard')
+    return warning('overlay', 'is not encrypted', 'overlay.encryption: wireguard, unless the network is private.');
+  const kind = wireguardKind(TUNNEL);
+  if (kind !== undefined) {
+    const who = kind === 'kernel' ? 'by the kernel' : 'by wireguard-go';
+    return ok('overlay', `is encrypted ${who}, on UDP port ${overlayPort}`);
+  }
+  const remedy = isThere('wireguard-go', path)
+    ? "See the daemon's log for why wireguard-go makes no tunnel."
+    : 'Use a kernel with WireGuard (modprobe wireguard), or apt install wireguard-go.';
+  return failing('overlay', 'there is no tunnel to the peers', remedy);
+}
+
+function checkNames(path: string): Finding {
+  if (isThere('dnsmasq', path)) return ok('names', 'cnvms find each other by name');
+  return warning('names', 'cnvms do not find each other by name', 'apt install dnsmasq-base');
 }
 
 /** Post-copy's page pipes; root without CAP_SYS_RESOURCE cannot exceed the limit. */

@@ -2,6 +2,7 @@
  * The port through which a migration moves disk and memory between programs and streams. `createBulk` is the real one:
  * rsync and criu's page server. Invariant: nothing it starts outlives the call or the `close` that ends it.
  */
+import { existsSync, readdirSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -57,10 +58,19 @@ export interface Bulk {
   sweep(migration: string): Promise<void>;
 }
 
+const scratchIn = (runDir: string) => join(runDir, 'migrations');
+const imagesIn = (scratch: string) => join(scratch, 'images');
+
+/** Where migrations, also those of an earlier daemon, have their images. */
+export function imageDirectories(runDir: string): string[] {
+  const all = scratchIn(runDir);
+  return existsSync(all) ? readdirSync(all).map((migration) => imagesIn(join(all, migration))) : [];
+}
+
 /** @param runDir on a tmpfs; holds a directory per migration. */
 export function createBulk(runDir: string): Bulk {
-  const scratchOf = (migration: string) => join(runDir, 'migrations', migration);
-  const imagesOf = (migration: string) => join(scratchOf(migration), 'images');
+  const scratchOf = (migration: string) => join(scratchIn(runDir), migration);
+  const imagesOf = (migration: string) => imagesIn(scratchOf(migration));
 
   const roundOf = (migration: string, round: number) => join(imagesOf(migration), String(round));
 

@@ -44,6 +44,7 @@ export function refusals(question: Question): string[] {
       ? undefined
       : `the address ${record.address} is taken by ${holder}`,
     busy === undefined ? undefined : `${record.name} is ${busy} at ${target.name}`,
+    overlayRefusal(source, target),
     imageRefusal(record, target),
     ...diskRefusals(question),
     ...(question.mode === 'hot' ? hotRefusals(question) : []),
@@ -55,6 +56,15 @@ export function refusals(question: Question): string[] {
 export function warnings({ source, target, mode }: Question): string[] {
   if (mode === 'cold' || source.kernelRelease === target.kernelRelease) return [];
   return [`the kernels differ: ${source.name} runs ${source.kernelRelease}, ${target.name} ${target.kernelRelease}`];
+}
+
+/** It would be reached by nobody. One that does not say is an older one, which encrypts nothing. */
+function overlayRefusal(source: NodeFacts, target: NodeFacts): string | undefined {
+  const words = (node: NodeFacts) => `${node.name} has overlay.encryption: ${node.overlayEncryption || 'none'}`;
+  const encrypted = (node: NodeFacts) => node.overlayEncryption === 'wireguard';
+  return encrypted(source) === encrypted(target)
+    ? undefined
+    : `nothing goes over the overlay between the two: ${words(source)}, ${words(target)}`;
 }
 
 function imageRefusal(record: CnvmRecord, target: NodeFacts): string | undefined {

@@ -6,7 +6,7 @@
 import { performance } from 'node:perf_hooks';
 import type { Logger } from 'pino';
 import { abortable } from '../base/abortable.js';
-import { messageOf } from '../base/errors.js';
+import { CnvmError, messageOf } from '../base/errors.js';
 import type { Undo } from '../base/undo.js';
 import type { CnvmRecord } from '../cnvms/cnvm.js';
 import type { LazyMemory, Machine } from '../cnvms/machine.js';
@@ -65,6 +65,13 @@ export interface TargetPorts {
   readonly keep: (record: CnvmRecord) => Promise<void>;
   /** The record is a peer's. */
   readonly forget: (record: CnvmRecord) => Promise<void>;
+  /**
+   * It is about to run here, and no record says so yet. Tells every peer: what it sends and is sent goes by the new way
+   * from its first packet on.
+   */
+  readonly claim: (record: CnvmRecord) => void;
+  /** It is not to run here after all. */
+  readonly disclaim: (record: CnvmRecord) => void;
   /** Tells every peer what is ours now. */
   readonly announce: () => void;
   readonly log: Logger;
@@ -204,6 +211,8 @@ async function activate(run: TargetRun, imagesDir: string, epoch: number): Promi
   const parts: FreezePart[] = [];
   report.phase('activate');
   let memory: LazyMemory | undefined;
+  run.undo.add('claim', async () => ports.disclaim(owned));
+  ports.claim(owned);
   try {
     const from = performance.now();
     const brought = await bring(run, owned, imagesDir);
@@ -247,7 +256,8 @@ async function bring(
       return await machine.restore(record, imagesDir);
     } catch (error) {
       log.warn({ attempt, error }, 'it could not be restored');
-      if (attempt === RESTORE_TRIES) throw error;
+      // What may have run has changed its disk, which does not fit its memory then.
+      if (attempt === RESTORE_TRIES || !(error instanceof CnvmError && error.code === 'tool')) throw error;
     }
   }
 }

@@ -3,6 +3,7 @@
  * sockets come back. Pure. Invariant: what a cnvm sees of its network is the same on every node, down to the
  * gateway's hardware address, so that nothing it has cached is ever wrong.
  */
+import { CNVM_GROUP, GATEWAY } from './rules.js';
 
 export interface LinkFacts {
   /** The cnvm's overlay address. */
@@ -12,10 +13,10 @@ export interface LinkFacts {
   /** The node's end. */
   readonly link: string;
   readonly hardware: string;
+  /** The longest packet, in bytes: what fits the tunnel to every peer. */
+  readonly mtu: number;
 }
 
-/** Link-local, so it is nobody else's on any network. */
-const GATEWAY = '169.254.1.1';
 /** Locally administered; every node's end of every link has it. */
 const GATEWAY_HARDWARE = '02:c7:00:00:00:01';
 /**
@@ -30,14 +31,15 @@ const WINDOW = 64;
  * Everybody inside may ping, as on a Debian machine.
  */
 export function hookScript(facts: LinkFacts): string {
-  const { address, gatewaySource, link, hardware } = facts;
+  const { address, gatewaySource, link, hardware, mtu } = facts;
   return `set -e
 state=$(cat)
 pid=\${state##*\\"pid\\":}
 pid=\${pid# }
 pid=\${pid%%[!0-9]*}
 ip -batch - <<EOF
-link add ${link} address ${GATEWAY_HARDWARE} type veth peer name eth0 address ${hardware} netns $pid
+link add ${link} mtu ${mtu} address ${GATEWAY_HARDWARE} type veth peer name eth0 mtu ${mtu} address ${hardware} netns $pid
+link set ${link} group ${CNVM_GROUP}
 link set ${link} up
 neighbour replace ${address} lladdr ${hardware} dev ${link} nud permanent
 route replace ${address}/32 dev ${link} src ${gatewaySource}

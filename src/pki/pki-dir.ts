@@ -1,56 +1,137 @@
 /**
- * A mesh's certificates as files: `ca.crt`, `ca.key`, `nodes/NAME.{crt,key}`, `operators/NAME.{crt,key}`. Invariant: a key
- * is readable by its owner alone from the moment it exists, and nothing is overwritten unless asked for.
+ * A mesh's certificates as files: `ca.{crt,key,crl}`, `nodes/NAME.{crt,key}`, `operators/…`, `readers/…`, and in `issued/` a
+ * copy of every certificate, by its serial number. Invariant: a key is readable by its owner alone from the moment it
+ * exists, the directory is closed to others, and nothing is overwritten unless asked for.
  */
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { X509Certificate } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { chmod, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { readFileIfAny, writeFileAtomic } from '../base/atomic-file.js';
 import { hasErrno, refused } from '../base/errors.js';
-import { type CertificateRole, issue, type KeyPair, makeAuthority } from './certificates.js';
+import { issue, type KeyPair, makeAuthority, type Wish } from './certificates.js';
+import { type CertificateFacts, factsOf, parseCertificate } from './facts.js';
+import { LIFETIME_MS_MAX } from './lifetimes.js';
+import { replacePair } from './replace-pair.js';
+import { type CertificateRole, isName, type Subject } from './subject.js';
 
 export interface PkiOptions {
   /** Overwrite what is there. */
   readonly force: boolean;
+  readonly lifetimeMs?: number | undefined;
 }
 
-/** Also a file name, so nothing else may be in it. */
-const NAME = /^[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?$/;
+/** Who gets files here. */
+export type IssuedRole = Exclude<CertificateRole, 'authority'>;
 
 /** Makes the CA. @returns the files written. @throws `refused` when there is one. */
 export async function initPki(directory: string, options: PkiOptions): Promise<string[]> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
-  return await writePair(join(directory, 'ca'), await makeAuthority(), options);
+  const files = await writePair(join(directory, 'ca'), await makeAuthority(), options);
+  // It may have been there, open to all.
+  await chmod(directory, 0o700);
+  return files;
 }
 
-/** Makes a node's certificate. @returns the files written. @throws `refused` when it is there, or there is no CA. */
-export async function issueNode(directory: string, name: string, options: PkiOptions): Promise<string[]> {
-  return await issueFor(directory, 'node', name, options);
-}
-
-/** Makes an operator's certificate; otherwise like `issueNode`. */
-export async function issueOperator(directory: string, name: string, options: PkiOptions): Promise<string[]> {
-  return await issueFor(directory, 'operator', name, options);
-}
-
-async function issueFor(
+/** Makes a certificate. @returns the files written. @throws `refused` when it is there, or there is no CA. */
+export async function issueTo(
   directory: string,
-  role: CertificateRole,
+  role: IssuedRole,
   name: string,
   options: PkiOptions,
 ): Promise<string[]> {
-  if (!NAME.test(name))
-    throw refused('invalid', `"${name}" is not a name: lower-case letters, digits, hyphens and dots`);
-  const pair = await issue(await readAuthority(directory), role, name);
-  return await writePair(join(directory, `${role}s`, name), pair, options);
+  const pair = await issueFrom(directory, { role, name, lifetimeMs: options.lifetimeMs });
+  return await writePair(baseOf(directory, { role, name }), pair, options);
 }
 
-async function readAuthority(directory: string): Promise<KeyPair> {
+/** Makes a node's certificate; otherwise like `issueTo`. */
+export async function issueNode(directory: string, name: string, options: PkiOptions): Promise<string[]> {
+  return await issueTo(directory, 'node', name, options);
+}
+
+/** A new certificate with a new key in the place of one that is there. @throws `refused` when there is none. */
+export async function renewFor(
+  directory: string,
+  role: IssuedRole,
+  name: string,
+  lifetimeMs?: number,
+): Promise<string[]> {
+  const base = baseOf(directory, { role, name });
+  const before = await readFileIfAny(`${base}.crt`);
+  if (before === undefined)
+    throw refused('not-found', `there is no ${base}.crt to renew`, {
+      remedy: `Issue it first: cnvm pki issue ${role} ${name} --dir ${directory}`,
+    });
+  const { serial } = factsOf(parseCertificate(before, `${base}.crt`));
+  const files = { key: `${base}.key`, cert: `${base}.crt` };
+  await replacePair(files, await issueFrom(directory, { role, name, lifetimeMs, renews: serial }));
+  return [files.key, files.cert];
+}
+
+async function issueFrom(directory: string, wish: Wish): Promise<KeyPair> {
+  demandName(wish.name);
+  demandLifetime(wish.lifetimeMs);
+  const pair = await issue(await readAuthority(directory), wish);
+  await keepIssued(directory, pair.certificate);
+  return pair;
+}
+
+export function demandName(name: string): void {
+  if (!isName(name)) throw refused('invalid', `"${name}" is not a name: lower-case letters, digits, hyphens and dots`);
+}
+
+function demandLifetime(lifetimeMs: number | undefined): void {
+  if (lifetimeMs === undefined || (lifetimeMs > 0 && lifetimeMs <= LIFETIME_MS_MAX)) return;
+  throw refused('invalid', `a certificate lives for up to ${LIFETIME_MS_MAX / 86_400_000} days`);
+}
+
+/** Keeps a copy of a certificate, so that it can be revoked by the name in it. */
+export async function keepIssued(directory: string, certificate: string): Promise<void> {
+  const { serial } = factsOf(parseCertificate(certificate, 'what was issued'));
+  await mkdir(join(directory, 'issued'), { recursive: true, mode: 0o700 });
+  await writeFileAtomic(join(directory, 'issued', `${serial}.crt`), `${certificate.trim()}\n`);
+}
+
+/** The same for one that was made elsewhere, if there is no copy yet. @param der as it was shown; our CA has signed it. */
+export async function keepSeen(directory: string, der: Uint8Array): Promise<void> {
+  const certificate = new X509Certificate(der);
+  if (existsSync(join(directory, 'issued', `${factsOf(certificate).serial}.crt`))) return;
+  await keepIssued(directory, certificate.toString());
+}
+
+/** Every certificate that is known here, newest first. What has expired for long is forgotten. */
+export async function listIssued(directory: string, nowMs: number): Promise<CertificateFacts[]> {
+  const issued = join(directory, 'issued');
+  const names = await readdir(issued).catch((error: unknown) => {
+    if (hasErrno(error, 'ENOENT')) return [];
+    throw error;
+  });
+  const found: CertificateFacts[] = [];
+  for (const name of names.filter((one) => one.endsWith('.crt'))) {
+    const facts = factsOf(parseCertificate(await readFile(join(issued, name), 'utf8'), join(issued, name)));
+    if (facts.notAfterMs + FORGET_MS < nowMs) await rm(join(issued, name), { force: true });
+    else found.push(facts);
+  }
+  return found.sort((one, other) => other.notBeforeMs - one.notBeforeMs);
+}
+/** Whoever wonders why a node is out finds its expired certificate listed. */
+const FORGET_MS = 30 * 24 * 60 * 60 * 1000;
+
+/** @throws `refused` when there is none. */
+export async function readAuthority(directory: string): Promise<KeyPair> {
   try {
     const certificate = await readFile(join(directory, 'ca.crt'), 'utf8');
     return { certificate, key: await readFile(join(directory, 'ca.key'), 'utf8') };
   } catch (error) {
     if (!hasErrno(error, 'ENOENT')) throw error;
-    throw refused('not-found', `${directory} holds no CA`, { remedy: `Make one: cnvm pki init --dir ${directory}` });
+    throw refused('not-found', `${directory} holds no CA`, {
+      remedy: `Go where the CA's key is kept and name it with --dir, or make one: cnvm pki init --dir ${directory}`,
+    });
   }
+}
+
+function baseOf(directory: string, { role, name }: Subject): string {
+  return join(directory, `${role}s`, name);
 }
 
 async function writePair(base: string, pair: KeyPair, { force }: PkiOptions): Promise<string[]> {

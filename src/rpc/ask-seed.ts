@@ -2,14 +2,15 @@
  * A node that is known by its address alone. Invariant: it is a node of this mesh, or nothing is sent to it; who it is its
  * certificate says.
  */
-import { readFileSync } from 'node:fs';
-import { credentials, Metadata } from '@grpc/grpc-js';
+import { Metadata } from '@grpc/grpc-js';
 import * as wire from '../gen/cnvm/peer/v1/peer.js';
 import type { Message } from '../mesh/swim/words.js';
 import { demandMessage, toMemberMessage } from './member-messages.js';
-import { MESSAGE_BYTES_MAX, type TlsFiles } from './peer-client.js';
+import { MESSAGE_BYTES_MAX } from './peer-client.js';
+import { PeerCredentials } from './peer-credentials.js';
 import { callerOf } from './roles.js';
 import { fromServiceError } from './status.js';
+import type { Trust } from './trust.js';
 
 /**
  * Asks the node that serves at an address, whatever its name. @returns its answer, with the name in its certificate.
@@ -18,17 +19,15 @@ import { fromServiceError } from './status.js';
 export async function askSeed(
   endpoint: string,
   message: Message,
-  tls: TlsFiles,
+  trust: Trust,
   { timeoutMs, network }: { timeoutMs: number; network: string },
 ): Promise<{ from: string; message: Message }> {
   let from = '';
-  const secure = credentials.createSsl(readFileSync(tls.ca), readFileSync(tls.key), readFileSync(tls.cert), {
-    checkServerIdentity: (_, certificate) => {
-      const found = callerOf(certificate.subjectaltname ?? '');
-      if (found.role !== 'node') return new Error(`its certificate is that of ${found.role} ${found.name}, no node's`);
-      from = found.name;
-      return undefined;
-    },
+  const secure = new PeerCredentials(trust, (certificate) => {
+    const found = callerOf(certificate.subjectaltname ?? '');
+    if (found.role !== 'node') return new Error(`its certificate is that of ${found.role} ${found.name}, no node's`);
+    from = found.name;
+    return undefined;
   });
   const client = new wire.MembershipServiceClient(endpoint, secure, {
     // Whoever it is: TLS wants a name, and the certificate is looked at above.

@@ -31,6 +31,8 @@ export interface Connection<C extends Clients> {
   clients(): C;
   /** @param begin may be asked again, until the time limit: so the call must be one that may arrive twice. */
   call<A>(limits: CallLimits, begin: Begin<C, A>): Promise<A>;
+  /** What begins from now on does so on a new one; what has begun goes on where it is, and then that is closed. */
+  renew(): void;
   close(): void;
 }
 
@@ -50,13 +52,16 @@ export function createConnection<C extends Clients>(connect: () => C, who: strin
   function fresh(): C {
     const now = performance.now();
     if (clients.channel.getConnectivityState(false) === connectivityState.READY) readyMs = now;
-    if (now - readyMs < connectMs) return clients;
+    if (now - readyMs >= connectMs) renew();
+    return clients;
+  }
+
+  function renew(): void {
     const old = clients;
     clients = connect();
-    readyMs = now;
+    readyMs = performance.now();
     // Only now: whoever waited for the old one looks for another one.
     old.channel.close();
-    return clients;
   }
 
   /** The error, if it went wrong. */
@@ -80,6 +85,7 @@ export function createConnection<C extends Clients>(connect: () => C, who: strin
 
   return {
     clients: fresh,
+    renew,
     async call({ timeoutMs, signal }, begin) {
       const options = timeoutMs === undefined ? {} : { deadline: Date.now() + timeoutMs * patience };
       for (;;) {

@@ -16,8 +16,9 @@ import type { Logger } from 'pino';
 import { abortable } from '../base/abortable.js';
 import { cutText } from '../base/cut-text.js';
 import { CnvmError, messageOf, refused } from '../base/errors.js';
+import { plainSerial } from '../pki/subject.js';
 import type { Onward } from './onward.js';
-import { type Caller, callerBehind, callerOf, LOCAL, ON_BEHALF, rolesFor } from './roles.js';
+import { type Caller, callerBehind, callerOf, ON_BEHALF, rolesFor } from './roles.js';
 import { toServiceError } from './status.js';
 
 export interface CallContext {
@@ -31,8 +32,8 @@ export interface CallContext {
 /** Makes handlers for one server. */
 export interface Handling {
   readonly log: Logger;
-  /** The server listens on the Unix socket. */
-  readonly local: boolean;
+  /** Who everybody is that comes this way. Undefined: who their certificates say. */
+  readonly caller?: Caller;
   /** The owner of a cnvm that is not here, if it is known. */
   readonly onward?: (cnvm: string) => Onward | undefined;
 }
@@ -98,7 +99,7 @@ export function received<Q, A>(call: ServerDuplexStream<Q, A>): AsyncIterator<Q,
 async function around<A>(handling: Handling, call: AnyCall, act: (context: CallContext) => Promise<A>): Promise<A> {
   const began = performance.now();
   const path = call.getPath();
-  const from = handling.local ? LOCAL : peerOf(call);
+  const from = handling.caller ?? peerOf(call);
   const behind = callerBehind(from, path, String(call.metadata.get(ON_BEHALF)[0] ?? ''));
   const caller = behind ?? from;
   const forwarded = behind !== undefined;
@@ -140,7 +141,8 @@ function peerOf(call: AnyCall): Caller {
   if (certificate === undefined) return { role: 'nobody', name: 'nobody' };
   const known = callers.get(certificate.fingerprint256);
   if (known !== undefined) return known;
-  const caller = callerOf(certificate.subjectaltname ?? '');
+  const serial = plainSerial(certificate.serialNumber);
+  const caller = { ...callerOf(certificate.subjectaltname ?? ''), serial };
   if (callers.size >= CALLERS_MAX) callers.clear();
   callers.set(certificate.fingerprint256, caller);
   return caller;

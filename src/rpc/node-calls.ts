@@ -10,6 +10,7 @@ export interface NodesPort {
   /** @returns the name of who answered. */
   join(endpoint: string): Promise<string>;
   leave(force: boolean): Promise<void>;
+  rekeyOverlay(): Promise<{ key: string; told: string[]; notTold: string[] }>;
 }
 
 export function nodeCalls(handling: Handling, nodes: NodesPort): NodeServiceServer {
@@ -23,6 +24,7 @@ export function nodeCalls(handling: Handling, nodes: NodesPort): NodeServiceServ
       await nodes.leave(force);
       return {};
     }),
+    rekeyOverlay: unary(handling, async () => nodes.rekeyOverlay()),
     listNodes: unary(handling, async () => ({ nodes: (await nodes.list()).map(toNodeStatus) })),
   };
 }

@@ -3,10 +3,11 @@ import type { ServerDuplexStream } from '@grpc/grpc-js';
 import { cutText } from '../base/cut-text.js';
 import { refused } from '../base/errors.js';
 import * as wire from '../gen/cnvm/peer/v1/peer.js';
-import type { Holding } from '../mesh/directory.js';
+import type { Word } from '../mesh/mesh.js';
 import type { NodeFacts } from '../mesh/node-facts.js';
 import type { Message } from '../mesh/swim/words.js';
 import type { BulkPort, Channel, HandOverResult, Offer, Standing, TargetPort } from '../migration/peer-port.js';
+import { isOverlayCard } from '../overlay/tunnel.js';
 import { bidi, type CallContext, type Handling, serverStream, unary } from './handle.js';
 import { fromHolding, fromMemberMessage, toHolding, toMemberMessage } from './member-messages.js';
 import {
@@ -30,7 +31,7 @@ import { serverTunnel } from './tunnel.js';
 
 export interface MeshPort {
   describe(): Promise<NodeFacts>;
-  announced(from: string, holdings: readonly Holding[]): Promise<readonly Holding[]>;
+  announced(from: string, word: Word): Promise<Word>;
   /** A message of the membership. @returns the answer. */
   asked(from: string, message: Message): Promise<Message>;
 }
@@ -48,6 +49,16 @@ export const STANDINGS: Readonly<Record<Standing, wire.Standing>> = {
 
 export const CHANNELS: Readonly<Record<Channel, wire.Channel>> = { pages: wire.Channel.PAGES, disk: wire.Channel.DISK };
 
+export const toWord = ({ holdings, overlay }: Word) => ({ holdings: holdings.map(toHolding), overlay });
+/** @throws `refused` when a number is beyond all reason. A peer that knows of no tunnel has none. */
+export function fromWord({ holdings, overlay }: Pick<wire.AnnounceRequest, 'holdings' | 'overlay'>): Word {
+  const { key = '', nextKey = '', port = 0, mtu = 0 } = overlay ?? {};
+  const card = { key, nextKey, port, mtu };
+  if (!isOverlayCard(card))
+    throw refused('invalid', 'the field "overlay" holds what is no key, no port or no size of a packet');
+  return { holdings: holdings.map(fromHolding), overlay: card };
+}
+
 /** A migration's id has 36 letters; it is in every word about it. */
 const ID_MAX = 64;
 /** A reason is kept in the journal, and read by people. */
@@ -63,10 +74,10 @@ export function meshCalls(handling: Handling, mesh: MeshPort, node: string): wir
   return {
     describe: unary(handling, async () => ({ facts: toFacts(await mesh.describe()) })),
     // Whose holdings they are the certificate says, whatever the message says.
-    announce: unary(handling, async ({ holdings }, { caller }) => {
-      const own = await mesh.announced(caller.name, holdings.map(fromHolding));
-      return { holdings: own.map(toHolding), node };
-    }),
+    announce: unary(handling, async (request, { caller }) => ({
+      ...toWord(await mesh.announced(caller.name, fromWord(request))),
+      node,
+    })),
   };
 }
 

@@ -2,26 +2,18 @@
  * A peer, as this node calls it. Invariant: it is the node that its certificate names or nothing is sent to it; bulk has a
  * connection of its own, so that it never delays control.
  */
-import { readFileSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { PeerCertificate } from 'node:tls';
-import {
-  type ChannelInterface,
-  type ChannelOptions,
-  credentials,
-  Metadata,
-  type ServiceError,
-  status,
-} from '@grpc/grpc-js';
+import { type ChannelInterface, type ChannelOptions, Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import { cutText } from '../base/cut-text.js';
 import { CnvmError, refused } from '../base/errors.js';
 import * as wire from '../gen/cnvm/peer/v1/peer.js';
+import { type RenewResponse, type RevocationsResponse, TrustServiceClient } from '../gen/cnvm/peer/v1/trust.js';
 import type { MeshLink } from '../mesh/mesh.js';
 import type { BulkLink, CallLimits, HandOverResult, Offer, Standing, TargetLink } from '../migration/peer-port.js';
 import { bulkLink, createBulkClient } from './bulk-link.js';
 import { type Begin, type Clients, type Connection, createConnection } from './connection.js';
-import { demandMessage, fromHolding, toHolding, toMemberMessage } from './member-messages.js';
+import { demandMessage, toMemberMessage } from './member-messages.js';
 import {
   fromBig,
   fromCompression,
@@ -35,14 +27,10 @@ import {
   toMemoryMode,
   toMode,
 } from './messages.js';
-import { REASON_MAX, STANDINGS } from './peer-calls.js';
-import { callerOf } from './roles.js';
-
-export interface TlsFiles {
-  readonly ca: string;
-  readonly cert: string;
-  readonly key: string;
-}
+import { fromWord, REASON_MAX, STANDINGS, toWord } from './peer-calls.js';
+import { PeerCredentials, wrongNode } from './peer-credentials.js';
+import type { TrustLink } from './tell-revocations.js';
+import type { Trust } from './trust.js';
 
 export interface PeerAddress {
   readonly name: string;
@@ -53,6 +41,7 @@ export interface PeerAddress {
 export interface PeerClient extends MeshLink {
   readonly target: TargetLink;
   readonly bulk: BulkLink;
+  readonly trust: TrustLink;
   /** For calls that are handed on as they came. */
   readonly channel: () => ChannelInterface;
 }
@@ -75,17 +64,10 @@ const PROBE_MS = 5_000;
  * @param patience multiplies every time limit here, and those of the callers.
  * @param network the overlay's, that what a peer says of addresses is held to.
  */
-export function createPeerClient(
-  peer: PeerAddress,
-  tls: TlsFiles,
-  patience = 1,
-  network = '10.100.0.0/16',
-): PeerClient {
+export function createPeerClient(peer: PeerAddress, trust: Trust, patience = 1, network = '10.100.0.0/16'): PeerClient {
   let { endpoint } = peer;
   const who = `${peer.name} (${peer.endpoint})`;
-  const secure = credentials.createSsl(readFileSync(tls.ca), readFileSync(tls.key), readFileSync(tls.cert), {
-    checkServerIdentity: (_, certificate) => wrongNode(peer.name, certificate),
-  });
+  const secure = new PeerCredentials(trust, (certificate) => wrongNode(peer.name, certificate));
   const options: ChannelOptions = {
     'grpc.ssl_target_name_override': peer.name,
     'grpc.keepalive_time_ms': KEEPALIVE_EVERY_MS,
@@ -106,6 +88,7 @@ export function createPeerClient(
       mesh,
       handOver: new wire.HandOverServiceClient(endpoint, secure, { channelOverride: channel }),
       members: new wire.MembershipServiceClient(endpoint, secure, { channelOverride: channel }),
+      trust: new TrustServiceClient(endpoint, secure, { channelOverride: channel }),
     };
   };
   const connectBulk = () => {
@@ -114,6 +97,11 @@ export function createPeerClient(
   };
   const control = createConnection(connectControl, who, patience);
   const bulk = createConnection(connectBulk, who, patience);
+  // A connection lives no longer than the certificate that it was made with.
+  trust.onChange(() => {
+    control.renew();
+    bulk.renew();
+  });
 
   async function reach(signal: AbortSignal): Promise<void> {
     const ready = new Metadata({ waitForReady: true });
@@ -140,12 +128,12 @@ export function createPeerClient(
       );
       return fromFacts(facts);
     },
-    async announce(node, holdings, limits) {
-      const request = { node, holdings: holdings.map(toHolding) };
+    async announce(node, word, limits) {
+      const request = { node, ...toWord(word) };
       const answer = await control.call<wire.AnnounceResponse>(limits, ({ mesh }, o, done) =>
         mesh.announce(request, new Metadata(), o, done),
       );
-      return answer.holdings.map(fromHolding);
+      return fromWord(answer);
     },
     async exchange(message, limits) {
       try {
@@ -164,6 +152,7 @@ export function createPeerClient(
     },
     channel: () => control.clients().channel,
     target: targetLink(control),
+    trust: trustLink(control),
     bulk: bulkLink(() => bulk.clients().bulk, who, reach, 'none'),
     close() {
       control.close();
@@ -178,7 +167,27 @@ function isUnknownMethod(error: unknown): boolean {
   return cause?.code === status.UNIMPLEMENTED;
 }
 
-type Control = Connection<Clients & { readonly handOver: wire.HandOverServiceClient }>;
+type Control = Connection<
+  Clients & { readonly handOver: wire.HandOverServiceClient; readonly trust: TrustServiceClient }
+>;
+
+function trustLink(control: Control): TrustLink {
+  return {
+    async revocations({ number, crl = new Uint8Array() }, limits) {
+      const request = { number: toBig(number), crl };
+      const answer = await control.call<RevocationsResponse>(limits, ({ trust }, o, done) =>
+        trust.revocations(request, new Metadata(), o, done),
+      );
+      return { number: fromBig(answer.number, 'number'), crl: answer.crl };
+    },
+    async renew(request, limits) {
+      const answer = await control.call<RenewResponse>(limits, ({ trust }, o, done) =>
+        trust.renew({ request }, new Metadata(), o, done),
+      );
+      return answer.certificate;
+    },
+  };
+}
 
 function targetLink(control: Control): TargetLink {
   const ask = <A>(limits: CallLimits, begin: Begin<wire.HandOverServiceClient, A>) =>
@@ -260,11 +269,4 @@ function toOffer(offer: Offer): wire.OfferRequest {
     memoryMode: toMemoryMode(offer.memoryMode),
     compression: toCompression(offer.compression),
   };
-}
-
-/** Undefined when the certificate is that node's. */
-function wrongNode(name: string, certificate: PeerCertificate): Error | undefined {
-  const found = callerOf(certificate.subjectaltname ?? '');
-  if (found.role === 'node' && found.name === name) return undefined;
-  return new Error(`its certificate is that of ${found.role} ${found.name}, not of node ${name}`);
 }

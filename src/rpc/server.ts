@@ -4,12 +4,14 @@
  */
 import { chmodSync, chownSync, existsSync, readFileSync, rmSync } from 'node:fs';
 import { createConnection } from 'node:net';
-import { ServerCredentials as Credentials, Server, type ServerCredentials, type ServerOptions } from '@grpc/grpc-js';
+import { ServerCredentials as Credentials, Server, type ServerOptions } from '@grpc/grpc-js';
 import { HealthImplementation } from 'grpc-health-check';
 import type { Logger } from 'pino';
 import { refused } from '../base/errors.js';
 import { HandOverServiceService, MembershipServiceService, MeshServiceService } from '../gen/cnvm/peer/v1/peer.js';
+import { TrustServiceService } from '../gen/cnvm/peer/v1/trust.js';
 import { CnvmServiceService } from '../gen/cnvm/v1/cnvm.js';
+import { IdentityServiceService } from '../gen/cnvm/v1/identity.js';
 import { MigrationServiceService } from '../gen/cnvm/v1/migration.js';
 import { NodeServiceService } from '../gen/cnvm/v1/node.js';
 import { ServerReflectionService } from '../gen/grpc/reflection/v1/reflection.js';
@@ -21,8 +23,11 @@ import { type MigrationsPort, migrationCalls } from './migration-calls.js';
 import { type NodesPort, nodeCalls } from './node-calls.js';
 import type { Onward } from './onward.js';
 import { bulkCalls, handOverCalls, type MeshPort, memberCalls, meshCalls } from './peer-calls.js';
-import type { TlsFiles } from './peer-client.js';
 import { OLDER_REFLECTION, reflectionCalls } from './reflection.js';
+import { LOCAL, LOCAL_READER } from './roles.js';
+import { listenTls, type TlsListener } from './tls-listener.js';
+import type { Trust } from './trust.js';
+import { identityCalls, type TrustPort, trustCalls } from './trust-calls.js';
 
 export interface RpcOptions {
   readonly node: string;
@@ -32,7 +37,9 @@ export interface RpcOptions {
   readonly listen: string;
   readonly socket: string;
   readonly socketGroup: string;
-  readonly tls: TlsFiles;
+  /** A second socket, for those who may only look. */
+  readonly readers: { readonly socket: string; readonly group: string } | undefined;
+  readonly trust: Trust;
   /** Multiplies how long a caller may be silent. */
   readonly patience: number;
   readonly log: Logger;
@@ -40,6 +47,7 @@ export interface RpcOptions {
   readonly nodes: NodesPort;
   readonly migrations: MigrationsPort;
   readonly mesh: MeshPort;
+  readonly identity: TrustPort;
   readonly target: TargetPort;
   readonly bulk: BulkPort;
   /** The owner of a cnvm that is not here, if it is known. */
@@ -53,14 +61,16 @@ export interface RpcServer {
   stop(graceMs: number): Promise<void>;
 }
 
-const PEOPLE = ['cnvm.v1.CnvmService', 'cnvm.v1.MigrationService', 'cnvm.v1.NodeService'];
-const PEERS = ['BulkService', 'HandOverService', 'MembershipService', 'MeshService'].map(
+const PEOPLE = ['CnvmService', 'IdentityService', 'MigrationService', 'NodeService'].map((name) => `cnvm.v1.${name}`);
+const PEERS = ['BulkService', 'HandOverService', 'MembershipService', 'MeshService', 'TrustService'].map(
   (name) => `cnvm.peer.v1.${name}`,
 );
 const STANDARD = ['grpc.health.v1.Health', 'grpc.reflection.v1.ServerReflection'];
 /** A caller that is gone is noticed within the sum of the two. */
 const KEEPALIVE_EVERY_MS = 10_000;
 const KEEPALIVE_WAIT_MS = 5_000;
+/** Over a bad link, and some. */
+const HANDSHAKE_MS = 10_000;
 const MESSAGE_BYTES_MAX = 8 * 1024 * 1024;
 /** For what connects to the socket to find out whether a daemon lives behind it. */
 const SOCKET_PROBE_MS = 1_000;
@@ -70,21 +80,46 @@ export async function startRpc(options: RpcOptions): Promise<RpcServer> {
   const health = new HealthImplementation(
     Object.fromEntries(['', ...PEOPLE, ...PEERS].map((name) => [name, 'SERVING'])),
   );
-  const { log, onward } = options;
-  const remote = makeServer(options, { log, local: false, onward }, [...PEOPLE, ...PEERS, ...STANDARD], health);
-  const local = makeServer(options, { log, local: true, onward }, [...PEOPLE, ...STANDARD], health);
-  await freeSocket(options.socket);
-  await bind(local, `unix:${options.socket}`, Credentials.createInsecure());
-  guardSocket(options);
-  const port = await bind(remote, options.listen, serverCredentials(options.tls));
+  const { log, onward, socket, socketGroup, readers } = options;
+  const remote = makeServer(options, { log, onward }, [...PEOPLE, ...PEERS, ...STANDARD], health);
+  const sockets = [
+    { path: socket, group: socketGroup, caller: LOCAL },
+    ...(readers === undefined ? [] : [{ path: readers.socket, group: readers.group, caller: LOCAL_READER }]),
+  ];
+  const locals: Server[] = [];
+  for (const { path, group, caller } of sockets) {
+    const local = makeServer(options, { log, caller, onward }, [...PEOPLE, ...STANDARD], health);
+    await freeSocket(path);
+    await bind(local, `unix:${path}`);
+    guardSocket(path, group, log);
+    locals.push(local);
+  }
+  const listener = await listen(remote, options);
   return {
-    port,
+    port: listener.port,
     async stop(graceMs) {
       for (const name of ['', ...PEOPLE, ...PEERS]) health.setStatus(name, 'NOT_SERVING');
-      await Promise.all([local, remote].map((server) => shutDown(server, graceMs)));
-      rmSync(options.socket, { force: true });
+      listener.close();
+      await Promise.all([...locals, remote].map((server) => shutDown(server, graceMs)));
+      for (const { path } of sockets) rmSync(path, { force: true });
     },
   };
+}
+
+async function listen(server: Server, { trust, listen, patience }: RpcOptions): Promise<TlsListener> {
+  const { identity, sessions, onChange } = trust;
+  const listener = await listenTls(server, {
+    listen,
+    context() {
+      const { ca, cert, key } = identity();
+      return { ca, cert, key };
+    },
+    mutual: true,
+    admit: (socket) => sessions.admit(socket, 'in'),
+    handshakeMs: HANDSHAKE_MS * patience,
+  });
+  onChange(listener.renew);
+  return listener;
 }
 
 function makeServer(
@@ -102,7 +137,9 @@ function makeServer(
   server.addService(CnvmServiceService, cnvmCalls(handling, options.cnvms));
   server.addService(NodeServiceService, nodeCalls(handling, options.nodes));
   server.addService(MigrationServiceService, migrationCalls(handling, options.migrations));
-  if (!handling.local) {
+  server.addService(IdentityServiceService, identityCalls(handling, options.identity));
+  if (handling.caller === undefined) {
+    server.addService(TrustServiceService, trustCalls(handling, options.identity));
     server.addService(MeshServiceService, meshCalls(handling, options.mesh, options.node));
     server.addService(MembershipServiceService, memberCalls(handling, options.mesh, options.network));
     server.addService(HandOverServiceService, handOverCalls(handling, options.target));
@@ -115,15 +152,10 @@ function makeServer(
   return server;
 }
 
-function serverCredentials(tls: TlsFiles): ServerCredentials {
-  const pair = { private_key: readFileSync(tls.key), cert_chain: readFileSync(tls.cert) };
-  return Credentials.createSsl(readFileSync(tls.ca), [pair], true);
-}
-
-async function bind(server: Server, address: string, credentials: ServerCredentials): Promise<number> {
+async function bind(server: Server, address: string): Promise<void> {
   return await new Promise((resolve, reject) => {
-    server.bindAsync(address, credentials, (error, port) => {
-      if (error === null) resolve(port);
+    server.bindAsync(address, Credentials.createInsecure(), (error) => {
+      if (error === null) resolve();
       else reject(refused('unavailable', `cannot listen on ${address}: ${error.message}`, { cause: error }));
     });
   });
@@ -147,12 +179,12 @@ async function freeSocket(socket: string): Promise<void> {
 }
 
 /** Open to root and to the group; to root alone where there is no such group. */
-function guardSocket({ socket, socketGroup, log }: RpcOptions): void {
+function guardSocket(socket: string, group: string, log: Logger): void {
   const line = readFileSync('/etc/group', 'utf8')
     .split('\n')
-    .find((entry) => entry.startsWith(`${socketGroup}:`));
+    .find((entry) => entry.startsWith(`${group}:`));
   if (line === undefined) {
-    log.warn({ group: socketGroup }, 'there is no such group; only root can use the socket');
+    log.warn({ group, socket }, 'there is no such group; only root can use the socket');
     chmodSync(socket, 0o600);
     return;
   }

@@ -1,9 +1,10 @@
 /**
  * Programs that a daemon which has died started, and that outlived it. Invariant: what is found or ended here carries this
- * node's mark in its environment, which only its daemon gives; nothing else is ever touched.
+ * node's mark in its environment, which only its daemon gives, or is a criu that works in a directory of that daemon's;
+ * nothing else is ever touched.
  */
-import { readdirSync, readFileSync } from 'node:fs';
-import { basename } from 'node:path';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** The daemon puts its run directory here at its start, and every program that it starts inherits it. */
@@ -17,6 +18,19 @@ export const GENTLE_VARIABLE = 'CNVM_GENTLE';
 export type Gentle = 'dump' | 'restore' | 'pages';
 const GENTLE: readonly string[] = ['dump', 'restore', 'pages'] satisfies Gentle[];
 
+/** What programs belong to: a mark ("VARIABLE=VALUE"), and where a criu works that has lost it. */
+export interface Belonging {
+  readonly mark: string;
+  /** Or below it. */
+  readonly workDir: string;
+}
+
+/** A criu that runc has started writes what it does over its arguments and its environment, and no mark is left. */
+const CRIU_TITLES: readonly (readonly [RegExp, Gentle])[] = [
+  [/^criu: (pre-)?dump\b/, 'dump'],
+  [/^criu: restore\b/, 'restore'],
+];
+
 const POLL_MS = 20;
 /** After KILL the kernel needs a moment. */
 const KILL_WAIT_MS = 5_000;
@@ -25,47 +39,63 @@ export interface Orphan {
   readonly pid: number;
   readonly parent: number;
   readonly command: string;
-  /** The name of what runs, without its directory. */
+  /** The name of what runs, as the kernel has it, of at most 15 bytes: criu writes other words over its arguments. */
   readonly program: string;
   readonly gentle: Gentle | undefined;
   /** In a process namespace below ours: what criu has forked of a cnvm, which looks like criu until it is restored. */
   readonly nested: boolean;
 }
 
+/** Where criu works for the cnvm of this name, or for any, of the daemon with this run directory. */
+export const criuWorkDir = (runDir: string, name = ''): string => join(runDir, 'criu', name);
+
 /** Every program of `owner` but ourselves. */
 export function findOrphans(owner: string): Orphan[] {
-  return findMarked(`${OWNER_VARIABLE}=${owner}`);
+  return findMarked({ mark: `${OWNER_VARIABLE}=${owner}`, workDir: criuWorkDir(owner) });
 }
 
-/** Ends every program with this mark ("VARIABLE=VALUE"). @returns those that are still there after a while. */
-export async function endMarked(mark: string): Promise<Orphan[]> {
+/** Ends every program that belongs there. @returns those that are still there after a while. */
+export async function endMarked(belonging: Belonging): Promise<Orphan[]> {
   for (let waited = 0; ; waited += POLL_MS) {
-    const left = findMarked(mark);
+    const left = findMarked(belonging);
     if (left.length === 0 || waited >= KILL_WAIT_MS) return left;
     for (const { pid } of left) kill(pid);
     await sleep(POLL_MS);
   }
 }
 
-/** Sends a signal to every program with this mark. */
-export function signalMarked(mark: string, signal: NodeJS.Signals): void {
-  for (const { pid } of findMarked(mark)) kill(pid, signal);
+/** Sends a signal to every program that belongs there. */
+export function signalMarked(belonging: Belonging, signal: NodeJS.Signals): void {
+  for (const { pid } of findMarked(belonging)) kill(pid, signal);
 }
 
-/** Every program with this mark but ourselves. */
-export function findMarked(mark: string): Orphan[] {
+/** Every program that belongs there but ourselves. */
+export function findMarked({ mark, workDir }: Belonging): Orphan[] {
   return readdirSync('/proc')
     .map(Number)
     .filter((pid) => pid > 0 && pid !== process.pid)
     .flatMap((pid) => {
       const environment = readOf(pid, 'environ');
-      if (!environment.includes(mark)) return [];
-      const word = environment.find((entry) => entry.startsWith(`${GENTLE_VARIABLE}=`))?.split('=')[1];
-      const gentle = GENTLE.includes(word ?? '') ? (word as Gentle) : undefined;
-      const argv = readOf(pid, 'cmdline');
-      const [command, program] = [argv.join(' ').trim(), basename(argv[0] ?? '')];
-      return [{ pid, parent: parentOf(pid), command, program, gentle, nested: isNested(pid) }];
+      const stat = statOf(pid);
+      const lostIt = stat.program === 'criu' && !environment.some((entry) => entry.startsWith(`${OWNER_VARIABLE}=`));
+      if (!environment.includes(mark) && !(lostIt && worksIn(pid, workDir))) return [];
+      const command = readOf(pid, 'cmdline').join(' ').trim();
+      return [{ pid, ...stat, command, gentle: gentleOf(environment, command), nested: isNested(pid) }];
     });
+}
+
+function gentleOf(environment: readonly string[], command: string): Gentle | undefined {
+  const word = environment.find((entry) => entry.startsWith(`${GENTLE_VARIABLE}=`))?.split('=')[1];
+  if (GENTLE.includes(word ?? '')) return word as Gentle;
+  return CRIU_TITLES.find(([title]) => title.test(command))?.[1];
+}
+
+function worksIn(pid: number, directory: string): boolean {
+  try {
+    return `${readlinkSync(`/proc/${pid}/cwd`)}/`.startsWith(join(directory, '/'));
+  } catch {
+    return false;
+  }
 }
 
 /**
@@ -94,11 +124,12 @@ function kill(pid: number, signal: NodeJS.Signals = 'SIGKILL'): void {
   }
 }
 
-/** 0 when it has just gone. */
-function parentOf(pid: number): number {
+/** Parent 0 and no name when it has just gone. */
+function statOf(pid: number): { parent: number; program: string } {
   const [stat = ''] = readOf(pid, 'stat');
-  // "PID (COMMAND) STATE PARENT ...", and a command may hold spaces and parentheses.
-  return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1] ?? 0);
+  // "PID (NAME) STATE PARENT ...", and a name may hold spaces and parentheses.
+  const end = stat.lastIndexOf(')');
+  return { program: stat.slice(stat.indexOf('(') + 1, end), parent: Number(stat.slice(end + 2).split(' ')[1] ?? 0) };
 }
 
 /** It has an id in each of its namespaces, the innermost last. */

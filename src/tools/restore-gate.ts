@@ -2,7 +2,17 @@
  * The gate of a restore that was begun early: the first image that criu reads is a pipe, and what is to come out of it is
  * kept beside it. Invariant: nothing is restored before `open`; when we die the pipe ends, and criu gives up.
  */
-import { closeSync, constants, existsSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  existsSync,
+  lstatSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { run } from './run.js';
 
@@ -47,4 +57,17 @@ export async function makeGate(imagesDir: string): Promise<Gate> {
 /** Afterwards what was kept aside is in its place. Harmless when nothing was. */
 export function removeGate(imagesDir: string): void {
   if (existsSync(join(imagesDir, ASIDE))) renameSync(join(imagesDir, ASIDE), join(imagesDir, FIRST_IMAGE));
+}
+
+/**
+ * Makes the criu of a dead daemon's early restore give up, if it has come to its gate, and when it comes to it: it would
+ * wait there for a writer for ever. Harmless where there is no gate.
+ */
+export function breakGate(imagesDir: string): void {
+  const path = join(imagesDir, FIRST_IMAGE);
+  if (!(lstatSync(path, { throwIfNoEntry: false })?.isFIFO() ?? false)) return;
+  // In this order: who waits in opening it is let in, finds its end, and nobody comes after.
+  const pipe = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
+  rmSync(path);
+  closeSync(pipe);
 }

@@ -2,7 +2,7 @@
  * Whether the criu of a restore still lives. Invariant: a restore whose criu has died is broken off, and one whose criu
  * works never is, however long it takes.
  */
-import { findMarked } from './orphans.js';
+import { type Belonging, findMarked } from './orphans.js';
 
 /** Marks the programs of one restore, with the name of what is restored. */
 export const RESTORE_VARIABLE = 'CNVM_RESTORE';
@@ -13,17 +13,17 @@ const CRIU_MISSED_MAX = 2;
 /**
  * Breaks a restore off whose criu has died: the half-made processes hold criu's end of the line to runc, which would wait
  * for as long as it may.
- * @param patience multiplies the time between two looks. @throws what `restore` throws.
+ * @param belonging the programs of the restore. @param patience multiplies the time between two looks. @throws what `restore` throws.
  */
 export async function whileCriuLives(
-  id: string,
+  belonging: Belonging,
   patience: number,
   restore: (signal: AbortSignal) => Promise<void>,
 ): Promise<void> {
   const dead = new AbortController();
   let missed = 0;
   const timer = setInterval(() => {
-    const marked = findMarked(`${RESTORE_VARIABLE}=${id}`);
+    const marked = findMarked(belonging);
     const runc = marked.find(({ program }) => program === 'runc');
     const lives = marked.some((one) => one.parent === runc?.pid && one.program === 'criu' && !one.nested);
     missed = runc === undefined || lives ? 0 : missed + 1;

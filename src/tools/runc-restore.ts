@@ -4,7 +4,7 @@
  */
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { CnvmError } from '../base/errors.js';
+import { CnvmError, messageOf, refused } from '../base/errors.js';
 import { withCriuLog } from './criu.js';
 import { unmountBelow } from './mount.js';
 import { endMarked, GENTLE_VARIABLE } from './orphans.js';
@@ -50,26 +50,32 @@ export function createRestores({ root, runc, flagsOf, env }: RestoreTools) {
     const { bundle, imagesDir, workDir } = order;
     const pidFile = join(bundle, RESTORED);
     const paths = ['--bundle', bundle, '--image-path', imagesDir, '--work-path', workDir, '--pid-file', pidFile];
-    rmSync(pidFile, { force: true });
+    const log = join(workDir, 'restore.log');
+    const ours = { mark: `${RESTORE_VARIABLE}=${id}`, workDir };
+    for (const file of [pidFile, log]) rmSync(file, { force: true });
     try {
       const args = ['restore', '--detach', ...flagsOf(order.lazy), ...paths, id];
       // Let it end by itself when we die: broken off, it leaves something that is neither dead nor alive.
       const restoring = { ...env, [GENTLE_VARIABLE]: 'restore', [RESTORE_VARIABLE]: id };
-      await whileCriuLives(id, order.patience, (dead) => {
+      await whileCriuLives(ours, order.patience, (dead) => {
         const signal = stop === undefined ? dead : AbortSignal.any([dead, stop]);
         return leaveBehind(runc, args, join(bundle, 'runc.log'), { timeoutMs, env: restoring, signal });
       });
     } catch (error) {
       // runc may have ended before its criu.
-      await endMarked(`${RESTORE_VARIABLE}=${id}`);
+      await endMarked(ours);
       await unmountBelow(join(root, id));
       await run(runc('delete', '--force', id), { accept: [1] });
-      throw withCriuLog(error, join(workDir, 'restore.log'));
+      if (letThemRun(log)) throw ranAlready(error);
+      throw withCriuLog(error, log);
     }
   }
 
   return {
-    /** Runs what the images hold. @throws `tool` with criu's own first error; nothing of it runs then. */
+    /**
+     * Runs what the images hold. @throws `tool` with criu's own first error when nothing of it ever ran, `refused` when it may
+     * have; nothing of it runs then.
+     */
     restore: (id: string, order: RestoreOrder): Promise<void> => attempt(id, order, order.timeoutMs),
 
     /**
@@ -105,6 +111,16 @@ export function createRestores({ root, runc, flagsOf, env }: RestoreTools) {
       };
     },
   };
+}
+
+/** What a restore throws that failed when its processes may have run: their disk is not what was dumped any more. */
+export function ranAlready(error: unknown): CnvmError {
+  return refused('state', `it had begun to run when its restore failed: ${messageOf(error)}`, { cause: error });
+}
+
+/** criu says so before it lets go of the first process (restore_root_task and run_scripts in its sources). */
+function letThemRun(log: string): boolean {
+  return existsSync(log) && readFileSync(log, 'utf8').includes('Running pre-resume scripts');
 }
 
 interface LeaveOptions {

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { hasErrno } from '../base/errors.js';
 import { withCriuLog } from './criu.js';
 import { unmountBelow } from './mount.js';
-import { GENTLE_VARIABLE, signalMarked } from './orphans.js';
+import { criuWorkDir, GENTLE_VARIABLE, signalMarked } from './orphans.js';
 import { type RunningTool, run, spawnTool, toolError } from './run.js';
 import { createRestores, leaveBehind, RESTORED } from './runc-restore.js';
 
@@ -175,7 +175,7 @@ export function createRunc(directory: string) {
         () => true,
       );
       if (await within(DUMP_ENDS_MS, ended)) return false;
-      signalMarked(`${DUMP_VARIABLE}=${id}`, 'SIGCONT');
+      signalMarked({ mark: `${DUMP_VARIABLE}=${id}`, workDir: criuWorkDir(directory, id) }, 'SIGCONT');
       return !(await within(DUMP_ENDS_MS, ended));
     },
 

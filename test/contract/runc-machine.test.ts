@@ -25,7 +25,10 @@ const LANDING = '/home/cnvm/contract';
 
 async function open(): Promise<MachineUnderTest> {
   const log = createLog({ level: 'warn', pretty: true }, {});
-  const network = createOverlay({ network: '10.100.0.0/16', address: '10.100.0.1', log });
+  const network = createOverlay({
+    ...{ node: 'contract', network: '10.100.0.0/16', address: '10.100.0.1', encryption: 'wireguard', port: 7443 },
+    ...{ mtu: undefined, keepaliveSeconds: 0, hosts: [], stateDir: STATE, runDir: RUN, log },
+  });
   const cgroupParent = process.env['CNVM_CONTRACT_CGROUP'] ?? '/cnvm-contract';
   const machineIn = (name: string) =>
     createRuncMachine({

@@ -7,6 +7,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openShell } from '../../scripts/lib/shell-session.js';
+import { hasErrno } from '../../src/base/errors.js';
 import type { JournalEntry } from '../../src/migration/journal.js';
 import { create, eventually, lab, type MigrationJson, residueOf, teleport, whereIs } from '../host/support.js';
 import { type Case, titleOf } from './cases.js';
@@ -124,10 +125,20 @@ function describeNode(node: string, root: string) {
   const directory = join(root, 'var/lib/cnvm/migrations');
   const open = readdirSync(directory)
     .filter((file) => file.endsWith('.json'))
-    .map((file) => JSON.parse(readFileSync(join(directory, file), 'utf8')) as JournalEntry)
+    .flatMap((file) => entryIn(join(directory, file)))
     .filter((entry) => !entry.settled)
     .map(({ role, state }) => `${role}: ${state}`);
   return { node, runs: runsOn(node), there: isOn(node), open };
+}
+
+/** None when it has just been forgotten: a node keeps so many. */
+function entryIn(path: string): JournalEntry[] {
+  try {
+    return [JSON.parse(readFileSync(path, 'utf8')) as JournalEntry];
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT')) return [];
+    throw error;
+  }
 }
 
 async function asPromised({ owner, witness, copies, shell, mine }: Stage, ends: Ends): Promise<void> {

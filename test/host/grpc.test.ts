@@ -112,7 +112,7 @@ describe('who may call what', () => {
     const none = await curl('node1', ...TLS, '-d', '{}', 'https://node2:7443/cnvm.v1.NodeService/GetNode');
     assert.notEqual(none.code, 0);
     await lab.must('node1', ['cnvm', 'pki', 'init', '--dir', '/tmp/other']);
-    await lab.must('node1', ['cnvm', 'pki', 'operator', 'eve', '--dir', '/tmp/other']);
+    await lab.must('node1', ['cnvm', 'pki', 'issue', 'operator', 'eve', '--dir', '/tmp/other']);
     const eve = [...TLS, '--cert', '/tmp/other/operators/eve.crt', '--key', '/tmp/other/operators/eve.key'];
     const other = await curl('node1', ...eve, '-d', '{}', 'https://node2:7443/cnvm.v1.NodeService/GetNode');
     assert.notEqual(other.code, 0);
@@ -125,7 +125,7 @@ describe('who may call what', () => {
       await lab.must('node2', [
         'sh',
         '-ec',
-        'cnvm pki init --dir /tmp/evil; cnvm pki node node2 --dir /tmp/evil; cp /tmp/evil/nodes/node2.* /tmp/; cp /tmp/node2.crt /etc/cnvm/pki/node.crt; cp /tmp/node2.key /etc/cnvm/pki/node.key',
+        'cnvm pki init --dir /tmp/evil; cnvm pki issue node node2 --dir /tmp/evil; cp /tmp/evil/ca.crt /etc/cnvm/pki/; cp /tmp/evil/nodes/node2.crt /etc/cnvm/pki/node.crt; cp /tmp/evil/nodes/node2.key /etc/cnvm/pki/node.key',
       ]);
       await lab.must('node2', ['sv', '-w', '20', 'restart', 'cnvmd']);
       await eventually('node1 to see it down', async () =>

@@ -3,8 +3,9 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import { CnvmError } from '../../src/base/errors.js';
+import { CnvmError, refused } from '../../src/base/errors.js';
 import { createPeerClient } from '../../src/rpc/peer-client.js';
+import { fixedTrust } from '../../src/rpc/trust.js';
 import type { MeshNode } from './mesh-of-daemons.js';
 import type { Step } from './plan.js';
 import { assertAtRest, eventually, NAME, ownName, testMesh } from './support.js';
@@ -190,6 +191,28 @@ describe('a record that the target cannot keep', () => {
     await assertAtRest(mesh(), NAME, 'node2', 4);
   });
 
+  it('and what may have run at the target is not restored there again, but runs on at the source', async () => {
+    const [node1, node2] = [mesh().node('node1'), mesh().node('node2')];
+    await node1.create(NAME);
+    let tries = 0;
+    const ran = () => Promise.reject(refused('state', 'it had begun to run when its restore failed'));
+    node2.host.plan.at(
+      'machine.restore',
+      'before',
+      () => {
+        tries += 1;
+      },
+      { times: 2 },
+    );
+    node2.host.plan.at('restore.unheard', 'before', ran);
+    const ended = await node1.teleport(NAME, 'node2');
+    assert.equal(ended.outcome, 'aborted', ended.error);
+    assert.match(ended.error, /node2 gave it back: it had begun to run .*runs on node1 as before$/);
+    assert.equal(tries, 1);
+    await assertAtRest(mesh(), NAME, 'node1', 3);
+    assert.equal((await node1.teleport(NAME, 'node2')).outcome, 'succeeded');
+  });
+
   it('nor its arrival noted: the record does not stay, so that no later daemon starts it', async () => {
     const [node1, node2] = [mesh().node('node1'), mesh().node('node2')];
     await node1.create(NAME);
@@ -214,7 +237,7 @@ describe('a record that the target cannot keep', () => {
     node2.host.plan.fail('machine.destroy', 'before');
     const moving = node1.teleport(NAME, 'node2');
     await eventually('it was tried', () => node2.host.plan.unmet().length === 0);
-    const client = createPeerClient({ name: 'node2', endpoint: node2.endpoint() }, node1.tls);
+    const client = createPeerClient({ name: 'node2', endpoint: node2.endpoint() }, fixedTrust(node1.tls));
     const id = node2.journal()[0]?.migration.id ?? '';
     await assert.rejects(client.target.handOver(id, 2, { timeoutMs: 5_000 }));
     client.close();

@@ -7,7 +7,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CnvmRecord } from '../../src/cnvms/cnvm.js';
 import type { Host } from '../../src/daemon.js';
-import { facts } from '../support/samples.js';
+import { facts, NO_CARD } from '../support/samples.js';
 import { createFakeBulk } from './fake-bulk.js';
 import { createFakeMachine } from './fake-machine.js';
 import { createState, type Files, newProcesses, residue, type Writer } from './fake-state.js';
@@ -44,6 +44,9 @@ export function createFakeHost({ node, overlayAddress, directory, witness }: Fak
   const overlay: Host['overlay'] = {
     start: async () => undefined,
     setBehind: async () => undefined,
+    card: () => NO_CARD,
+    prepareKey: async () => undefined,
+    changeKey: async () => undefined,
     unwire: async (address) => void state.closed.delete(address),
   };
   /** What the port promises to have taken back when it throws. */
@@ -168,7 +171,7 @@ export function createFakeHost({ node, overlayAddress, directory, witness }: Fak
 }
 
 /** Not a program of the host; `takePages` plans for itself. */
-const AT_ONCE = ['diskDirectory', 'logs', 'takePages', 'start'];
+const AT_ONCE = ['diskDirectory', 'logs', 'takePages', 'start', 'card'];
 
 /** The port as one daemon has it: goes through the plan, and never comes back once the daemon is dead. */
 function watched<T extends object>(

@@ -15,6 +15,7 @@ export const METHODS = [
     (one) => `${HAND_OVER}/${one}`,
   ),
   ...['Describe', 'Announce'].map((one) => `${MESH}/${one}`),
+  ...['Revocations', 'Renew'].map((one) => `/cnvm.peer.v1.TrustService/${one}`),
 ];
 /** They are answered when the migration has come so far, or has ended. */
 export const WAITING = ['Seed', 'Round', 'Prepare', 'Collect', 'HandOver', 'Release'].map(
@@ -86,8 +87,18 @@ const holding = fc.record({
   state: fc.oneof(fc.constantFrom('running', 'stopped'), text),
   image: text,
 });
+const overlayCard = fc.record({
+  key: fc.oneof(fc.constant(`${'A'.repeat(43)}=`), fc.constant(`${'A'.repeat(42)}\nB=`), text),
+  nextKey: text,
+  port: fc.nat(2 ** 32 - 1),
+  mtu: fc.nat(2 ** 32 - 1),
+});
 const announcement = fc
-  .record({ node: text, holdings: fc.array(holding, { maxLength: 4 }) })
+  .record({
+    node: text,
+    holdings: fc.array(holding, { maxLength: 4 }),
+    overlay: fc.option(overlayCard, { nil: undefined }),
+  })
   .map((message) => wire.AnnounceRequest.encode(message).finish());
 
 export interface Message {

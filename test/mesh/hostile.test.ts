@@ -56,7 +56,10 @@ describe('a peer that sends anything', () => {
   async function callOff(to: HostilePeer): Promise<void> {
     for (const migration of IDS)
       await to.call(`${HAND_OVER}/Cancel`, wire.CancelRequest.encode({ migration, reason: '' }).finish());
-    await to.call(`${MESH}/Announce`, wire.AnnounceRequest.encode({ node: 'node3', holdings: [] }).finish());
+    await to.call(
+      `${MESH}/Announce`,
+      wire.AnnounceRequest.encode({ node: 'node3', holdings: [], overlay: undefined }).finish(),
+    );
   }
 
   for (const to of ['node1', 'node2']) {

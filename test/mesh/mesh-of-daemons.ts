@@ -2,7 +2,9 @@
  * Real daemons in one process, each on a fake host of its own: real certificates, real gRPC, real journals on disk, and
  * between each two a link that can be cut. Invariant: a node keeps its host and its directories over all its daemons.
  */
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -10,8 +12,8 @@ import { type Config, parseConfig } from '../../src/base/config.js';
 import { createLog } from '../../src/base/log.js';
 import { type Daemon, startDaemon } from '../../src/daemon.js';
 import { type JournalEntry, parseEntry } from '../../src/migration/journal.js';
+import type { TlsFiles } from '../../src/pki/identity.js';
 import { initPki, issueNode } from '../../src/pki/pki-dir.js';
-import type { TlsFiles } from '../../src/rpc/peer-client.js';
 import { createFakeHost, type FakeHost, LANDING, type Lease } from './fake-host.js';
 import { type LinkProxy, openLinkProxy } from './link-proxy.js';
 import { openOperator } from './operator.js';
@@ -22,14 +24,19 @@ const LOG_LEVEL = process.env['CNVM_TEST_SHOW'] === undefined ? 'fatal' : 'debug
 export type MeshOfDaemons = Awaited<ReturnType<typeof startMesh>>;
 export type MeshNode = MeshOfDaemons['nodes'][number];
 
-/**
- * Afterwards every node of `names` serves and has heard of the others.
- * @param apart nobody's config names a peer, and nobody has heard of anybody.
- */
-export async function startMesh(names: readonly string[], { apart = false } = {}) {
+export interface MeshSetting {
+  /** The nodes that hold the CA's key. */
+  readonly authorities?: readonly string[];
+  /** Nobody's config names a peer, and nobody has heard of anybody. */
+  readonly apart?: boolean;
+}
+
+/** Afterwards every node of `names` serves, and has heard of the others unless they are to be apart. */
+export async function startMesh(names: readonly string[], { authorities = [], apart = false }: MeshSetting = {}) {
   const directory = mkdtempSync(join(tmpdir(), 'cnvm-mesh-'));
   const witness = createWitness();
-  const tlsOf = await makeCertificates(join(directory, 'pki'), names);
+  const pkiDir = join(directory, 'pki');
+  await makeCertificates(pkiDir, names);
   const ports = new Map<string, number>();
   /** By "caller>called"; each life of the caller has its own, so that a dead daemon reaches nobody. */
   const links = new Map<string, LinkProxy>();
@@ -53,10 +60,11 @@ export async function startMesh(names: readonly string[], { apart = false } = {}
     let life = 0;
     // Each daemon's own: the clients' connections to one that died would go on leading to it.
     const socket = () => join(home, `cnvmd-${life}.sock`);
-    const tls = tlsOf(name);
+    const tls = tlsOf(pkiDir, home, name, authorities.includes(name));
     const stateDir = join(home, 'state');
     let lease: Lease | undefined;
     let daemon: Daemon | undefined;
+    let joinPort = 0;
 
     return {
       name,
@@ -78,7 +86,18 @@ export async function startMesh(names: readonly string[], { apart = false } = {}
               overlayAddress: `10.100.0.${names.indexOf(peer) + 1}`,
             })),
         );
-        const config = configOf({ name, home, socket: socket(), stateDir, tls, overlayAddress, peers, limits });
+        joinPort = await freePort();
+        const more = { joinListen: `127.0.0.1:${joinPort}` };
+        const config = configOf({
+          name,
+          home,
+          socket: socket(),
+          stateDir,
+          tls: { ...tls, ...more },
+          overlayAddress,
+          peers,
+          limits,
+        });
         daemon = await startDaemon(config, lease.host, createLog({ level: LOG_LEVEL, pretty: true }, { node: name }));
         ports.set(name, daemon.port);
       },
@@ -110,6 +129,10 @@ export async function startMesh(names: readonly string[], { apart = false } = {}
       stateDir,
       tls,
       endpoint: () => `127.0.0.1:${ports.get(name) ?? 0}`,
+      /** Where new nodes join; open while there is a token, at a node that holds the CA's key. */
+      joinEndpoint: () => `127.0.0.1:${joinPort}`,
+      socket,
+      readerSocket: () => `${socket()}.ro`,
     };
   }
   const nodes = names.map(makeNode);
@@ -128,6 +151,8 @@ export async function startMesh(names: readonly string[], { apart = false } = {}
     nodes,
     node,
     witness,
+    /** The deployer's: with the CA's key, and all that was issued. */
+    pkiDir,
     /** Breaks what is connected between the two; nobody gets through until `heal`. */
     cut(one: string, other: string): void {
       for (const way of ways(one, other)) {
@@ -163,14 +188,37 @@ function readJournal(directory: string): JournalEntry[] {
     .sort((a, b) => b.migration.startTime.localeCompare(a.migration.startTime));
 }
 
-async function makeCertificates(directory: string, names: readonly string[]): Promise<(name: string) => TlsFiles> {
+async function makeCertificates(directory: string, names: readonly string[]): Promise<void> {
   await initPki(directory, { force: false });
   for (const name of names) await issueNode(directory, name, { force: false });
-  return (name) => ({
-    ca: join(directory, 'ca.crt'),
-    cert: join(directory, 'nodes', `${name}.crt`),
-    key: join(directory, 'nodes', `${name}.key`),
-  });
+}
+
+interface NodeTls extends TlsFiles {
+  readonly caKey?: string;
+}
+
+/** A node's own copies, as they would be brought to it. */
+function tlsOf(directory: string, home: string, name: string, isAuthority: boolean): NodeTls {
+  const own = join(home, 'pki');
+  mkdirSync(own, { mode: 0o700 });
+  const bring = (from: string, to: string) => {
+    copyFileSync(join(directory, from), join(own, to));
+    return join(own, to);
+  };
+  const files = {
+    ca: bring('ca.crt', 'ca.crt'),
+    cert: bring(join('nodes', `${name}.crt`), 'node.crt'),
+    key: bring(join('nodes', `${name}.key`), 'node.key'),
+  };
+  return isAuthority ? { ...files, caKey: bring('ca.key', 'ca.key') } : files;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  return port;
 }
 
 function writeImage(imagesDir: string): void {
@@ -184,7 +232,7 @@ interface NodeSketch {
   readonly home: string;
   readonly socket: string;
   readonly stateDir: string;
-  readonly tls: TlsFiles;
+  readonly tls: NodeTls & { readonly joinListen: string };
   readonly overlayAddress: string;
   readonly peers: readonly { name: string; endpoint: string; overlayAddress: string }[];
   readonly limits: Partial<Config['limits']>;
@@ -196,6 +244,7 @@ function configOf({ name, home, socket, stateDir, tls, overlayAddress, peers, li
     listen: '127.0.0.1:0',
     socket,
     socketGroup: 'no-such-group',
+    readers: { socket: `${socket}.ro`, group: 'no-such-group' },
     stateDir,
     runDir: join(home, 'run'),
     imagesDir: join(home, 'images'),

@@ -4,7 +4,8 @@ import { randomUUID } from 'node:crypto';
 import type { CnvmRecord } from '../../src/cnvms/cnvm.js';
 import type { Offer } from '../../src/migration/peer-port.js';
 import { createPeerClient, type PeerClient } from '../../src/rpc/peer-client.js';
-import { facts, record } from '../support/samples.js';
+import { fixedTrust } from '../../src/rpc/trust.js';
+import { facts, NO_CARD, record } from '../support/samples.js';
 import { assertAtRest, assertNothingLeft, NAME, testMesh } from './support.js';
 
 const WAIT = { timeoutMs: 5_000 };
@@ -17,7 +18,7 @@ describe('a peer that lies', () => {
   /** node3's own certificate, in the hands of somebody else. */
   function asNode3(to: string): PeerClient {
     client?.close();
-    client = createPeerClient({ name: to, endpoint: mesh().node(to).endpoint() }, mesh().node('node3').tls);
+    client = createPeerClient({ name: to, endpoint: mesh().node(to).endpoint() }, fixedTrust(mesh().node('node3').tls));
     return client;
   }
   function offerOf(change: Partial<CnvmRecord>, offer: Partial<Offer> = {}): Offer {
@@ -54,7 +55,7 @@ describe('a peer that lies', () => {
     const node1 = mesh().node('node1');
     await node1.create(NAME);
     const claim = { name: NAME, address: '10.100.101.111', epoch: 99, state: 'running', image: 'base@sha256:aa' };
-    await asNode3('node1').announce('node3', [claim], WAIT);
+    await asNode3('node1').announce('node3', { holdings: [claim], overlay: NO_CARD }, WAIT);
     const { refusals } = await asNode3('node1').target.offer(offerOf({ epoch: 99 }), WAIT);
     assert.match(refusals.join(), /is taken on node1/);
     assert.equal(node1.host.stateOf(NAME), 'running');
@@ -119,7 +120,7 @@ describe('a peer that lies', () => {
     await restore.reached;
     const id = mesh().node('node2').journal()[0]?.migration.id ?? '';
     const endpoint = mesh().node('node2').endpoint();
-    client = createPeerClient({ name: 'node2', endpoint }, node1.tls);
+    client = createPeerClient({ name: 'node2', endpoint }, fixedTrust(node1.tls));
     const twice = [1, 2].map(() => client?.target.handOver(id, 2, WAIT));
     restore.goOn();
     assert.deepEqual(

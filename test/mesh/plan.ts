@@ -17,7 +17,7 @@ export type Step =
   | 'pages.ask'
   /** It runs, and no packet has been let in yet. */
   | 'restore.unheard'
-  | `overlay.${'setBehind' | 'unwire'}`;
+  | `overlay.${'setBehind' | 'unwire' | 'prepareKey' | 'changeKey'}`;
 export type Moment = 'before' | 'after';
 
 interface Planned {

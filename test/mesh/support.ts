@@ -1,7 +1,7 @@
 /** What the tests of meshes share: a mesh for each test, and what must be true when all is quiet. */
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type MeshNode, type MeshOfDaemons, startMesh } from './mesh-of-daemons.js';
+import { type MeshNode, type MeshOfDaemons, type MeshSetting, startMesh } from './mesh-of-daemons.js';
 
 export const NAME = 'sneaker01.gonkulator.io';
 
@@ -9,11 +9,15 @@ export const NAME = 'sneaker01.gonkulator.io';
  * Call it within `describe`. @param one mesh for `each` test, or for `all` of them.
  * @returns what gives the mesh; two copies at once fail the test that saw them.
  */
-export function testMesh(names: readonly string[], one: 'each' | 'all' = 'each'): () => MeshOfDaemons {
+export function testMesh(
+  names: readonly string[],
+  one: 'each' | 'all' = 'each',
+  setting: MeshSetting = {},
+): () => MeshOfDaemons {
   let mesh: MeshOfDaemons | undefined;
   const [first, last] = one === 'each' ? [beforeEach, afterEach] : [before, after];
   first(async () => {
-    mesh = await startMesh(names);
+    mesh = await startMesh(names, setting);
   });
   last(async () => {
     await mesh?.stop();

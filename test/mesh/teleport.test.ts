@@ -1,6 +1,6 @@
 /** What a teleport carries, and who is the owner afterwards, by everybody's word. */
 import assert from 'node:assert/strict';
-import { assertAtRest, NAME, ownerBy, testMesh } from './support.js';
+import { assertAtRest, eventually, NAME, ownerBy, testMesh } from './support.js';
 
 describe('a teleport', () => {
   const mesh = testMesh(['node1', 'node2', 'node3']);
@@ -75,6 +75,29 @@ describe('a teleport', () => {
     await assertAtRest(mesh(), NAME, 'node2', 2, 'stopped');
     await mesh().node('node2').start(NAME);
     await assertAtRest(mesh(), NAME, 'node2', 2);
+  });
+
+  // Else what it says first would be taken for forged, and what it is sent would go where it was.
+  it('is known to a third node before it runs again, and as it was when it comes back', async () => {
+    const [node1, node2, node3] = [mesh().node('node1'), mesh().node('node2'), mesh().node('node3')];
+    await node1.create(NAME);
+    const owner = async (word: string) =>
+      await eventually(`${word}, by node3's word`, async () => (await ownerBy(node3, NAME)) === word);
+    await owner('node1 at 1');
+    const { reached, goOn } = node2.host.plan.hold('machine.restore');
+    node2.host.plan.fail('machine.restore', 'after', { times: 2 });
+    const ended = node1.teleport(NAME, 'node2');
+    await reached;
+    await owner('node2 at 2');
+    const listed = (await node1.list()).filter(({ name }) => name === NAME);
+    assert.deepEqual(
+      listed.map(({ state, owner }) => [state, owner]),
+      [['frozen', 'node1']],
+    );
+    goOn();
+    assert.equal((await ended).outcome, 'aborted');
+    await owner('node1 at 3');
+    await assertAtRest(mesh(), NAME, 'node1', 3);
   });
 
   it('every node says the same of who owns what', async () => {

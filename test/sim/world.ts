@@ -218,7 +218,9 @@ function cardOf(index: number): Card {
     protocolMin: 1,
     protocolMax: 1,
     overlayKey: `${'A'.repeat(43)}=`,
+    overlayNextKey: '',
     overlayPort: 51_820,
+    overlayMtu: 1_420,
     facts: {
       criuVersion: '4.2.1',
       runcVersion: '1.1.15',

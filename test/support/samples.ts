@@ -15,6 +15,9 @@ export const record: CnvmRecord = {
   wanted: 'running',
 };
 
+/** Of a node whose overlay is not encrypted. */
+export const NO_CARD = { key: '', nextKey: '', port: 0, mtu: 0 };
+
 export function facts(name: string, change: Partial<NodeFacts> = {}): NodeFacts {
   return {
     name,
@@ -32,6 +35,9 @@ export function facts(name: string, change: Partial<NodeFacts> = {}): NodeFacts 
     postCopyObstacles: [],
     images: [{ name: 'base', digest: 'sha256:aa' }],
     overlayAddress: '10.100.0.1',
+    overlayEncryption: 'wireguard',
+    overlayKey: '',
+    overlayPort: 7443,
     cnvmCount: 0,
     ...change,
   };

@@ -10,6 +10,7 @@ import { type Lab, openLab } from '../lab.js';
 import { CASES, type Case, QUICK_CASES } from './cases.js';
 import { freezeTable, measureFreeze, NO_FREEZE_RATIOS } from './freeze-part.js';
 import { measureCase } from './measure-case.js';
+import { measureOverlay, NO_OVERLAY_RATIOS, overlayTable } from './overlay-part.js';
 import { plotOf } from './plot.js';
 import { type CaseResult, caseTable, labRatios, ratioTable } from './report.js';
 import { measureStream, NO_STREAM_RATIOS, streamTable } from './stream-part.js';
@@ -30,10 +31,11 @@ Measures in one run, in turn, on this machine:
             shell, what "runc checkpoint", rsync and "runc restore" take between two nodes
   stream    a migration's tunnel beside a bare TLS and a bare TCP socket, between two processes, straight and behind
             10 ms of delay in each direction; needs no lab
+  overlay   one TCP stream between two nodes, through the tunnel and over the bare link
   freeze    how long a cnvm that writes all the time stands still with pre-copy, with much and with little memory, and
             with stop-and-copy; one round, between two emulated machines (scripts/vmlab), where ratios alone mean anything
 
-Brings up labs of its own and takes them down at the end. A first round of each of the first two is not counted.
+Brings up labs of its own and takes them down at the end. A first round of each of the first three is not counted.
 
   --part NAME  only this part; may be given more than once; all of them without it
   --rounds N   rounds of each; ${ROUNDS} without it, ${QUICK_ROUNDS} with --quick
@@ -55,9 +57,9 @@ interface Usage {
   readonly parts: readonly Part[];
 }
 
-const PARTS = ['teleport', 'stream', 'freeze'] as const;
+const PARTS = ['teleport', 'stream', 'overlay', 'freeze'] as const;
 /** The other takes a quarter of an hour. */
-const QUICK_PARTS: readonly Part[] = ['teleport', 'stream'];
+const QUICK_PARTS: readonly Part[] = ['teleport', 'stream', 'overlay'];
 type Part = (typeof PARTS)[number];
 
 /** @returns undefined when help is asked for. @throws on wrong usage. */
@@ -89,22 +91,26 @@ function readUsage(): Usage | undefined {
 async function run({ rounds, quick, json, lab, parts, plot }: Usage, signal: AbortSignal): Promise<void> {
   const cases = parts.includes('teleport') ? await inLab(lab, quick ? QUICK_CASES : CASES, rounds, signal) : [];
   const stream = parts.includes('stream') ? await measureStream(rounds, signal, say) : undefined;
+  const overlay = parts.includes('overlay') ? await measureOverlay(lab, rounds, signal, say) : undefined;
   const freeze = parts.includes('freeze') ? await measureFreeze(lab, signal, say) : undefined;
   const ratios = {
     ...{ ...labRatios(cases), ...NO_STREAM_RATIOS, ...stream?.ratios },
-    ...{ ...NO_FREEZE_RATIOS, ...freeze?.ratios },
+    ...{ ...NO_OVERLAY_RATIOS, ...overlay?.ratios, ...NO_FREEZE_RATIOS, ...freeze?.ratios },
   };
   if (plot !== undefined && cases.length > 0) await writeFile(plot, plotOf(cases));
-  if (json)
-    process.stdout.write(
-      `${JSON.stringify({ rounds, cases, stream: stream ?? null, freeze: freeze?.moves ?? null, ratios })}\n`,
-    );
-  else
-    process.stdout.write(
-      [...cases.map(caseTable), stream && streamTable(stream), freeze && freezeTable(freeze), ratioTable(ratios)]
-        .filter(Boolean)
-        .join('\n'),
-    );
+  if (json) {
+    const figures = { stream: stream ?? null, overlay: overlay ?? null, freeze: freeze?.moves ?? null };
+    process.stdout.write(`${JSON.stringify({ rounds, cases, ...figures, ratios })}\n`);
+    return;
+  }
+  const tables = [
+    ...cases.map(caseTable),
+    stream && streamTable(stream),
+    overlay && overlayTable(overlay),
+    freeze && freezeTable(freeze),
+    ratioTable(ratios),
+  ];
+  process.stdout.write(tables.filter(Boolean).join('\n'));
 }
 
 async function inLab(name: string, cases: readonly Case[], rounds: number, signal: AbortSignal): Promise<CaseResult[]> {

@@ -12,11 +12,12 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { initPki, issueNode } from '../../../src/pki/pki-dir.js';
 import { ratioOfMedians, spreadOf } from './statistics.js';
-import { type SourcePorts, type StreamOrder, WAYS, type Way, type WayResult } from './stream-ways.js';
+import { type SourcePorts, type StreamCall, type StreamOrder, WAYS, type Way, type WayResult } from './stream-ways.js';
 
 /** What criu and its socket give at once is smaller; the bare sockets are best with this. */
 const CHUNK_BYTES = 256 * 1024;
 const ROUND_BYTES = 256 * 1024 * 1024;
+const GIB = 1024 ** 3;
 /** In each direction. */
 const DELAY_MS = 10;
 
@@ -26,6 +27,8 @@ export interface StreamResult {
   /** Megabytes a second, one figure a round. */
   readonly straight: Rates;
   readonly delayed: Rates;
+  /** Straight; behind the delay it is the same. */
+  readonly cpuSPerGib: Costs;
   readonly ratios: {
     readonly streamVsTls: number;
     readonly streamVsTcp: number;
@@ -43,6 +46,17 @@ export const NO_STREAM_RATIOS = {
 };
 
 type Rates = Readonly<Record<Way, readonly number[]>>;
+
+/** CPU seconds a GiB, one figure a round. */
+export interface Costs {
+  readonly source: Rates;
+  readonly target: Rates;
+}
+
+interface Measured {
+  readonly rates: Rates;
+  readonly costs: Costs;
+}
 
 /** @param say told what is being done. */
 export async function measureStream(
@@ -68,9 +82,9 @@ export async function measureStream(
       chunkBytes: CHUNK_BYTES,
       bytes: ROUND_BYTES,
     };
-    const [, ports] = await start<SourcePorts>('stream-source.ts', order);
+    const [source, ports] = await start<SourcePorts>('stream-source.ts', order);
     const [, late] = await start<SourcePorts>('delay-proxy.ts', { ports, delayMs: DELAY_MS });
-    const rates: Rates[] = [];
+    const measured: Measured[] = [];
     for (const [where, at] of [
       ['straight', ports],
       [`behind ${DELAY_MS} ms`, late],
@@ -81,10 +95,10 @@ export async function measureStream(
         tls: tlsIn(directory, 'node2'),
         ports: at,
       });
-      rates.push(await run(target, rounds, signal));
+      measured.push(await run({ source, target }, rounds, signal));
     }
-    const [straight, delayed] = rates;
-    if (straight === undefined || delayed === undefined) throw new Error('there are no rates');
+    const [straight, delayed] = measured;
+    if (straight === undefined || delayed === undefined) throw new Error('nothing was measured');
     return resultOf(straight, delayed);
   } finally {
     await Promise.all(children.map(end));
@@ -93,22 +107,41 @@ export async function measureStream(
 }
 
 /** The first round of each opens windows and warms caches, and is not counted. */
-async function run(target: ChildProcess, rounds: number, signal: AbortSignal): Promise<Rates> {
-  const rates: Record<Way, number[]> = { tcp: [], tls: [], stream: [] };
+async function run(
+  ends: Readonly<Record<'source' | 'target', ChildProcess>>,
+  rounds: number,
+  signal: AbortSignal,
+): Promise<Measured> {
+  const none = (): Record<Way, number[]> => ({ tcp: [], tls: [], stream: [] });
+  const rates = none();
+  const costs = { source: none(), target: none() };
   for (let round = 0; round <= rounds; round += 1) {
     for (const way of WAYS) {
       signal.throwIfAborted();
-      target.send(way);
-      const { ms } = await answerOf<WayResult>(target);
-      if (round > 0) rates[way].push(ROUND_BYTES / ms / 1000);
+      const before = { source: await cpuOf(ends.source), target: await cpuOf(ends.target) };
+      const { ms } = await ask<WayResult>(ends.target, { pull: way });
+      const spent = {
+        source: (await cpuOf(ends.source)) - before.source,
+        target: (await cpuOf(ends.target)) - before.target,
+      };
+      if (round === 0) continue;
+      rates[way].push(ROUND_BYTES / ms / 1000);
+      for (const end of ['source', 'target'] as const) costs[end][way].push((spent[end] * GIB) / ROUND_BYTES);
     }
   }
-  return rates;
+  return { rates, costs };
 }
 
-function resultOf(straight: Rates, delayed: Rates): StreamResult {
+async function ask<T>(child: ChildProcess, call: StreamCall): Promise<T> {
+  child.send(call);
+  return await answerOf<T>(child);
+}
+
+const cpuOf = (child: ChildProcess) => ask<number>(child, 'cpu');
+
+function resultOf({ rates: straight, costs }: Measured, { rates: delayed }: Measured): StreamResult {
   return {
-    ...{ bytes: ROUND_BYTES, delayMs: DELAY_MS, straight, delayed },
+    ...{ bytes: ROUND_BYTES, delayMs: DELAY_MS, straight, delayed, cpuSPerGib: costs },
     ratios: {
       streamVsTls: ratioOfMedians(straight.stream, straight.tls),
       streamVsTcp: ratioOfMedians(straight.stream, straight.tcp),
@@ -119,15 +152,25 @@ function resultOf(straight: Rates, delayed: Rates): StreamResult {
 }
 
 /** Lines for people, each ended. */
-export function streamTable({ straight, delayed, delayMs }: StreamResult): string {
-  const lines = Object.entries({ straight, [`${delayMs} ms each way`]: delayed }).flatMap(([where, rates]) =>
+export function streamTable({ straight, delayed, delayMs, cpuSPerGib }: StreamResult): string {
+  const rates = { straight, [`${delayMs} ms each way`]: delayed };
+  const costs = { "source's CPU": cpuSPerGib.source, "target's CPU": cpuSPerGib.target };
+  return table('stream, MB/s', rates, 0) + table('stream, CPU s/GiB', costs, 2);
+}
+
+function table(head: string, parts: Readonly<Record<string, Rates>>, digits: number): string {
+  const line = (name: string, cells: readonly string[]) =>
+    `${name.padEnd(32)}${cells.map((cell) => cell.padStart(9)).join('')}\n`;
+  const lines = Object.entries(parts).flatMap(([where, figures]) =>
     WAYS.map((way) => {
-      const { median, min, max } = spreadOf(rates[way]);
-      return `${`${where}: ${way}`.padEnd(32)}${[median, min, max].map((rate) => rate.toFixed(0).padStart(9)).join('')}`;
+      const { median, min, max } = spreadOf(figures[way]);
+      return line(
+        `${where}: ${way}`,
+        [median, min, max].map((figure) => figure.toFixed(digits)),
+      );
     }),
   );
-  const head = `${'stream, MB/s'.padEnd(32)}${['median', 'min', 'max'].map((text) => text.padStart(9)).join('')}`;
-  return [head, ...lines].map((line) => `${line}\n`).join('');
+  return [line(head, ['median', 'min', 'max']), ...lines].join('');
 }
 
 function tlsIn(directory: string, node: string) {

@@ -7,11 +7,14 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { createServer as createTlsServer } from 'node:tls';
 import { pino } from 'pino';
+import { tuneHeap } from '../../../src/base/heap.js';
 import { createPageRelay } from '../../../src/migration/page-relay.js';
 import type { BulkPort } from '../../../src/migration/peer-port.js';
 import { type RpcOptions, startRpc } from '../../../src/rpc/server.js';
-import { REQUEST_BYTES, type SourcePorts, type StreamOrder } from './stream-ways.js';
+import { fixedTrust } from '../../../src/rpc/trust.js';
+import { cpuSeconds, REQUEST_BYTES, type SourcePorts, type StreamCall, type StreamOrder } from './stream-ways.js';
 
+tuneHeap();
 const { tls, socket, chunkBytes, bytes } = JSON.parse(process.argv[2] ?? '{}') as StreamOrder;
 const chunk = Buffer.alloc(chunkBytes, 0x5a);
 
@@ -72,7 +75,7 @@ const bulk: BulkPort = {
   },
 };
 
-const nothing = {} as Pick<RpcOptions, 'cnvms' | 'nodes' | 'migrations' | 'target'>;
+const nothing = {} as Pick<RpcOptions, 'cnvms' | 'nodes' | 'migrations' | 'target' | 'identity'>;
 const describe = () => Promise.reject(new Error('no facts are told here'));
 const server = await startRpc({
   ...{
@@ -82,10 +85,11 @@ const server = await startRpc({
     listen: '127.0.0.1:0',
     socket,
     socketGroup: '-',
-    tls,
+    readers: undefined,
     bulk,
     patience: 1,
   },
+  trust: fixedTrust(tls),
   mesh: { describe, announced: describe, asked: describe },
   onward: () => undefined,
   log: pino({ level: 'silent' }),
@@ -98,4 +102,7 @@ const ports: SourcePorts = {
   stream: server.port,
 };
 process.send?.(ports);
+process.on('message', (call: StreamCall) => {
+  if (call === 'cpu') process.send?.(cpuSeconds());
+});
 process.on('disconnect', () => process.exit(0));

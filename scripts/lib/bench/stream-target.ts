@@ -7,13 +7,23 @@ import { createConnection, type Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import type { Duplex } from 'node:stream';
 import { connect } from 'node:tls';
+import { tuneHeap } from '../../../src/base/heap.js';
 import { createPeerClient } from '../../../src/rpc/peer-client.js';
-import { REQUEST_BYTES, type TargetOrder, type Way, type WayResult } from './stream-ways.js';
+import { fixedTrust } from '../../../src/rpc/trust.js';
+import {
+  cpuSeconds,
+  REQUEST_BYTES,
+  type StreamCall,
+  type TargetOrder,
+  type Way,
+  type WayResult,
+} from './stream-ways.js';
 
+tuneHeap();
 const { tls, bytes, ports } = JSON.parse(process.argv[2] ?? '{}') as TargetOrder;
 const host = '127.0.0.1';
 const pair = { key: readFileSync(tls.key), cert: readFileSync(tls.cert), ca: readFileSync(tls.ca) };
-const peer = createPeerClient({ name: 'node1', endpoint: `${host}:${ports.stream}` }, tls);
+const peer = createPeerClient({ name: 'node1', endpoint: `${host}:${ports.stream}` }, fixedTrust(tls));
 const sockets: Record<'tcp' | 'tls', Socket> = {
   tcp: createConnection({ host, port: ports.tcp, noDelay: true }),
   tls: connect({ ...pair, host, port: ports.tls, servername: 'node1', checkServerIdentity: () => undefined }),
@@ -52,8 +62,9 @@ async function pull(way: Way): Promise<number> {
   return performance.now() - from;
 }
 
-process.on('message', (way: Way) => {
-  void pull(way).then((ms) => process.send?.({ way, ms } satisfies WayResult));
+process.on('message', (call: StreamCall) => {
+  if (call === 'cpu') process.send?.(cpuSeconds());
+  else void pull(call.pull).then((ms) => process.send?.({ way: call.pull, ms } satisfies WayResult));
 });
 process.send?.('ready');
 process.on('disconnect', () => process.exit(0));

@@ -1,5 +1,5 @@
 /** What the processes of the stream benchmark tell each other. */
-import type { TlsFiles } from '../../../src/rpc/peer-client.js';
+import type { TlsFiles } from '../../../src/pki/identity.js';
 
 /** The ways that are compared, each over its own connection. */
 export const WAYS = ['tcp', 'tls', 'stream'] as const;
@@ -24,8 +24,17 @@ export interface TargetOrder extends StreamOrder {
   readonly ports: SourcePorts;
 }
 
+/** What the target is told: to pull by a way; what either is asked: how much CPU time it has had. */
+export type StreamCall = { readonly pull: Way } | 'cpu';
+
 /** One way, once. */
 export interface WayResult {
   readonly way: Way;
   readonly ms: number;
+}
+
+/** Seconds that this process has had in all its threads. */
+export function cpuSeconds(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6;
 }

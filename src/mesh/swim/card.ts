@@ -3,6 +3,7 @@
  * fields within their bounds; it becomes addresses that are dialled and lines that people read. Pure.
  */
 import { hostNumber } from '../../cnvms/address.js';
+import { isOverlayCard, type OverlayCard } from '../../overlay/tunnel.js';
 
 export interface Card {
   /** As in the node's certificate. */
@@ -15,9 +16,11 @@ export interface Card {
   /** The versions of the peer protocol that it speaks. */
   readonly protocolMin: number;
   readonly protocolMax: number;
-  /** The overlay's public key and port; empty and 0 when there is none. */
+  /** Its end of the overlay, as `OverlayCard` has it; empty and 0 when there is none. */
   readonly overlayKey: string;
+  readonly overlayNextKey: string;
   readonly overlayPort: number;
+  readonly overlayMtu: number;
   readonly facts: CardFacts;
   /** As its owner encoded it, with what a newer version may have put in; it is passed on as it is. */
   readonly encoded?: Uint8Array;
@@ -47,8 +50,6 @@ export interface CardFacts {
 const NODE_NAME = /^[a-z0-9]([a-z0-9.-]{0,62}[a-z0-9])?$/;
 const ENDPOINT = /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?):[0-9]{1,5}$/;
 const PORT_MAX = 65_535;
-/** 32 bytes in base64, or nothing. */
-const OVERLAY_KEY = /^([A-Za-z0-9+/]{43}=)?$/;
 /** Versions, kernels, architectures: what people see in one line. */
 const WORD = /^[\x20-\x7e]{0,128}$/;
 /** Without control characters; a path is shown, and never opened here. */
@@ -59,6 +60,16 @@ const ENCODED_MAX = 16 * 1024;
 
 export function nodeNameRefusal(name: string): string | undefined {
   return NODE_NAME.test(name) ? undefined : 'its name is no name of a node';
+}
+
+/** What a card says of its node's end of the overlay. */
+export function overlayOf(card: Card): OverlayCard {
+  return { key: card.overlayKey, nextKey: card.overlayNextKey, port: card.overlayPort, mtu: card.overlayMtu };
+}
+
+/** What a card has of a node's end of the overlay. */
+export function overlayFields({ key, nextKey, port, mtu }: OverlayCard) {
+  return { overlayKey: key, overlayNextKey: nextKey, overlayPort: port, overlayMtu: mtu };
 }
 
 /** Whether it can be dialled. */
@@ -77,7 +88,7 @@ export function cardRefusal(card: Card, network: string): string | undefined {
     [host !== undefined && host > 0 && host < 256, 'its overlay address is no address of a node'],
     [[...words, facts.cpuDigest].every((word) => WORD.test(word)), 'a version or a kernel is no plain word'],
     [card.protocolMin <= card.protocolMax, 'it speaks no version of the protocol'],
-    [OVERLAY_KEY.test(card.overlayKey) && card.overlayPort <= PORT_MAX, "its overlay's key or port is none"],
+    [isOverlayCard(overlayOf(card)), "its overlay's key, port or size of a packet is none"],
     [
       facts.memoryModes.length <= MODES_MAX && facts.memoryModes.every((mode) => WORD.test(mode)),
       'its memory modes are none',

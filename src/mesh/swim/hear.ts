@@ -123,6 +123,8 @@ export function takeCard(
   card: MemberRecord['card'],
   first: boolean,
 ): boolean {
+  // It was said before what is known, and came later.
+  if (first && revision < member.cardSeen) return false;
   const changed = first ? revision !== member.cardRevision : revision > member.cardRevision;
   if (first) member.cardSeen = revision;
   // What it said itself stands in the place of a forgery that has its number.
@@ -143,6 +145,7 @@ function hearClaims(swim: Swim, member: Member, word: ClaimsWord, from: string):
   swim.claimsTotal += member.claims.size;
   swim.digests = undefined;
   member.claimsRevision = revision;
+  if (from === word.name) member.claimsSeen = revision;
   spread(swim, word);
   swim.out.news.push({ kind: 'claims', name: member.name });
 }
@@ -163,7 +166,7 @@ export function hearRecord(swim: Swim, record: MemberRecord, from: string): void
     const state = record.state === 'suspect' ? 'alive' : record.state;
     const member = introduce(swim, { ...record, state }, first);
     if (member === undefined) return;
-    takeClaims(swim, member, record);
+    takeClaims(swim, member, record, first);
     if (state === 'alive') spread(swim, { kind: 'card', name, incarnation, revision: cardRevision, card });
     return;
   }
@@ -171,16 +174,19 @@ export function hearRecord(swim: Swim, record: MemberRecord, from: string): void
   if (cardSound && takeCard(swim, known, cardRevision, card, first))
     spread(swim, { kind: 'card', name, incarnation: known.incarnation, revision: cardRevision, card });
   hearState(swim, known, { kind: 'state', name, state: record.state, incarnation, by: from }, from);
-  const newer = first ? claimsRevision !== known.claimsRevision : claimsRevision > known.claimsRevision;
-  if (newer && believable(claimsRevision, known.claimsRevision, first)) takeClaims(swim, known, record);
+  // As with the card: of what a member says itself, the last that it said, in whatever order it came.
+  const last = claimsRevision !== known.claimsRevision && claimsRevision >= known.claimsSeen;
+  const newer = first ? last : claimsRevision > known.claimsRevision;
+  if (newer && believable(claimsRevision, known.claimsRevision, first)) takeClaims(swim, known, record, first);
 }
 
-function takeClaims(swim: Swim, member: Member, { claims, claimsRevision }: MemberRecord): void {
+function takeClaims(swim: Swim, member: Member, { claims, claimsRevision }: MemberRecord, first: boolean): void {
   if (!hasRoom(swim, claims.length - member.claims.size)) return;
   swim.claimsTotal += claims.length - member.claims.size;
   member.claims = new Map(claims.map((holding) => [holding.name, holding]));
   swim.digests = undefined;
   member.claimsRevision = claimsRevision;
+  if (first) member.claimsSeen = claimsRevision;
   swim.out.news.push({ kind: 'claims', name: member.name });
 }
 

@@ -23,6 +23,8 @@ export interface Member extends Digested {
   cardSeen: number;
   claims: ClaimMap;
   claimsRevision: number;
+  /** The revision of the claims that it gave us itself; 0: we have only others' word for what it owns. */
+  claimsSeen: number;
   /** Since when it is in this state, by this node's clock. */
   since: number;
   suspicion: Suspicion | undefined;
@@ -173,7 +175,7 @@ export function introduce(swim: Swim, record: MemberRecord, met: boolean): Membe
   const { name, state, incarnation, card, cardRevision } = record;
   const member: Member = {
     ...{ name, hash: hashOf(name), state, incarnation, card, cardRevision, cardSeen: met ? cardRevision : 0 },
-    ...{ claims: new Map(), claimsRevision: 0, since: swim.now, suspicion: undefined },
+    ...{ claims: new Map(), claimsRevision: 0, claimsSeen: 0, since: swim.now, suspicion: undefined },
   };
   members.set(name, member);
   swim.digests = undefined;

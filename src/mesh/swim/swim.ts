@@ -16,13 +16,14 @@ import {
   emptyOutput,
   forget,
   type Output,
+  ownRecord,
   type Pending,
   pickUp,
   type Swim,
   spread,
   type Whom,
 } from './state.js';
-import { call, hear, say, whomOf } from './talk.js';
+import { bare, call, hear, say, whomOf } from './talk.js';
 import { nextAt, popDue, setTimer } from './timers.js';
 import type { Message } from './words.js';
 
@@ -36,6 +37,8 @@ export type SwimEvent =
   /** What this node says of itself has changed. */
   | { readonly kind: 'card'; readonly card: Card }
   | { readonly kind: 'claims'; readonly claims: readonly Holding[] }
+  /** All members that may be there are to have it from this node itself, and at once. */
+  | { readonly kind: 'tell' }
   /** Somebody who may be alive is to be met now, and tried for ever. */
   | { readonly kind: 'join'; readonly whom: Whom }
   | { readonly kind: 'leave' };
@@ -87,6 +90,9 @@ function act(swim: Swim, event: SwimEvent): void {
       break;
     case 'claims':
       claim(swim, event.claims);
+      break;
+    case 'tell':
+      tell(swim);
       break;
     case 'join':
       join(swim, event.whom);
@@ -230,6 +236,15 @@ function claim(swim: Swim, claims: readonly Holding[]): void {
   gossip(swim, CLAIM_FANOUT);
 }
 
+/** The dead too: they may not be. */
+function tell(swim: Swim): void {
+  const records = [ownRecord(swim)];
+  for (const member of swim.members.values())
+    if (member.state !== 'left')
+      call(swim, whomOf(member), bare(swim, 'push', member.name, { records }), TOLD, swim.settings.syncTimeoutMs);
+}
+const TOLD: Pending = { kind: 'told', words: [] };
+
 function join(swim: Swim, whom: Whom): void {
   const { self, known } = swim;
   known.set(whom.name ?? whom.endpoint, whom);
@@ -256,6 +271,6 @@ function leave(swim: Swim): void {
   const word = { kind: 'state' as const, name, state: 'left' as const, incarnation, by: name };
   for (const member of pickUp(swim, LEAVE_TELLS)) {
     const message: Message = { ...say(swim, 'gossip', member.name), words: [word] };
-    call(swim, whomOf(member), message, { kind: 'told', words: [] } satisfies Pending, swim.settings.directMs);
+    call(swim, whomOf(member), message, TOLD, swim.settings.directMs);
   }
 }

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { hookScript } from '../../../src/overlay/hook.js';
-import { baseRules } from '../../../src/overlay/rules.js';
-import { routeChanges, wantedRoutes } from '../../../src/overlay/wanted.js';
+import { forwardChanges, routeChanges, wantedRoutes } from '../../../src/overlay/wanted.js';
 import type { Route } from '../../../src/tools/ip.js';
 
 const peers = fc.array(
@@ -19,7 +18,8 @@ function apply(routes: readonly Route[], commands: readonly string[]): Route[] {
   for (const command of commands) {
     const [, verb, destination = '', , metric = '', , via, , source] = command.split(' ');
     const key = `${destination} metric ${metric}`;
-    if (verb === 'replace') table.set(key, { destination, via, device: 'eth0', source, metric: Number(metric) });
+    if (verb === 'replace')
+      table.set(key, { destination, via, device: 'eth0', source, metric: Number(metric), mtu: undefined });
     else assert.ok(table.delete(key), `no such route: ${command}`);
   }
   return [...table.values()];
@@ -41,7 +41,14 @@ describe('the wanted network', () => {
   // A cnvm's own link brings a route of metric 0. A late word of where it was must not replace that one.
   it('a route that moves is replaced, never absent, and never one of another metric', () => {
     const actual: Route[] = [
-      { destination: '10.100.1.1', via: '172.30.0.12', device: 'eth0', source: '10.100.0.1', metric: 100 },
+      {
+        destination: '10.100.1.1',
+        via: '172.30.0.12',
+        device: 'eth0',
+        source: '10.100.0.1',
+        metric: 100,
+        mtu: undefined,
+      },
     ];
     const changes = routeChanges(
       wantedRoutes([{ address: '10.100.1.1', via: '172.30.0.13' }], '10.100.0.1'),
@@ -53,7 +60,14 @@ describe('the wanted network', () => {
 
   it('a route of an older daemon, of another metric, is taken away by its own name', () => {
     const actual: Route[] = [
-      { destination: '10.100.1.1', via: '172.30.0.13', device: 'eth0', source: '10.100.0.1', metric: 0 },
+      {
+        destination: '10.100.1.1',
+        via: '172.30.0.13',
+        device: 'eth0',
+        source: '10.100.0.1',
+        metric: 0,
+        mtu: undefined,
+      },
     ];
     const changes = routeChanges(
       wantedRoutes([{ address: '10.100.1.1', via: '172.30.0.13' }], '10.100.0.1'),
@@ -63,14 +77,47 @@ describe('the wanted network', () => {
     assert.equal(changes.at(-1), 'route delete 10.100.1.1 metric 0 proto 199');
   });
 
-  it('the hook and the rules name the addresses they are for', () => {
+  it('a way through the tunnel names its link, and its size where the peer takes less', () => {
+    const peers = [
+      { address: '10.100.1.1', device: 'wgcnvm', mtu: 1300 },
+      { address: '10.100.1.2', device: 'wgcnvm' },
+    ];
+    const source = '10.100.0.1';
+    const changes = routeChanges(wantedRoutes(peers, source), [], 199);
+    assert.deepEqual(changes, [
+      'route replace 10.100.1.1 metric 100 dev wgcnvm mtu 1300 src 10.100.0.1 proto 199',
+      'route replace 10.100.1.2 metric 100 dev wgcnvm src 10.100.0.1 proto 199',
+    ]);
+    const actual: Route[] = peers.map(({ address, mtu }) => ({
+      ...{ destination: address, via: undefined, device: 'wgcnvm', source, metric: 100, mtu },
+    }));
+    assert.deepEqual(routeChanges(wantedRoutes(peers, source), actual, 199), []);
+    const plain = wantedRoutes([{ address: '10.100.1.1', via: '172.30.0.12' }], source);
+    assert.equal(routeChanges(plain, actual, 199).length, 2);
+  });
+
+  it('what has left is passed on for as long as that is wanted', () => {
+    const way = { device: 'fwcnvm', table: 199, source: '10.100.0.1' };
+    const forward = { address: '10.100.1.1', to: '10.100.0.2' };
+    assert.deepEqual(forwardChanges([forward], [], way), [
+      'route replace 10.100.1.1/32 encap ip id 199 dst 10.100.0.2 src 10.100.0.1 dev fwcnvm table 199',
+    ]);
+    assert.deepEqual(forwardChanges([], [forward], way), ['route delete 10.100.1.1/32 table 199']);
+    // It has gone on to a third node.
+    assert.deepEqual(forwardChanges([{ ...forward, to: '10.100.0.3' }], [forward], way).length, 1);
+  });
+
+  it('the hook names the address and the size that it is for', () => {
     const script = hookScript({
       address: '10.100.101.111',
       gatewaySource: '10.100.0.1',
       link: 'cn0a64656f',
       hardware: '02:c7:0a:64:65:6f',
+      mtu: 1384,
     });
     assert.match(script, /route replace 10.100.101.111\/32 dev cn0a64656f src 10.100.0.1/);
-    assert.match(baseRules('10.100.0.0/16'), /ip saddr 10.100.0.0\/16 ip daddr != 10.100.0.0\/16 masquerade/);
+    assert.match(script, /link add cn0a64656f mtu 1384 .* peer name eth0 mtu 1384 /);
+    // Else no rule would hold for it.
+    assert.match(script, /link set cn0a64656f group 199\nlink set cn0a64656f up/);
   });
 });

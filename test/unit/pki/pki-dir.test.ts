@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { initPki, issueNode, issueOperator } from '../../../src/pki/pki-dir.js';
+import { initPki, issueNode, issueTo } from '../../../src/pki/pki-dir.js';
 import { callerOf } from '../../../src/rpc/roles.js';
 import { temporary } from '../../support/temporary.js';
 
@@ -16,7 +16,7 @@ describe('a mesh has certificates', () => {
     await initPki(directory(), once);
     const files = [
       ...(await issueNode(directory(), 'node1', once)),
-      ...(await issueOperator(directory(), 'ann', once)),
+      ...(await issueTo(directory(), 'operator', 'ann', once)),
     ];
     const ca = certificate('ca.crt');
     const [node, operator] = [certificate('nodes/node1.crt'), certificate('operators/ann.crt')];

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { status } from '@grpc/grpc-js';
-import { createPeerClient, type PeerClient, type TlsFiles } from '../../../src/rpc/peer-client.js';
+import type { TlsFiles } from '../../../src/pki/identity.js';
+import { createPeerClient, type PeerClient } from '../../../src/rpc/peer-client.js';
+import { fixedTrust } from '../../../src/rpc/trust.js';
 import { type LinkProxy, openLinkProxy } from '../../mesh/link-proxy.js';
 import { temporary } from '../../support/temporary.js';
 import { issue, serveProbes } from './probes.js';
@@ -20,7 +22,7 @@ describe('the bulk of a link that has just healed', () => {
   /** A peer behind a link that can be broken. @param port where it serves, when it does. */
   async function peerBehind(tls: TlsFiles, port: () => number | undefined): Promise<[LinkProxy, PeerClient]> {
     const link = await openLinkProxy(port);
-    const client = createPeerClient({ name: 'node2', endpoint: `127.0.0.1:${link.port}` }, tls);
+    const client = createPeerClient({ name: 'node2', endpoint: `127.0.0.1:${link.port}` }, fixedTrust(tls));
     closing.push(() => client.close(), link.close.bind(link));
     return [link, client];
   }

@@ -16,7 +16,9 @@ const card = (name: string): Card => ({
   protocolMin: 1,
   protocolMax: 1,
   overlayKey: `${'A'.repeat(43)}=`,
+  overlayNextKey: `${'B'.repeat(42)}E=`,
   overlayPort: 51_820,
+  overlayMtu: 1_420,
   facts: {
     criuVersion: '4.2.1',
     runcVersion: '1.1.15',

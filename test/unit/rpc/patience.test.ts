@@ -4,6 +4,7 @@ import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { initPki, issueNode } from '../../../src/pki/pki-dir.js';
 import { createPeerClient } from '../../../src/rpc/peer-client.js';
+import { fixedTrust } from '../../../src/rpc/trust.js';
 import { temporary } from '../../support/temporary.js';
 
 const CALL_MS = 150;
@@ -23,7 +24,7 @@ describe('patience with a slow peer', () => {
     await once(silent, 'listening');
     const endpoint = `127.0.0.1:${(silent.address() as AddressInfo).port}`;
     const tookMs = async (patience: number) => {
-      const client = createPeerClient({ name: 'node2', endpoint }, tls, patience);
+      const client = createPeerClient({ name: 'node2', endpoint }, fixedTrust(tls), patience);
       const before = performance.now();
       await assert.rejects(client.describe({ timeoutMs: CALL_MS }), /Deadline exceeded/);
       client.close();

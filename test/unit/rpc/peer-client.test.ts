@@ -8,7 +8,9 @@ import { CnvmError } from '../../../src/base/errors.js';
 import * as wire from '../../../src/gen/cnvm/peer/v1/peer.js';
 import { initPki, issueNode } from '../../../src/pki/pki-dir.js';
 import { createPeerClient, type PeerClient } from '../../../src/rpc/peer-client.js';
+import { fixedTrust } from '../../../src/rpc/trust.js';
 import { FUZZ_TIMEOUT_MS, runs } from '../../support/fuzz.js';
+import { NO_CARD } from '../../support/samples.js';
 import { temporary } from '../../support/temporary.js';
 
 const WAIT = { timeoutMs: 5_000 };
@@ -47,7 +49,11 @@ const ANSWERS: readonly [
       .map((answer) => wire.QueryResponse.encode(answer).finish()),
     (peer) => peer.target.query('m', WAIT),
   ],
-  ['MeshService/Announce', fc.uint8Array({ maxLength: 100 }), (peer) => peer.announce('node1', [], WAIT)],
+  [
+    'MeshService/Announce',
+    fc.uint8Array({ maxLength: 100 }),
+    (peer) => peer.announce('node1', { holdings: [], overlay: NO_CARD }, WAIT),
+  ],
   ['MeshService/Describe', fc.uint8Array({ maxLength: 100 }), (peer) => peer.describe(WAIT)],
 ];
 
@@ -74,7 +80,7 @@ describe('a peer that answers anything', () => {
       const credentials = ServerCredentials.createSsl(readFileSync(tls.ca), [pair], true);
       server.bindAsync('127.0.0.1:0', credentials, (error, bound) => (error === null ? resolve(bound) : reject(error)));
     });
-    client = createPeerClient({ name: 'node2', endpoint: `127.0.0.1:${port}` }, tls);
+    client = createPeerClient({ name: 'node2', endpoint: `127.0.0.1:${port}` }, fixedTrust(tls));
   });
   afterEach(() => {
     client.close();

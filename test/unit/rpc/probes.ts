@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Server, ServerCredentials, type ServerUnaryCall, type StatusObject, type sendUnaryData } from '@grpc/grpc-js';
 import * as wire from '../../../src/gen/cnvm/peer/v1/peer.js';
+import type { TlsFiles } from '../../../src/pki/identity.js';
 import { initPki, issueNode } from '../../../src/pki/pki-dir.js';
-import type { TlsFiles } from '../../../src/rpc/peer-client.js';
 
 /** The certificates of node2. */
 export async function issue(directory: string): Promise<TlsFiles> {

@@ -11,9 +11,10 @@ import {
 } from '../../../src/gen/grpc/reflection/v1/reflection.js';
 import { bidi, type Handling, received } from '../../../src/rpc/handle.js';
 import { reflectionCalls } from '../../../src/rpc/reflection.js';
+import { LOCAL } from '../../../src/rpc/roles.js';
 import { temporary } from '../../support/temporary.js';
 
-const handling: Handling = { log: pino({ level: 'silent' }), local: true };
+const handling: Handling = { log: pino({ level: 'silent' }), caller: LOCAL };
 const LIST: ServerReflectionRequest = { host: '', messageRequest: { $case: 'listServices', value: '' } };
 
 describe('a call with a stream either way', () => {

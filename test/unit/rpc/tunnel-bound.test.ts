@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { createConnection, createServer, type Server, type Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { temporary } from '../../support/temporary.js';
+import { slowLink } from './slow-link.js';
 import { openTunnels } from './tunnels.js';
 
 const MIB = 1024 * 1024;
@@ -43,36 +43,6 @@ describe('what a tunnel holds', () => {
     return { read, heldMib: () => (given - came) / MIB, cameMib: () => came / MIB };
   }
 
-  /** A link that takes so much in each tenth of a second. */
-  async function slowLink(port: number, bytesPerTurn: () => number): Promise<number> {
-    const server: Server = createServer((client) => {
-      const far = createConnection({ host: '127.0.0.1', port });
-      client.pipe(far);
-      const pass = slowly(far, client, bytesPerTurn);
-      for (const socket of [client, far]) socket.on('error', () => undefined);
-      closing.push(
-        pass,
-        () => client.destroy(),
-        () => far.destroy(),
-      );
-    }).listen(0, '127.0.0.1');
-    closing.push(() => server.close());
-    await new Promise((resolve) => server.once('listening', resolve));
-    const address = server.address();
-    return typeof address === 'object' && address !== null ? address.port : 0;
-  }
-
-  function slowly(from: Socket, to: Socket, bytesPerTurn: () => number): () => void {
-    from.pause();
-    const timer = setInterval(() => {
-      const left = Math.min(bytesPerTurn(), from.readableLength);
-      // What has come is asked for by its length: asked for more, a stream gives nothing.
-      const chunk: unknown = left > 0 ? from.read(left) : from.read(0);
-      if (chunk instanceof Buffer) to.write(chunk);
-    }, 100);
-    return () => clearInterval(timer);
-  }
-
   /** Until nothing more is taken up. */
   async function settledMib(heldMib: () => number): Promise<number> {
     for (let before = -1; ; ) {
@@ -92,7 +62,7 @@ describe('what a tunnel holds', () => {
 
   it('is bounded when the link stalls', async () => {
     let open = true;
-    const { read, heldMib, cameMib } = await begin((port) => slowLink(port, () => (open ? 64 * 1024 : 0)));
+    const { read, heldMib, cameMib } = await begin((port) => slowLink(port, () => (open ? 64 * 1024 : 0), closing));
     read();
     while (cameMib() < 0.5) await sleep(50);
     open = false;
@@ -102,7 +72,7 @@ describe('what a tunnel holds', () => {
   });
 
   it('is bounded on a link of 1 MB/s', async () => {
-    const { read, heldMib, cameMib } = await begin((port) => slowLink(port, () => 100_000));
+    const { read, heldMib, cameMib } = await begin((port) => slowLink(port, () => 100_000, closing));
     read();
     let most = 0;
     while (cameMib() < 2) {

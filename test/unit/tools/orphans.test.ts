@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { endOrphans, findOrphans, GENTLE_VARIABLE, OWNER_VARIABLE } from '../../../src/tools/orphans.js';
+import { temporary } from '../../support/temporary.js';
 
 describe('programs of a dead daemon', () => {
   const owner = `/test/${process.pid}`;
+  const directory = temporary();
   const started: ChildProcess[] = [];
 
   async function start(command: string, environment: Record<string, string>): Promise<ChildProcess> {
@@ -44,6 +47,28 @@ describe('programs of a dead daemon', () => {
     }
     const found = findOrphans(owner);
     assert.deepEqual(found.map(({ command }) => command.split(' ')[0]).sort(), ['sh', 'sleep']);
+  });
+
+  it('are known by where they work when they are a criu that has written over its mark, and are as gentle', async () => {
+    const runDir = directory();
+    mkdirSync(join(runDir, 'criu', 'a'), { recursive: true });
+    copyFileSync('/bin/sleep', join(runDir, 'criu', 'a', 'criu'));
+    const become = (title: string) => `cd ${runDir}/criu/a && exec bash -c 'exec -a "${title}" ./criu 60'`;
+    await start(become('criu: dump --rpc -t 1'), {});
+    await start(become('criu: restore --rpc'), {});
+    // One of somebody else, who has a mark, and one that is no criu.
+    await start(become('criu: restore --rpc').replace('./criu', './criu 60 ; exec sleep'), {
+      [OWNER_VARIABLE]: 'other',
+    });
+    const found = () => findOrphans(runDir).map(({ command, gentle }) => [command.split(' ')[1], gentle]);
+    for (let tries = 0; found().length < 2; tries += 1) {
+      assert.ok(tries < 500, 'they did not come about');
+      await sleep(10);
+    }
+    assert.deepEqual(found().sort(), [
+      ['dump', 'dump'],
+      ['restore', 'restore'],
+    ]);
   });
 
   it('are ended, and nothing else is', async () => {

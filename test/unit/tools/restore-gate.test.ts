@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { existsSync, lstatSync, readFileSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { besideGate, makeGate, removeGate } from '../../../src/tools/restore-gate.js';
+import { besideGate, breakGate, makeGate, removeGate } from '../../../src/tools/restore-gate.js';
+import { run } from '../../../src/tools/run.js';
 import { temporary } from '../../support/temporary.js';
 
 const FIRST = 'inventory.img';
@@ -50,6 +51,21 @@ describe('the gate of a restore', () => {
     removeGate(directory());
     assert.ok(lstatSync(path()).isFile());
     gate.close();
+  });
+
+  it('whose daemon has died and that is broken ends the reading, and nobody waits there any more', async () => {
+    // As one that was made by who died: nobody has it open.
+    await run(['mkfifo', path()]);
+    come();
+    const reading = readFile(path(), 'utf8');
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    breakGate(directory());
+    assert.equal(await reading, '');
+    await assert.rejects(readFile(path()), { code: 'ENOENT' });
+    removeGate(directory());
+    assert.equal(await readFile(path(), 'utf8'), 'what is in it');
+    breakGate(directory());
+    assert.equal(await readFile(path(), 'utf8'), 'what is in it');
   });
 
   it('is in the way of no other image', () => {

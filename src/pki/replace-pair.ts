@@ -1,0 +1,35 @@
+/**
+ * A certificate and its key, replaced while somebody may read them, and while this machine may lose its power. Invariant:
+ * at every moment the two fit, or the certificate's key lies beside the other one and `settlePair` puts it in place.
+ */
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { existsSync, readFileSync, renameSync } from 'node:fs';
+import { rename } from 'node:fs/promises';
+import { writeFileAtomic } from '../base/atomic-file.js';
+import type { KeyPair } from './certificates.js';
+import type { TlsFiles } from './identity.js';
+
+type PairFiles = Pick<TlsFiles, 'cert' | 'key'>;
+
+const nextOf = (key: string): string => `${key}.next`;
+
+/** Afterwards the files hold the pair. */
+export async function replacePair({ cert, key }: PairFiles, pair: KeyPair): Promise<void> {
+  await writeFileAtomic(nextOf(key), `${pair.key.trim()}\n`);
+  await writeFileAtomic(cert, `${pair.certificate.trim()}\n`, 0o644);
+  await rename(nextOf(key), key);
+}
+
+/** Ends what was interrupted between the two. Throws nothing: what else may be wrong is said by who reads the files. */
+export function settlePair({ cert, key }: PairFiles): void {
+  const next = nextOf(key);
+  if (existsSync(next) && existsSync(cert) && fits(cert, next)) renameSync(next, key);
+}
+
+function fits(cert: string, key: string): boolean {
+  try {
+    return new X509Certificate(readFileSync(cert)).checkPrivateKey(createPrivateKey(readFileSync(key)));
+  } catch {
+    return false;
+  }
+}
