@@ -112,7 +112,7 @@ export function createMembership(options: MembershipOptions) {
       if (one.now !== 'suspect' && (one.before !== 'suspect' || one.now !== 'alive')) log.info(facts, 'member');
     }
     const met = [...swim.members.values()].filter((member) => member.cardSeen > 0 && member.state !== 'left');
-    remembered.keep(met.map(({ name, card: { endpoint } }) => ({ name, endpoint })));
+    remembered.keep(met.map(({ name, card: { endpoint, overlayAddress } }) => ({ name, endpoint, overlayAddress })));
   }
 
   /** @throws `refused` when a peer says more than any sound one. */

@@ -77,7 +77,7 @@ export function createMesh<L extends MeshLink>(options: MeshOptions<L>) {
   const { node, log } = options;
   const remembered = rememberPeers(options.file, log);
   const links = createPeerLinks(options.peers, options.dial);
-  for (const peer of remembered.peers) if (peer.name !== node) links.know({ ...peer, overlayAddress: '' });
+  for (const peer of remembered.peers) if (peer.name !== node) links.know(peer);
   const hearsay = createHearsay(() => membership?.members() ?? [], log);
   /** What each peer has said itself of its end of the overlay; others' word opens no way. */
   const cards = new Map<string, OverlayCard>();

@@ -7,13 +7,9 @@ import type { Logger } from 'pino';
 import { z } from 'zod';
 import { writeFileAtomic } from '../base/atomic-file.js';
 import { messageOf } from '../base/errors.js';
+import type { KnownPeer } from './peer-links.js';
 import { isEndpoint, nodeNameRefusal } from './swim/card.js';
 import { MEMBERS_MAX } from './swim/settings.js';
-
-interface KnownPeer {
-  readonly name: string;
-  readonly endpoint: string;
-}
 
 export interface Remembered {
   /** As they were when this daemon began. */
@@ -24,9 +20,12 @@ export interface Remembered {
   stop(): Promise<void>;
 }
 
+/** What is known already needs no new word to be reached: the overlay goes on while a peer is silent. */
+const ADDRESS = /^([0-9]{1,3}(\.[0-9]{1,3}){3})?$/;
 const peer = z.object({
   name: z.string().refine((name) => nodeNameRefusal(name) === undefined),
   endpoint: z.string().refine(isEndpoint),
+  overlayAddress: z.string().regex(ADDRESS).default(''),
 });
 const schema = z.object({ version: z.literal(1), peers: z.array(peer).max(MEMBERS_MAX) });
 

@@ -6,6 +6,7 @@ import * as wire from '../../src/gen/cnvm/peer/v1/peer.js';
 import { MemberCard, MemberMessage } from '../../src/gen/cnvm/peer/v1/peer.js';
 import { openHostilePeer } from './hostile-peer.js';
 import { type MeshNode, type MeshOfDaemons, startMesh } from './mesh-of-daemons.js';
+import { openOperator } from './operator.js';
 import { assertAtRest, eventually, NAME, ownerBy, testMesh } from './support.js';
 
 const EXCHANGE = '/cnvm.peer.v1.MembershipService/Exchange';
@@ -154,6 +155,69 @@ describe('a mesh', () => {
     await node1.remove(NAME);
     assert.equal(node2.host.stateOf(NAME), 'running');
   });
+
+  it('what goes on in a cnvm is seen and done from any node, by who may', async () => {
+    const [node1, node3] = [mesh().node('node1'), mesh().node('node3')];
+    await node1.create(NAME);
+    await eventually('node3 knows of it', async () => (await ownerBy(node3, NAME)) === 'node1 at 1');
+    assert.deepEqual(await node3.exec(NAME, ['echo', 'hello']), { code: 0, stdout: 'echo hello\n' });
+    assert.equal(await node3.logs(NAME), 'booted\n');
+    const reader = openOperator(node3.readerSocket);
+    assert.equal((await reader.inspect(NAME))?.owner, 'node1');
+    await assert.rejects(reader.exec(NAME, ['id']), /may not call/);
+    await assert.rejects(reader.logs(NAME), /may not call/);
+    await assert.rejects(reader.stopCnvm(NAME), /may not call/);
+    assert.equal(node1.host.stateOf(NAME), 'running');
+    // The owner's own error, and its own only.
+    await node1.stopCnvm(NAME);
+    await assert.rejects(node3.exec(NAME, ['id']), /stopped|not run/);
+  });
+
+  it('an old copy that was started while nobody could be asked stops when its owner is heard', async () => {
+    const [node1, node2] = [mesh().node('node1'), mesh().node('node2')];
+    await node1.create(NAME);
+    const old = readFileSync(join(node1.stateDir, 'cnvms', NAME, 'record.json'), 'utf8');
+    assert.equal((await node1.teleport(NAME, 'node2')).outcome, 'succeeded');
+    // So that at no time two run.
+    await node2.stopCnvm(NAME);
+    await node1.stop();
+    node1.host.occupy(NAME);
+    node1.keepRecord(NAME, old);
+    for (const other of ['node2', 'node3']) mesh().cut('node1', other);
+    await node1.begin();
+    assert.equal(node1.host.stateOf(NAME), 'running');
+    for (const other of ['node2', 'node3']) mesh().heal('node1', other);
+    await eventually('it has stopped', async () => node1.host.stateOf(NAME) === 'stopped', DEATH_MS);
+    await assert.rejects(node1.start(NAME), /node2 has it at epoch 2/);
+    await node2.start(NAME);
+    assert.equal(node2.host.stateOf(NAME), 'running');
+    await node1.remove(NAME);
+    await assertAtRest(mesh(), NAME, 'node2', 2);
+  }).timeout(60_000);
+
+  it('of two claims at one epoch neither is started by itself, and all say so until one is gone', async () => {
+    const [node1, node2, node3] = ['node1', 'node2', 'node3'].map((name) => mesh().node(name));
+    assert.ok(node1 && node2 && node3);
+    await node1.create(NAME);
+    const record = readFileSync(join(node1.stateDir, 'cnvms', NAME, 'record.json'), 'utf8');
+    await node3.stop();
+    node3.keepRecord(NAME, record.replaceAll('node1', 'node3'));
+    await node3.begin();
+    assert.equal(node3.host.stateOf(NAME), 'stopped');
+    assert.equal(node1.host.stateOf(NAME), 'running');
+    for (const node of [node1, node2, node3])
+      await eventually(`${node.name} says so`, async () => ((await node.inspect(NAME))?.conflict ?? '') !== '');
+    // Nor is the one that ran, when its node comes up anew.
+    await node1.stop();
+    node1.host.reboot();
+    await node1.begin();
+    assert.equal(node1.host.stateOf(NAME), 'stopped');
+    assert.match((await node1.inspect(NAME))?.conflict ?? '', /node3 claims it at epoch 1 too/);
+    await node3.remove(NAME);
+    await eventually('it runs again', async () => node1.host.stateOf(NAME) === 'running');
+    assert.equal((await node1.inspect(NAME))?.conflict, '');
+    await assertAtRest(mesh(), NAME, 'node1', 1);
+  }).timeout(60_000);
 });
 
 describe('a member that lies', () => {

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ServiceError } from '@grpc/grpc-js';
 import { type Connection, call, connect, messages } from '../../src/cli/connect.js';
-import type { Cnvm } from '../../src/gen/cnvm/v1/cnvm.js';
+import type { Cnvm, ExecCnvmResponse } from '../../src/gen/cnvm/v1/cnvm.js';
 import {
   Compression,
   type Doubt,
@@ -115,6 +115,33 @@ export function openOperator(socket: () => string) {
     },
     remove: async (name: string): Promise<void> => {
       await one((at, done) => at.cnvms.removeCnvm({ name, force: true }, done));
+    },
+    /** Runs a command in it, to its end. */
+    async exec(name: string, argv: readonly string[]): Promise<{ code: number | undefined; stdout: string }> {
+      return await ask(async (at) => {
+        const stream = at.cnvms.execCnvm();
+        const start = { name, argv: [...argv], user: '', cwd: '', env: [], tty: false, rows: 0, columns: 0 };
+        stream.write({ input: { $case: 'start', value: start } });
+        stream.write({ input: { $case: 'stdinEnd', value: true } });
+        let code: number | undefined;
+        const parts: Uint8Array[] = [];
+        for await (const { output } of messages<ExecCnvmResponse>(at, stream)) {
+          if (output?.$case === 'stdout') parts.push(output.value);
+          if (output?.$case === 'exitCode') code = output.value;
+        }
+        return { code, stdout: Buffer.concat(parts).toString() };
+      });
+    },
+    async logs(name: string): Promise<string> {
+      return await ask(async (at) => {
+        const parts: Uint8Array[] = [];
+        for await (const { chunk } of messages<{ chunk: Uint8Array }>(
+          at,
+          at.cnvms.readLogs({ name, tailLines: 0, follow: false }),
+        ))
+          parts.push(chunk);
+        return Buffer.concat(parts).toString();
+      });
     },
     /** Every cnvm that this node knows of. */
     async list(): Promise<{ name: string; owner: string; epoch: number; state: string; address: string }[]> {

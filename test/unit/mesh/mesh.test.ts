@@ -168,6 +168,20 @@ describe('a mesh with peers that are not there', () => {
     await mesh.stop();
   });
 
+  it('that starts anew knows the way to all it has met, before it hears of them', async () => {
+    const silent: MeshLink = { ...OLD, exchange: () => Promise.reject(new Error('silent')) };
+    const mesh = meshWith(silent);
+    await mesh.start(7443);
+    await mesh.asked('node3', push(recordOf('node3', 'c', 7)));
+    await mesh.stop();
+    const worlds: World[] = [];
+    const next = meshWith(silent, { worlds });
+    await next.moved('a', 'node3', 1);
+    const found = worlds[0]?.peers.find(({ name }) => name === 'node3');
+    assert.deepEqual(found, { name: 'node3', address: '10.100.0.2', host: '127.0.0.1', card: undefined });
+    await next.stop();
+  });
+
   it('does not answer that it was heard when no way could be made of it', async () => {
     let fails = false;
     const setBehind = async () => {

@@ -6,7 +6,7 @@ import { rememberPeers } from '../../../src/mesh/remembered-peers.js';
 import { temporary } from '../../support/temporary.js';
 
 const log = pino({ level: 'silent' });
-const peer = { name: 'node2', endpoint: '192.0.2.2:7443' };
+const peer = { name: 'node2', endpoint: '192.0.2.2:7443', overlayAddress: '10.100.0.2' };
 
 describe('the memory of peers', () => {
   const directory = temporary();
@@ -16,18 +16,17 @@ describe('the memory of peers', () => {
     const memory = rememberPeers(file(), log);
     assert.deepEqual(memory.peers, []);
     memory.keep([peer]);
-    memory.keep([peer, { name: 'node3', endpoint: 'node3.example:7443' }]);
+    memory.keep([peer, { name: 'node3', endpoint: 'node3.example:7443', overlayAddress: '' }]);
     await memory.stop();
-    assert.deepEqual(
-      rememberPeers(file(), log).peers.map(({ name }) => name),
-      ['node2', 'node3'],
-    );
+    const kept = rememberPeers(file(), log).peers;
+    assert.deepEqual(kept[0], peer);
+    assert.equal(kept[1]?.name, 'node3');
   });
 
   it('is bounded, and has nothing that cannot be called', async () => {
     const memory = rememberPeers(file(), log);
     memory.keep([
-      { name: 'node0', endpoint: '' },
+      { name: 'node0', endpoint: '', overlayAddress: '' },
       ...Array.from({ length: 3_000 }, (_, index) => ({ ...peer, name: `node${index}` })),
     ]);
     await memory.stop();
@@ -40,6 +39,7 @@ describe('the memory of peers', () => {
       '{',
       '{"version":2,"peers":[]}',
       '{"version":1,"peers":[{"name":"../x","endpoint":"a:1"}]}',
+      '{"version":1,"peers":[{"name":"x","endpoint":"a:1","overlayAddress":"0; reboot"}]}',
     ]) {
       writeFileSync(file(), text);
       assert.deepEqual(rememberPeers(file(), log).peers, []);
