@@ -255,11 +255,13 @@ export function createMesh<L extends MeshLink>(options: MeshOptions<L>) {
         .names()
         .filter(({ name }) => membership?.member(name)?.state !== 'left')
         .flatMap(({ name }) => links.get(name) ?? []),
-    /** Whether every peer that is known has been heard, or has left. */
+    /** Whether it is known of every peer what it owns, or that it has left. */
     isComplete: (): boolean =>
-      links
-        .names()
-        .every(({ name }) => hearsay.announced.has(name) || SURE.includes(membership?.member(name)?.state ?? 'dead')),
+      links.names().every(({ name }) => {
+        const { state, claimsRevision = 0 } = membership?.member(name) ?? {};
+        // Who is alive by a word of gossip may own what nobody has told yet.
+        return hearsay.announced.has(name) || state === 'left' || (state === 'alive' && claimsRevision > 0);
+      }),
     async list(): Promise<NodeStatus[]> {
       const facts = await options.facts();
       const endpoint = membership?.card().endpoint || options.listen;
@@ -295,4 +297,3 @@ export function createMesh<L extends MeshLink>(options: MeshOptions<L>) {
 }
 /** Between two looks at what this node can, and two tries to set routes that could not be set. */
 const FACTS_EVERY_MS = 15_000;
-const SURE: readonly string[] = ['alive', 'left'];

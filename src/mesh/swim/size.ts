@@ -25,15 +25,16 @@ export function sizeOfCard(card: Card): number {
   const known = cards.get(card);
   if (known !== undefined) return known;
   const { facts } = card;
-  const words = [card.name, card.endpoint, card.overlayAddress, card.version, card.overlayKey];
+  const words = [card.name, card.endpoint, card.overlayAddress, card.version, card.overlayKey, card.overlayNextKey];
   const more = [facts.criuVersion, facts.runcVersion, facts.kernelRelease, facts.architecture, facts.cpuDigest];
-  const numbers = [card.protocolMin, card.protocolMax, card.overlayPort, facts.cpus, facts.loadCenti, facts.cnvmCount];
+  const numbers = [card.protocolMin, card.protocolMax, card.overlayPort, card.overlayMtu, facts.cpus];
+  const counts = [facts.loadCenti, facts.cnvmCount];
   const bytes = [facts.memoryTotalBytes, facts.memoryAvailableBytes];
   const zones = facts.landingZones.map(({ path, availableBytes }) => FIELD + text(path) + count(availableBytes));
   const size =
     2 * FIELD +
     sum([...words, ...more, ...facts.memoryModes].map(text)) +
-    sum([...numbers, ...bytes].map(count)) +
+    sum([...numbers, ...counts, ...bytes].map(count)) +
     sum(zones);
   cards.set(card, size);
   return size;

@@ -168,6 +168,22 @@ describe('a mesh with peers that are not there', () => {
     await mesh.stop();
   });
 
+  it('is not complete while it knows of a peer only that it is there', async () => {
+    const mesh = meshWith({ ...OLD, exchange: () => Promise.reject(new Error('silent')) });
+    await mesh.start(7443);
+    const { name, incarnation, card } = recordOf('node2', 'b', 7);
+    const words = [{ kind: 'card', name, incarnation, revision: 7, card } as const];
+    await mesh.asked('node3', { ...push(recordOf('node3', 'c', 7)), words });
+    assert.deepEqual(
+      (await mesh.list()).map(({ state }) => state),
+      ['alive', 'alive', 'alive'],
+    );
+    assert.ok(!mesh.isComplete());
+    await mesh.asked('node3', push(recordOf('node2', 'b', 7)));
+    assert.ok(mesh.isComplete());
+    await mesh.stop();
+  });
+
   it('that starts anew knows the way to all it has met, before it hears of them', async () => {
     const silent: MeshLink = { ...OLD, exchange: () => Promise.reject(new Error('silent')) };
     const mesh = meshWith(silent);
