@@ -7,7 +7,6 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { audit } from './base/audit.js';
 import type { Config } from './base/config.js';
-import { refused } from './base/errors.js';
 import { takenPorts } from './cnvms/check-new.js';
 import type { CnvmRecord } from './cnvms/cnvm.js';
 import { createCnvms } from './cnvms/cnvms.js';
@@ -23,6 +22,9 @@ import type { Holding } from './mesh/directory.js';
 import { createMesh, type Mesh } from './mesh/mesh.js';
 import type { Finding, NodeFacts } from './mesh/node-facts.js';
 import { type Claims, ownership } from './mesh/ownership.js';
+import { rekey } from './mesh/rekey.js';
+import { leave, takePart } from './mesh/take-part.js';
+import { createYielding } from './mesh/yield-old.js';
 import { createArrivals } from './migration/arrivals.js';
 import type { Bulk } from './migration/bulk.js';
 import { lostTarget } from './migration/departure.js';
@@ -39,6 +41,8 @@ import { createSweeping } from './migration/sweeping.js';
 import { tell } from './migration/tell.js';
 import type { Limits } from './migration/watchdog.js';
 import type { Overlay } from './overlay/overlay.js';
+import { askSeed } from './rpc/ask-seed.js';
+import { onwardBy } from './rpc/onward.js';
 import { type OpenIdentity, openIdentity } from './rpc/open-identity.js';
 import { createPeerClient, type PeerClient } from './rpc/peer-client.js';
 import { startRpc } from './rpc/server.js';
@@ -93,7 +97,6 @@ export async function startDaemon(config: Config, host: Host, log: Logger): Prom
   });
   await sweeping.now();
   await images.start();
-  await cnvms.startWanted();
   logFindings(await host.check(await facts()), log);
   const server = await startRpc({
     node: config.node,
@@ -106,19 +109,23 @@ export async function startDaemon(config: Config, host: Host, log: Logger): Prom
     patience: config.limits.patience,
     log,
     cnvms,
+    network: config.overlay.network,
     nodes: {
       list: () => mesh.list(),
       describe: async () => describe(host, await facts()),
-      rekeyOverlay: () => rekey(config, host, mesh),
+      join: mesh.join,
+      leave: (force) => leave(parts, force),
+      rekeyOverlay: () => rekey(config, { overlay: host.overlay, tellAll: mesh.tellAll }),
     },
     images,
     migrations: { ...departures, watch: history.watch, list: history.list },
-    mesh: { describe: facts, announced: mesh.announced },
+    mesh: { describe: facts, announced: mesh.announced, asked: mesh.asked },
     target: arrivals.target,
     bulk: departures.bulkPort,
+    onward: parts.onward,
   });
-  identity.start(() => config.peers.flatMap(({ name }) => trustLinkOf(name, mesh)));
-  await mesh.start();
+  identity.start(() => mesh.peers().map(({ name, link }) => ({ name, trust: link.trust })));
+  await takePart(parts, server.port, config.limits.settle * 1000 * config.limits.patience);
   log.info({ port: server.port, socket: config.socket }, 'serving');
   return {
     port: server.port,
@@ -153,7 +160,7 @@ function build(config: Config, host: Host, identity: OpenIdentity, log: Logger) 
   const images = createImages({
     ...{ node, store: host.imageStore, tools: host.imageTools, architecture: ociArchitecture(process.arch), log },
     usedBy: (digest) => madeFrom(digest, store.all(), journal),
-    peers: () => config.peers.flatMap(({ name }) => mesh.peer(name)?.link.images ?? []),
+    peers: () => mesh.peers().map(({ link }) => link.images),
   });
   const busyPorts = portsInUse(host.isPortBusy, node);
   const cnvms = createCnvms({
@@ -184,7 +191,18 @@ function build(config: Config, host: Host, identity: OpenIdentity, log: Logger) 
   const sweeping = createSweeping(() =>
     host.sweep(sweepPorts({ store, journal, locks, history, marks: cnvms.marks, log })),
   );
-  return { common, facts, mesh, cnvms, departures, arrivals, history, sweeping, images, publish };
+  const yielding = createYielding({
+    records: store.all,
+    busy: (name) => cnvms.marks.has(name) || locks.doing(name) !== undefined,
+    runs: async (name) => (await cnvms.get(name)).state === 'running',
+    ...{ rival: directory.rival, confirms: mesh.confirms, yieldTo: cnvms.yieldTo, log },
+  });
+  const onward = onwardBy({
+    // An old copy too; and what comes or goes just now.
+    isHere: (name) => store.get(name) !== undefined || locks.doing(name) !== undefined,
+    ...{ ownerOf: directory.ownerOf, peer: mesh.peer },
+  });
+  return { common, facts, mesh, cnvms, departures, arrivals, history, sweeping, images, publish, yielding, onward };
 }
 
 async function stop(
@@ -198,7 +216,7 @@ async function stop(
   await Promise.all([departures.stop(), arrivals.stop()]);
   await sweeping.stop();
   await server.stop(STOP_GRACE_MS);
-  mesh.stop();
+  await mesh.stop();
   log.info('stopped');
 }
 
@@ -210,12 +228,20 @@ function makeMesh(
   facts: () => Promise<NodeFacts>,
   log: Logger,
 ): Mesh<PeerClient> {
+  const { network } = config.overlay;
+  const { patience } = config.limits;
   return createMesh({
     node: config.node,
-    endpoint: config.listen,
-    overlayNetwork: config.overlay.network,
+    listen: config.listen,
+    advertise: config.advertise,
+    overlayNetwork: network,
     overlayAddress: config.overlay.address,
-    peers: config.peers.map((peer) => ({ ...peer, link: createPeerClient(peer, trust, config.limits.patience) })),
+    peers: config.peers,
+    seeds: config.seeds,
+    file: join(config.stateDir, 'peers.json'),
+    probeMs: config.limits.probe * 1000 * patience,
+    dial: (peer) => createPeerClient(peer, trust, patience, network),
+    ask: (endpoint, message, timeoutMs) => askSeed(endpoint, message, trust, { timeoutMs, network }),
     setBehind: (world) => host.overlay.setBehind(world),
     overlayCard: () => host.overlay.card(),
     holdings: () => {
@@ -243,11 +269,6 @@ function linkOf(peer: { readonly name: string; readonly link: PeerClient }) {
   return { name: peer.name, link: peer.link.target };
 }
 
-function trustLinkOf(name: string, mesh: Mesh<PeerClient>) {
-  const peer = mesh.peer(name);
-  return peer === undefined ? [] : [{ name, trust: peer.link.trust }];
-}
-
 async function describe(host: Host, facts: NodeFacts): Promise<{ facts: NodeFacts; findings: Finding[] }> {
   return { facts, findings: await host.check(facts) };
 }
@@ -255,16 +276,6 @@ async function describe(host: Host, facts: NodeFacts): Promise<{ facts: NodeFact
 async function tellOff(link: TargetLink, migration: string, news: 'cancel' | 'release'): Promise<void> {
   if (news === 'release') await link.release(migration, { timeoutMs: CALL_MS });
   else await link.cancel(migration, 'the daemon of the source died', { timeoutMs: CALL_MS });
-}
-
-/** @throws `refused` when there is no key to change. */
-async function rekey(config: Config, { overlay }: Host, mesh: Mesh<PeerClient>) {
-  if (config.overlay.encryption === 'none') throw refused('state', `the overlay of ${config.node} is not encrypted`);
-  // In this order: who does not know a key answers no word under it.
-  await overlay.prepareKey();
-  await mesh.tellAll();
-  await overlay.changeKey();
-  return { key: overlay.card().key, ...(await mesh.tellAll()) };
 }
 
 function logFindings(findings: readonly Finding[], log: Logger): void {

@@ -80,7 +80,7 @@ function realHost(config: Config, log: ReturnType<typeof createLog>): Host {
   const restoreMs = config.limits.restore * 1000;
   const overlay = createOverlay({
     ...{ node, network, address, encryption, port, mtu, keepaliveSeconds: keepalive, stateDir, runDir, log },
-    hosts: config.peers.map(({ endpoint }) => hostOf(endpoint)),
+    hosts: [...config.peers.map(({ endpoint }) => endpoint), ...config.seeds].map(hostOf),
   });
   const gates = process.env['CNVM_FAULTS'];
   const imageStore = openImageStore(imagesDir);

@@ -41,6 +41,9 @@ const seconds = z
 /** Far beyond what converges, if anything does. */
 const ROUNDS_MAX = 1_000;
 
+/** More than anybody writes by hand; the others are found through them. */
+const PEERS_MAX = 1_000;
+
 const peer = z.strictObject({
   /** As in its certificate. */
   name: nodeName,
@@ -99,7 +102,12 @@ const schema = z.strictObject({
     /** Seconds after which a silent tunnel says something, so that what stands between the nodes lets its answer in; 0: never. */
     keepalive: z.number().int().nonnegative().max(PORT_MAX).default(KEEPALIVE_SECONDS),
   }),
-  peers: z.array(peer).default([]),
+  /** HOST:PORT at which peers reach this node; found out when it is left out. */
+  advertise: endpoint.optional(),
+  /** HOST:PORT of nodes by which this one finds the mesh: any one that lives is enough. */
+  seeds: z.array(endpoint).max(PEERS_MAX).default([]),
+  /** Seeds whose names are known. Where the endpoint here is another one than the peer's own word, this one is used. */
+  peers: z.array(peer).max(PEERS_MAX).default([]),
   /** How long a migration may take, in seconds; beyond that it is called off and rolled back. */
   limits: z
     .strictObject({
@@ -115,6 +123,10 @@ const schema = z.strictObject({
       freeze: seconds.default(10 * 60),
       /** For a restore at the target, after the hand-over: beyond that it is tried once more, and then given back. */
       restore: seconds.default(2 * 60),
+      /** Between two probes of a peer: a dead one is noticed after some ten of them. The same on all nodes. */
+      probe: seconds.default(1),
+      /** How long a daemon that starts asks who owns its cnvms, before it starts them all the same. */
+      settle: seconds.default(10),
       /** A factor, not seconds: how much longer than usual a peer, or a program here, may be silent, where nodes are slow. */
       patience: z.number().min(1).max(PATIENCE_MAX).default(1),
     })

@@ -57,7 +57,9 @@ export function addCnvmCommands(program: Command): void {
     .option('--grace <time>', 'between the two', parseDuration, 10_000)
     .action(stop);
   add('rm <name>', 'remove a stopped cnvm and its disk').option('--force', 'stop it first').action(remove);
-  add('ls', 'list the cnvms of this node').option('--all', 'and those of the peers').action(list);
+  add('ls', 'list the cnvms of this node; (!) marks one that another node claims')
+    .option('--all', 'and those of the peers')
+    .action(list);
   add('inspect <name>', 'everything that is known of a cnvm').action(inspect);
   add('exec <name> <command...>', "run a command in a cnvm; its exit code is the command's")
     .passThroughOptions()
@@ -149,12 +151,13 @@ async function list(options: Option<{ all: boolean }>): Promise<void> {
   const rows = cnvms.map((cnvm) => [
     cnvm.name,
     cnvm.address,
-    stateText(cnvm.state),
+    `${stateText(cnvm.state)}${cnvm.conflict === '' ? '' : ' (!)'}`,
     cnvm.owner,
     cnvm.directory === '' ? '' : bytesText(Number(cnvm.memoryBytes)),
     cnvm.directory === '' ? '' : bytesText(Number(cnvm.diskBytes)),
   ]);
   process.stdout.write(table(['NAME', 'ADDRESS', 'STATE', 'NODE', 'MEMORY', 'DISK'], rows));
+  for (const { name, conflict } of cnvms) if (conflict !== '') process.stdout.write(`(!) ${name}: ${conflict}\n`);
 }
 
 interface ExecOptions {

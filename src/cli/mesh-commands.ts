@@ -1,4 +1,4 @@
-/** `cnvm nodes node migrations abort recover`: the mesh and what moves in it. */
+/** `cnvm nodes node join leave migrations abort recover`: the mesh and what moves in it. */
 
 import type { Command } from 'commander';
 import { refused } from '../base/errors.js';
@@ -12,18 +12,28 @@ import {
   MigrationOutcome,
   type MigrationPhase,
 } from '../gen/cnvm/v1/migration.js';
-import type { GetNodeResponse, ListNodesResponse, NodeFacts } from '../gen/cnvm/v1/node.js';
-import { FindingLevel, NodeReach } from '../gen/cnvm/v1/node.js';
+import type {
+  GetNodeResponse,
+  JoinMeshResponse,
+  LeaveMeshResponse,
+  ListNodesResponse,
+  NodeFacts,
+} from '../gen/cnvm/v1/node.js';
+import { FindingLevel, NodeReach, NodeState } from '../gen/cnvm/v1/node.js';
 import { parseCount } from './arguments.js';
 import { type CommonOptions, connected, withCommonOptions } from './common-options.js';
 import { call } from './connect.js';
 import { EXIT } from './exit-codes.js';
-import { bytesText, jsonText, memoryText, msText, table, wordOf } from './text.js';
+import { ageText, bytesText, jsonText, memoryText, msText, table, wordOf } from './text.js';
 
 export function addMeshCommands(program: Command): void {
   const add = (usage: string, description: string) =>
     withCommonOptions(program.command(usage)).description(description);
-  add('nodes', 'list this node and its peers').action(nodes);
+  add('nodes', 'list this node and its peers, and for how long each is alive, suspected, dead or gone').action(nodes);
+  add('join <host:port>', 'make this node a member of the mesh of the node at that address').action(join);
+  add('leave', 'take leave of the mesh: the peers stop to look for this node')
+    .option('--force', 'also with cnvms here, which nobody then finds')
+    .action(leave);
   add('node', "this node's facts, what it lacks, and how to mend it; exit code 1 when cnvms cannot run here").action(
     node,
   );
@@ -45,9 +55,11 @@ async function nodes(options: CommonOptions): Promise<void> {
     return;
   }
   const here = all.find(({ reach }) => reach === NodeReach.SELF)?.facts;
-  const rows = all.map(({ name, endpoint, overlayAddress, reach, facts, error }) => [
+  const rows = all.map(({ name, endpoint, overlayAddress, reach, facts, error, state, stateMs }) => [
     name,
     reach === NodeReach.SELF ? 'this' : reach === NodeReach.UP ? 'up' : 'down',
+    state === NodeState.UNSPECIFIED ? 'never met' : wordOf(state, 'NODE_STATE_'),
+    reach === NodeReach.SELF || state === NodeState.UNSPECIFIED ? '-' : ageText(Number(stateMs)),
     endpoint,
     overlayAddress,
     facts === undefined ? '-' : encryptionOf(facts),
@@ -55,7 +67,7 @@ async function nodes(options: CommonOptions): Promise<void> {
       ? error
       : `${facts.cnvmCount} cnvms, ${bytesText(Number(facts.memoryAvailableBytes))} free, criu ${facts.criuVersion}${disagreement(here, facts)}`,
   ]);
-  process.stdout.write(table(['NODE', 'STATE', 'ENDPOINT', 'OVERLAY', 'ENCRYPTION', ''], rows));
+  process.stdout.write(table(['NODE', 'REACH', 'STATE', 'FOR', 'ENDPOINT', 'OVERLAY', 'ENCRYPTION', ''], rows));
 }
 
 /** An older node does not say, and encrypts nothing. */
@@ -64,6 +76,21 @@ const encryptionOf = ({ overlayEncryption }: NodeFacts): string => overlayEncryp
 function disagreement(here: NodeFacts | undefined, there: NodeFacts): string {
   if (here === undefined || encryptionOf(here) === encryptionOf(there)) return '';
   return `; NOTHING goes over the overlay: it has overlay.encryption ${encryptionOf(there)}, this node ${encryptionOf(here)}`;
+}
+
+async function join(endpoint: string, options: CommonOptions): Promise<void> {
+  const answer = await connected(options, (connection) =>
+    call<JoinMeshResponse>(connection, (done) => connection.nodes.joinMesh({ endpoint }, done)),
+  );
+  process.stdout.write(options.json ? `${jsonText(answer)}\n` : `joined the mesh of ${answer.name}\n`);
+}
+
+async function leave(options: CommonOptions & { force?: boolean }): Promise<void> {
+  const request = { force: options.force ?? false };
+  await connected(options, (connection) =>
+    call<LeaveMeshResponse>(connection, (done) => connection.nodes.leaveMesh(request, done)),
+  );
+  process.stdout.write(options.json ? `${jsonText({ left: true })}\n` : 'left the mesh\n');
 }
 
 async function node(options: CommonOptions): Promise<void> {

@@ -23,6 +23,17 @@ export function msText(ms: number): string {
   return `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1000)} s`;
 }
 
+/** For how long, in one unit: 90,000 is "90 s", 3 hours "3 h". */
+export function ageText(ms: number): string {
+  const units = [
+    ['d', 86_400_000],
+    ['h', 3_600_000],
+    ['min', 60_000],
+  ] as const;
+  const [unit, size] = units.find(([, one]) => ms >= 2 * one) ?? ['s', 1_000];
+  return `${Math.floor(ms / size)} ${unit}`;
+}
+
 /** A value of the protocol as people write it: MEMORY_MODE_PRE_COPY is "pre-copy". */
 export function wordOf(value: string, prefix: string): string {
   return value.replace(prefix, '').toLowerCase().replaceAll('_', '-');

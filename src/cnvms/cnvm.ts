@@ -78,6 +78,8 @@ export interface CnvmView {
   /** Its own directory, absolute; empty when it lives on a peer. */
   readonly directory: string;
   readonly uidBase: number;
+  /** What is wrong with who owns it, in words; empty when nothing is. */
+  readonly conflict: string;
 }
 
 export interface NewCnvm {

@@ -22,6 +22,8 @@ export interface DirectoryPort {
   taken(): Taken;
   /** The node that owns this cnvm, when it is a peer. */
   ownerOf(name: string): string | undefined;
+  /** The highest claim of a peer to what lies here, when it is not below ours: at a higher epoch ours is an old copy. */
+  rival(own: Pick<CnvmRecord, 'name' | 'epoch'>): { readonly node: string; readonly epoch: number } | undefined;
   /** Cnvms of peers. */
   elsewhere(): CnvmView[];
   /** Tells the peers, soon, what this node owns now. */
@@ -56,6 +58,8 @@ export type Mark = Extract<CnvmState, 'frozen' | 'arriving' | 'in-doubt' | 'remo
 export type Cnvms = ReturnType<typeof createCnvms>;
 
 const DEFAULT_GRACE_MS = 10_000;
+/** What an old copy must not do. */
+const GOES_ON: readonly Act[] = ['start', 'migrate-hot', 'migrate-cold'];
 
 /** Those that were asked for, and those that the image listens on where that was asked for. */
 function portsOf({ ports, publishExposed }: NewCnvm, image: StoredImage): PublishedPort[] {
@@ -88,7 +92,9 @@ export function createCnvms(options: CnvmsOptions) {
     const { pid, status } = await machine.look(record);
     const usage = await machine.usage(record);
     const state = marks.get(record.name) ?? status;
+    const conflict = conflictOf(record) ?? '';
     return {
+      conflict,
       record,
       state,
       pid,
@@ -98,8 +104,27 @@ export function createCnvms(options: CnvmsOptions) {
     };
   }
 
+  /** Who else claims it, in words. While it moves two nodes have it for a moment: its journal knows better. */
+  function conflictOf(record: CnvmRecord): string | undefined {
+    const rival = directory.rival(record);
+    if (rival === undefined || marks.has(record.name) || locks.doing(record.name) !== undefined) return undefined;
+    if (rival.epoch > record.epoch)
+      return `${rival.node} has it at epoch ${rival.epoch}: this copy, of epoch ${record.epoch}, is an old one`;
+    return `${rival.node} claims it at epoch ${rival.epoch} too: neither is started by itself`;
+  }
+
   /** @throws `refused` when `act` is not legal now. */
   async function demand(record: CnvmRecord, act: Act): Promise<void> {
+    const rival = GOES_ON.includes(act) ? directory.rival(record) : undefined;
+    if (rival !== undefined && rival.epoch > record.epoch)
+      throw refused(
+        'state',
+        `cannot ${act.replace('-', ' ')} ${record.name}: ${rival.node} has it at epoch ${rival.epoch}`,
+        {
+          location: rival.node,
+          remedy: `The copy on ${node}, of epoch ${record.epoch}, is an old one: cnvm rm removes it here, and nowhere else.`,
+        },
+      );
     const why = illegal(act, await stateOf(record));
     if (why !== undefined)
       throw refused('state', `cannot ${act.replace('-', ' ')} ${record.name}: ${why}`, { location: node });
@@ -254,10 +279,39 @@ export function createCnvms(options: CnvmsOptions) {
       yield* machine.logs(recordOf(name), tailLines, follow, signal);
     },
 
-    /** Starts what should run and does not, as after the machine's restart. A cnvm with a mark is left alone. */
-    async startWanted(): Promise<void> {
+    /** Whether there is anything that should run and does not. */
+    async wantsStart(): Promise<boolean> {
+      for (const record of store.all())
+        if (record.wanted === 'running' && (await stateOf(record)) === 'stopped') return true;
+      return false;
+    },
+
+    /** Afterwards what a peer has at a higher epoch does not run here, and is not started again. Its disk is kept. */
+    async yieldTo(name: string, rival: { readonly node: string; readonly epoch: number }): Promise<void> {
+      await locks.with(name, `being stopped: ${rival.node} owns it`, async () => {
+        const record = store.get(name);
+        if (record === undefined || record.epoch >= rival.epoch || marks.has(name)) return;
+        const wanted = await want(record, 'stopped');
+        if ((await machine.look(wanted)).status !== 'stopped') await machine.halt(wanted, DEFAULT_GRACE_MS);
+        log.error({ cnvm: name, owner: rival.node, epoch: rival.epoch, own: record.epoch }, 'stopped an old copy');
+        directory.changed();
+      });
+    },
+
+    /**
+     * Starts what should run and does not, as after the machine's restart. A cnvm with a mark is left alone, and so is one
+     * that a peer claims. @returns whether any was left for that.
+     */
+    async startWanted(): Promise<boolean> {
+      let left = false;
       for (const record of store.all()) {
         if (record.wanted !== 'running' || (await stateOf(record)) !== 'stopped') continue;
+        const conflict = conflictOf(record);
+        if (conflict !== undefined) {
+          left = true;
+          log.error({ cnvm: record.name, conflict }, 'is not started');
+          continue;
+        }
         try {
           await locks.with(record.name, 'being started', () => machine.boot(record));
           log.info({ cnvm: record.name }, 'started again');
@@ -265,6 +319,7 @@ export function createCnvms(options: CnvmsOptions) {
           log.error({ cnvm: record.name, error }, 'could not be started again');
         }
       }
+      return left;
     },
   };
 }

@@ -1,19 +1,28 @@
 /**
- * This node among its peers: who they are, what they own, and telling them what we own. Invariant: what is routed on
- * this node follows from what was heard last, and a peer that hears nothing for a while is told everything again.
+ * This node among its peers: who they are, what they own, and telling them what we own. Invariant: what is routed on this
+ * node follows from what was heard last; what lies here is ours to judge, whoever claims it; no way is encrypted to a key that
+ * a peer has not told itself.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { cutText } from '../base/cut-text.js';
 import { messageOf, refused } from '../base/errors.js';
-import { uidBase } from '../cnvms/address.js';
-import type { CnvmView } from '../cnvms/cnvm.js';
-import type { DirectoryPort } from '../cnvms/cnvms.js';
 import type { OverlayCard } from '../overlay/tunnel.js';
 import type { World } from '../overlay/world.js';
-import { conflicts, type Heard, type Holding, holdingsRefusal, type Owned, owners } from './directory.js';
-import { findPeer, hostOf, type PeerNames } from './find-peer.js';
+import { type Heard, type Holding, holdingsRefusal, type Owned, owners } from './directory.js';
+import { directoryOf } from './directory-port.js';
+import { createHearsay } from './hearsay.js';
+import { createMembership, type Membership, type Told, toldOf } from './membership.js';
 import type { NodeFacts, NodeStatus } from './node-facts.js';
+import { cardOf, reachedAt } from './own-card.js';
+import { createPeerLinks, type KnownPeer, type LinkedPeer } from './peer-links.js';
+import { rememberPeers } from './remembered-peers.js';
+import { statusOf } from './status.js';
+import { factsPauseMs } from './swim/arithmetic.js';
+import { overlayFields, overlayOf } from './swim/card.js';
+import type { News, Whom } from './swim/state.js';
+import type { Message } from './swim/words.js';
+import { worldOf } from './world-of.js';
 
 /** What nodes tell each other of themselves. */
 export interface Word {
@@ -26,18 +35,27 @@ export interface MeshLink {
   describe(call: { timeoutMs: number }): Promise<NodeFacts>;
   /** Tells it everything we own. @returns everything it owns. */
   announce(node: string, word: Word, call: { timeoutMs: number }): Promise<Word>;
-}
-
-export interface Peer<L extends MeshLink = MeshLink> extends PeerNames {
-  readonly link: L;
+  /** @returns undefined when the peer is too old to know membership. */
+  exchange(message: Message, call: { timeoutMs: number }): Promise<Message | undefined>;
+  moveTo(endpoint: string): void;
+  close(): void;
 }
 
 export interface MeshOptions<L extends MeshLink> {
   readonly node: string;
-  readonly endpoint: string;
+  readonly listen: string;
+  readonly advertise: string | undefined;
   readonly overlayNetwork: string;
   readonly overlayAddress: string;
-  readonly peers: readonly Peer<L>[];
+  /** Of the config. */
+  readonly peers: readonly KnownPeer[];
+  readonly seeds: readonly string[];
+  /** Keeps the known peers. */
+  readonly file: string;
+  readonly probeMs: number;
+  readonly dial: (peer: { name: string; endpoint: string }) => L;
+  /** Asks whoever serves there, whose name is not known. */
+  readonly ask: (endpoint: string, message: Message, timeoutMs: number) => Promise<{ from: string; message: Message }>;
   readonly setBehind: (world: World) => Promise<void>;
   /** This node's end of the overlay. */
   readonly overlayCard: () => OverlayCard;
@@ -47,176 +65,235 @@ export interface MeshOptions<L extends MeshLink> {
   readonly log: Logger;
 }
 
-/** Between two rounds in which every peer is told everything: it bounds how long a peer that was away is wrong. */
-const ROUND_MS = 5_000;
 /** A peer that does not answer in this time is shown as down. */
 const ANSWER_MS = 2_000;
-
+/** A node that is first called: its connection has to be made, over a bad link with a packet lost. */
+const SEED_MS = 5_000;
 const WHY_MAX = 200;
 
 export type Mesh<L extends MeshLink = MeshLink> = ReturnType<typeof createMesh<L>>;
 
 export function createMesh<L extends MeshLink>(options: MeshOptions<L>) {
-  const { node, peers, log } = options;
-  const heard = new Map<string, readonly Holding[]>();
+  const { node, log } = options;
+  const remembered = rememberPeers(options.file, log);
+  const links = createPeerLinks(options.peers, options.dial);
+  for (const peer of remembered.peers) if (peer.name !== node) links.know(peer);
+  const hearsay = createHearsay(() => membership?.members() ?? [], log);
+  /** What each peer has said itself of its end of the overlay; others' word opens no way. */
   const cards = new Map<string, OverlayCard>();
   const stopped = new AbortController();
+  const listeners: (() => void)[] = [];
+  let membership: Membership | undefined;
+  let routing = false;
 
-  const everything = (): Heard => new Map([...heard, [node, options.holdings()]]);
+  const everything = (): Heard => new Map([...hearsay.heard(), [node, options.holdings()]]);
   const all = (): Owned[] => [...owners(everything()).values()];
 
+  const setRoutes = () => options.setBehind(worldOf(links.names(), cards, all()));
+  const word = (): Word => ({ holdings: options.holdings(), overlay: options.overlayCard() });
+
   async function route(): Promise<void> {
-    const nodes = peers.map(({ name, overlayAddress, endpoint }) => ({
-      ...{ name, address: overlayAddress, host: hostOf(endpoint) },
-      card: cards.get(name),
-    }));
-    const cnvms = all().map((owned) => ({ name: owned.name, address: owned.address, node: owned.node }));
     try {
-      await options.setBehind({ peers: nodes, cnvms });
+      await setRoutes();
     } catch (error) {
-      // What a node cannot reach is no reason to serve nothing; the next round tries again.
+      // What a node cannot reach is no reason to serve nothing; the next change, or round, tries again.
       log.error({ error: messageOf(error) }, 'routes not set');
     }
   }
 
+  /** Soon, once for all that was heard at one go. */
+  function routeSoon(): void {
+    if (routing) return;
+    routing = true;
+    setImmediate(() => {
+      routing = false;
+      void route();
+      for (const listener of listeners) listener();
+    });
+  }
+
+  function heard(news: readonly News[]): void {
+    for (const { kind, name } of news) {
+      const member = membership?.member(name);
+      if (member === undefined) continue;
+      if (kind !== 'claims') {
+        const { endpoint, overlayAddress } = member.card;
+        links.know({ name, endpoint, overlayAddress });
+        if (member.cardSeen === member.cardRevision) cards.set(name, overlayOf(member.card));
+      }
+      hearsay.spoke(member);
+    }
+    if (news.some(({ kind }) => kind === 'claims')) hearsay.tellConflicts(everything());
+    routeSoon();
+  }
+
+  async function exchange(whom: Whom, message: Message, timeoutMs: number) {
+    const link = whom.name === undefined ? undefined : links.get(whom.name)?.link;
+    if (whom.name === undefined || link === undefined)
+      return await options.ask(whom.endpoint, message, Math.max(timeoutMs, SEED_MS));
+    const answer = await link.exchange(message, { timeoutMs });
+    if (answer !== undefined) return { from: whom.name, message: answer };
+    await tellOld(whom.name, link);
+    throw refused('unavailable', `${whom.name} is too old to take part in the membership`);
+  }
+
+  /** A peer of the version before: it is told all, and asked for all, each time it is tried. */
+  async function tellOld(name: string, link: L): Promise<void> {
+    hear(name, await link.announce(node, word(), { timeoutMs: ANSWER_MS }));
+  }
+
+  /** Nobody waits for gossip: what changes hands must be known before it runs again, and a key before it is used. */
+  async function tellAll(): Promise<Told> {
+    if (membership === undefined) return toldOf();
+    membership.claim(options.holdings());
+    const card = { ...membership.card(), ...overlayFields(options.overlayCard()) };
+    if (JSON.stringify(card) !== JSON.stringify(membership.card())) membership.setCard(card);
+    // Those that are too old for membership, or not yet met.
+    const strangers = links.names().filter(({ name }) => membership?.member(name) === undefined);
+    return toldOf(...(await Promise.all([membership.tell(), ...strangers.map(({ name }) => tellStranger(name))])));
+  }
+
+  async function tellStranger(name: string): Promise<Told> {
+    const link = links.get(name)?.link;
+    try {
+      if (link !== undefined) await tellOld(name, link);
+    } catch (error) {
+      log.debug({ peer: name, error: messageOf(error) }, 'peer not told');
+      return { told: [], notTold: [name] };
+    }
+    return link === undefined ? { told: [], notTold: [name] } : { told: [name], notTold: [] };
+  }
+
   /** @throws `refused` when what it says makes no sense; then what it said before stays. */
-  async function hear(from: string, { holdings, overlay }: Word): Promise<void> {
+  function hear(from: string, { holdings, overlay }: Word): void {
     const why = holdingsRefusal(holdings, options.overlayNetwork);
     if (why !== undefined) {
       log.error({ peer: from, why: cutText(why, WHY_MAX) }, 'a peer claims what cannot be');
       throw refused('invalid', why);
     }
-    heard.set(from, holdings);
+    // Members say it by the protocol; and only those of the config were ever told this way.
+    if (membership?.member(from) !== undefined || !options.peers.some(({ name }) => name === from)) return;
+    hearsay.announced.set(from, holdings);
     cards.set(from, overlay);
-    for (const { name, epoch, nodes } of conflicts(everything())) {
-      log.error({ cnvm: name, epoch, nodes }, 'two nodes claim one cnvm at the same epoch');
-    }
-    await route();
+    hearsay.tellConflicts(everything());
+    routeSoon();
   }
 
-  const word = (): Word => ({ holdings: options.holdings(), overlay: options.overlayCard() });
-
-  /** @returns whether it was told, and has done what follows from it. */
-  async function tell(peer: Peer<L>): Promise<boolean> {
-    try {
-      await hear(peer.name, await peer.link.announce(node, word(), { timeoutMs: ANSWER_MS }));
-      return true;
-    } catch (error) {
-      log.debug({ peer: peer.name, error: messageOf(error) }, 'peer not told');
-      return false;
-    }
+  async function status(peer: KnownPeer): Promise<NodeStatus> {
+    const member = membership?.member(peer.name);
+    const stateMs = member === undefined ? 0 : (membership?.ageMs(member) ?? 0);
+    return await statusOf({ ...peer, state: member?.state, stateMs }, links.get(peer.name)?.link, ANSWER_MS);
   }
 
-  /** @returns the names of those that were told, and of those that could not be. */
-  async function tellAll(): Promise<{ told: string[]; notTold: string[] }> {
-    const done = await Promise.all(peers.map(async (peer) => ({ name: peer.name, told: await tell(peer) })));
-    const names = (told: boolean) => done.filter((one) => one.told === told).map(({ name }) => name);
-    return { told: names(true), notTold: names(false) };
-  }
+  const directory = directoryOf({
+    ...{ node, holdings: options.holdings, everything, claimsOn: hearsay.claimsOn },
+    // Afterwards this node goes by what it owns now, and so do the peers that could be told.
+    changed: () => void Promise.all([route(), tellAll()]),
+  });
 
-  async function status(peer: Peer<L>): Promise<NodeStatus> {
-    const { name, endpoint, overlayAddress } = peer;
-    try {
-      const facts = await peer.link.describe({ timeoutMs: ANSWER_MS });
-      return { name, endpoint, overlayAddress, reach: 'up', error: '', facts };
-    } catch (error) {
-      return { name, endpoint, overlayAddress, reach: 'down', error: messageOf(error), facts: undefined };
+  async function refreshCard(endpoint: string): Promise<void> {
+    let changedAt = 0;
+    for (;;) {
+      await sleep(FACTS_EVERY_MS, undefined, { signal: stopped.signal, ref: false }).catch(() => undefined);
+      if (stopped.signal.aborted || membership === undefined) return;
+      void route();
+      const now = membership.card();
+      if (Date.now() - changedAt < factsPauseMs(membership.aliveCount(), options.probeMs)) continue;
+      const facts = await options.facts().catch(() => undefined);
+      if (facts === undefined) continue;
+      const card = cardOf(facts, endpoint, options.overlayCard());
+      if (JSON.stringify(card) === JSON.stringify(now)) continue;
+      changedAt = Date.now();
+      membership.setCard(card);
     }
   }
 
-  const directory: DirectoryPort = {
-    taken() {
-      // What lies here is taken, whoever else claims it, and at whatever epoch: so our own come last.
-      const owned = [...all(), ...options.holdings().map((holding) => ({ ...holding, node }))];
-      return {
-        names: new Map(owned.map((one) => [one.name, one.node])),
-        addresses: new Map(owned.map((one) => [one.address, `${one.name} on ${one.node}`])),
-      };
-    },
-    ownerOf: (name) => owners(everything()).get(name)?.node,
-    elsewhere: () =>
-      all()
-        .filter((owned) => owned.node !== node)
-        .map(viewOf),
-    changed: () => void changed(),
-  };
-
-  /** Afterwards this node goes by what it owns now, and so do the peers that could be told. */
-  async function changed(): Promise<void> {
-    await Promise.all([route(), tellAll()]);
+  function running(): Membership {
+    if (membership === undefined) throw refused('unavailable', `${node} is not yet a member of the mesh`);
+    return membership;
   }
 
   return {
     directory,
+    /** @returns who goes by what this node is and owns now, and who could not be told. */
     tellAll,
     /** Whatever else is known, this cnvm is with `owner` now: traffic goes there at once. */
     async moved(name: string, owner: string, epoch: number): Promise<void> {
       const before = owners(everything()).get(name);
-      if (before !== undefined) {
-        const rest = (heard.get(owner) ?? []).filter((holding) => holding.name !== name);
-        heard.set(owner, [...rest, { ...before, epoch }]);
-      }
+      if (before !== undefined) hearsay.move({ ...before, node: owner, epoch });
       await route();
     },
     /** A peer told us what it owns. @returns what we own. */
     async announced(from: string, said: Word): Promise<Word> {
-      await hear(from, said);
+      hear(from, said);
+      await route();
       return word();
     },
-    /** @throws `refused` when nobody here knows such a peer. */
-    find(target: string): Peer<L> {
-      const peer = findPeer(target, peers);
-      if (peer !== undefined) return peer;
-      const self = findPeer(target, [
-        { name: node, endpoint: options.endpoint, overlayAddress: options.overlayAddress },
-      ]);
-      if (self !== undefined) throw refused('invalid', `${target} is this node itself`);
-      const known = peers.map((one) => one.name).join(', ') || 'none';
-      throw refused('not-found', `no peer is called ${target}; the peers of ${node} are: ${known}`);
+    /** A message of the membership. Who says what it owns is answered when that is gone by here. */
+    async asked(from: string, message: Message): Promise<Message> {
+      const answer = await running().asked(from, message);
+      if (message.kind === 'push' && message.records?.some(({ name }) => name === from)) await setRoutes();
+      return answer;
     },
-    peer: (name: string): Peer<L> | undefined => peers.find((peer) => peer.name === name),
+    /** Whether that node itself, asked now, has it at this epoch or a higher one. */
+    async confirms(owner: string, name: string, epoch: number): Promise<boolean> {
+      const link = links.get(owner)?.link;
+      const theirs = await link?.announce(node, word(), { timeoutMs: ANSWER_MS });
+      return theirs?.holdings.some((holding) => holding.name === name && holding.epoch >= epoch) ?? false;
+    },
+    /** Each time something was heard. */
+    onHeard: (listener: () => void): void => void listeners.push(listener),
+    /** @throws `refused` when nobody here knows such a peer. */
+    find(target: string): LinkedPeer<L> {
+      const endpoint = membership?.card().endpoint ?? options.listen;
+      return links.demand(target, { name: node, endpoint, overlayAddress: options.overlayAddress });
+    },
+    peer: (name: string): LinkedPeer<L> | undefined => links.get(name),
+    /** All that can be called and have not left. */
+    peers: (): LinkedPeer<L>[] =>
+      links
+        .names()
+        .filter(({ name }) => membership?.member(name)?.state !== 'left')
+        .flatMap(({ name }) => links.get(name) ?? []),
+    /** Whether it is known of every peer what it owns, or that it has left. */
+    isComplete: (): boolean =>
+      links.names().every(({ name }) => {
+        const { state, claimsRevision = 0 } = membership?.member(name) ?? {};
+        // Who is alive by a word of gossip may own what nobody has told yet.
+        return hearsay.announced.has(name) || state === 'left' || (state === 'alive' && claimsRevision > 0);
+      }),
     async list(): Promise<NodeStatus[]> {
       const facts = await options.facts();
-      const { endpoint, overlayAddress } = options;
-      const self: NodeStatus = { name: node, endpoint, overlayAddress, reach: 'self', error: '', facts };
-      return [self, ...(await Promise.all(peers.map(status)))];
+      const endpoint = membership?.card().endpoint || options.listen;
+      const { overlayAddress } = options;
+      const base = { name: node, endpoint, overlayAddress, error: '', facts, stateMs: 0 };
+      const self: NodeStatus = { ...base, reach: 'self', state: 'alive' };
+      return [self, ...(await Promise.all(links.names().map(status)))];
     },
-    /** Tells every peer, and goes on telling until `stop`. */
-    async start(): Promise<void> {
-      await route();
-      await tellAll();
-      void repeat(tellAll, stopped.signal);
+    join: async (endpoint: string): Promise<string> => await running().join(endpoint),
+    leave: async (): Promise<void> => await running().leave(),
+    /** Takes part from now on. @returns when those who were tried first have answered or have not. */
+    async start(port: number): Promise<void> {
+      const { advertise, listen, overlayAddress, seeds, peers } = options;
+      const towards = [...peers.map((peer) => peer.endpoint), ...seeds, ...remembered.peers.map((one) => one.endpoint)];
+      const endpoint = advertise ?? (await reachedAt(listen, port, towards, overlayAddress));
+      const facts = await options.facts();
+      membership = createMembership({
+        probeMs: options.probeMs,
+        card: cardOf(facts, endpoint, options.overlayCard()),
+        claims: options.holdings(),
+        seeds: [...peers, ...seeds.map((seed) => ({ name: undefined, endpoint: seed }))],
+        ...{ remembered, exchange, heard, log },
+      });
+      void refreshCard(endpoint);
+      await Promise.all([route(), membership.start()]);
     },
-    stop: () => stopped.abort(),
+    async stop(): Promise<void> {
+      stopped.abort();
+      await membership?.stop();
+      links.close();
+    },
   };
 }
-
-async function repeat(act: () => Promise<unknown>, signal: AbortSignal): Promise<void> {
-  while (!signal.aborted) {
-    await sleep(ROUND_MS, undefined, { signal, ref: false }).catch(() => undefined);
-    if (!signal.aborted) await act();
-  }
-}
-
-function viewOf(owned: Owned): CnvmView {
-  const [name = '', digest = ''] = owned.image.split('@');
-  return {
-    record: {
-      name: owned.name,
-      address: owned.address,
-      image: { name, digest },
-      limits: { memoryBytes: 0, cpuMillis: 0, pids: 0 },
-      createTime: '',
-      epoch: owned.epoch,
-      owner: owned.node,
-      landing: '',
-      wanted: 'running',
-    },
-    state: owned.state as CnvmView['state'],
-    pid: 0,
-    memoryBytes: 0,
-    diskBytes: 0,
-    directory: '',
-    uidBase: uidBase(owned.address),
-  };
-}
+/** Between two looks at what this node can, and two tries to set routes that could not be set. */
+const FACTS_EVERY_MS = 15_000;

@@ -3,6 +3,8 @@ import type { ImageRef } from '../cnvms/cnvm.js';
 
 /** Version of `cnvm.peer.v1` as spoken; both ends of a migration must be equal. */
 export const PROTOCOL_VERSION = 1;
+/** The oldest that is still understood: one before, when there is one. */
+export const PROTOCOL_OLDEST = 1;
 
 export interface LandingZone {
   readonly path: string;
@@ -57,4 +59,8 @@ export interface NodeStatus {
   readonly error: string;
   /** Undefined when it is down. */
   readonly facts: NodeFacts | undefined;
+  /** What the membership protocol says; undefined when it was never met. */
+  readonly state: 'alive' | 'suspect' | 'dead' | 'left' | undefined;
+  /** In this state. */
+  readonly stateMs: number;
 }

@@ -105,6 +105,15 @@ export function isKey(text: string): boolean {
   return /^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/.test(text);
 }
 
+/** Of UDP and of IPv4, which both count to it. */
+const PORT_MAX = 65_535;
+const MTU_MAX = 65_535;
+
+/** Whether what a node says of its end is within the bounds. */
+export function isOverlayCard({ key, nextKey, port, mtu }: OverlayCard): boolean {
+  return [key, nextKey].every((one) => one === '' || isKey(one)) && port <= PORT_MAX && mtu <= MTU_MAX;
+}
+
 /** What WireGuard adds to a packet, over IPv6, the longer of the two. */
 const WIREGUARD_BYTES = 80;
 /** What a packet gets in addition when a node passes it on to where a cnvm has gone: IPv4, UDP and VXLAN-GPE. */

@@ -1,11 +1,17 @@
 /** `cnvm.v1.CnvmService` over what the cnvms' room offers. */
 import { PassThrough } from 'node:stream';
-import type { ServerDuplexStream } from '@grpc/grpc-js';
 import { refused } from '../base/errors.js';
 import type { CnvmView, NewCnvm } from '../cnvms/cnvm.js';
 import type { ExecIo, ExecOrder, TerminalSize } from '../cnvms/exec-order.js';
-import type { CnvmServiceServer, ExecCnvmRequest, ExecCnvmResponse, ExecStart } from '../gen/cnvm/v1/cnvm.js';
-import { bidi, type CallContext, type Handling, received, type Send, serverStream, unary } from './handle.js';
+import {
+  type CnvmServiceServer,
+  CnvmServiceService,
+  type ExecCnvmRequest,
+  type ExecCnvmResponse,
+  type ExecStart,
+} from '../gen/cnvm/v1/cnvm.js';
+import { duplexAt, streamAt, unaryAt } from './forward.js';
+import { type CallContext, type Handling, type Send, unary } from './handle.js';
 import { fromCreate, required, toCnvm } from './messages.js';
 
 export interface CnvmsPort {
@@ -19,21 +25,31 @@ export interface CnvmsPort {
   logs(name: string, tailLines: number, follow: boolean, signal: AbortSignal): AsyncIterable<Uint8Array>;
 }
 
+const SERVICE = CnvmServiceService;
+const nameOf = ({ name }: { readonly name: string }): string => name;
+const nameInStart = ({ input }: ExecCnvmRequest): string => (input?.$case === 'start' ? input.value.name : '');
+
 export function cnvmCalls(handling: Handling, cnvms: CnvmsPort): CnvmServiceServer {
   return {
     createCnvm: unary(handling, async (request) => ({ cnvm: toCnvm(await cnvms.create(fromCreate(request))) })),
-    startCnvm: unary(handling, async ({ name }) => ({ cnvm: toCnvm(await cnvms.start(required(name, 'name'))) })),
-    stopCnvm: unary(handling, async ({ name, graceMs }) => ({
+    startCnvm: unaryAt(handling, SERVICE.startCnvm, nameOf, async ({ name }) => ({
+      cnvm: toCnvm(await cnvms.start(required(name, 'name'))),
+    })),
+    stopCnvm: unaryAt(handling, SERVICE.stopCnvm, nameOf, async ({ name, graceMs }) => ({
       cnvm: toCnvm(await cnvms.stop(required(name, 'name'), graceMs)),
     })),
-    removeCnvm: unary(handling, async ({ name, force }) => {
+    removeCnvm: unaryAt(handling, SERVICE.removeCnvm, nameOf, async ({ name, force }) => {
       await cnvms.remove(required(name, 'name'), force);
       return {};
     }),
     listCnvms: unary(handling, async ({ all }) => ({ cnvms: (await cnvms.list(all)).map(toCnvm) })),
-    getCnvm: unary(handling, async ({ name }) => ({ cnvm: toCnvm(await cnvms.get(required(name, 'name'))) })),
-    execCnvm: bidi(handling, (call, send, context) => exec(cnvms, call, send, context)),
-    readLogs: serverStream(handling, async ({ name, tailLines, follow }, send, { signal }) => {
+    getCnvm: unaryAt(handling, SERVICE.getCnvm, nameOf, async ({ name }) => ({
+      cnvm: toCnvm(await cnvms.get(required(name, 'name'))),
+    })),
+    execCnvm: duplexAt(handling, SERVICE.execCnvm, nameInStart, (first, more, send, context) =>
+      exec(cnvms, first, more, send, context),
+    ),
+    readLogs: streamAt(handling, SERVICE.readLogs, nameOf, async ({ name, tailLines, follow }, send, { signal }) => {
       for await (const chunk of cnvms.logs(required(name, 'name'), tailLines, follow, signal)) {
         await send({ chunk });
       }
@@ -43,14 +59,13 @@ export function cnvmCalls(handling: Handling, cnvms: CnvmsPort): CnvmServiceServ
 
 async function exec(
   cnvms: CnvmsPort,
-  call: ServerDuplexStream<ExecCnvmRequest, ExecCnvmResponse>,
+  first: ExecCnvmRequest,
+  requests: AsyncIterator<ExecCnvmRequest, undefined>,
   send: Send<ExecCnvmResponse>,
   { signal }: CallContext,
 ): Promise<void> {
   const stdin = new PassThrough();
-  const requests = received(call);
-  const first = await requests.next();
-  if (first.done || first.value.input?.$case !== 'start') throw refused('invalid', 'the first message must be "start"');
+  if (first.input?.$case !== 'start') throw refused('invalid', 'the first message must be "start"');
   let resize: (size: TerminalSize) => void = () => undefined;
   const io: ExecIo = {
     stdin,
@@ -62,7 +77,7 @@ async function exec(
     signal,
   };
   void feed(requests, stdin, (size) => resize(size));
-  const code = await cnvms.exec(orderOf(first.value.input.value), io);
+  const code = await cnvms.exec(orderOf(first.input.value), io);
   await send({ output: { $case: 'exitCode', value: code } });
 }
 

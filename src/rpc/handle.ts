@@ -7,6 +7,7 @@ import type {
   handleBidiStreamingCall,
   handleServerStreamingCall,
   handleUnaryCall,
+  Metadata,
   ServerDuplexStream,
   ServerUnaryCall,
   sendUnaryData,
@@ -16,13 +17,16 @@ import { abortable } from '../base/abortable.js';
 import { cutText } from '../base/cut-text.js';
 import { CnvmError, messageOf, refused } from '../base/errors.js';
 import { plainSerial } from '../pki/subject.js';
-import { type Caller, callerOf, rolesFor } from './roles.js';
+import type { Onward } from './onward.js';
+import { type Caller, callerBehind, callerOf, ON_BEHALF, rolesFor } from './roles.js';
 import { toServiceError } from './status.js';
 
 export interface CallContext {
   readonly caller: Caller;
   /** Fires when the caller has gone or given up. */
   readonly signal: AbortSignal;
+  /** Another node has handed it on: it goes no further. */
+  readonly forwarded: boolean;
 }
 
 /** Makes handlers for one server. */
@@ -30,10 +34,13 @@ export interface Handling {
   readonly log: Logger;
   /** Who everybody is that comes this way. Undefined: who their certificates say. */
   readonly caller?: Caller;
+  /** The owner of a cnvm that is not here, if it is known. */
+  readonly onward?: (cnvm: string) => Onward | undefined;
 }
 
 /** What every kind of call has. */
 interface AnyCall {
+  readonly metadata: Metadata;
   getPath(): string;
   getAuthContext(): ReturnType<ServerUnaryCall<unknown, unknown>['getAuthContext']>;
   on(event: 'cancelled', listener: () => void): unknown;
@@ -92,12 +99,17 @@ export function received<Q, A>(call: ServerDuplexStream<Q, A>): AsyncIterator<Q,
 async function around<A>(handling: Handling, call: AnyCall, act: (context: CallContext) => Promise<A>): Promise<A> {
   const began = performance.now();
   const path = call.getPath();
-  const caller = handling.caller ?? peerOf(call);
+  const from = handling.caller ?? peerOf(call);
+  const behind = callerBehind(from, path, String(call.metadata.get(ON_BEHALF)[0] ?? ''));
+  const caller = behind ?? from;
+  const forwarded = behind !== undefined;
+  if (forwarded)
+    handling.log.info({ rpc: path, caller: caller.name, role: caller.role }, 'a call was handed on to this node');
   const gone = new AbortController();
   call.on('cancelled', () => gone.abort(refused('cancelled', 'the caller has gone')));
   try {
     demandRole(path, caller);
-    return await act({ caller, signal: gone.signal });
+    return await act({ caller, signal: gone.signal, forwarded });
   } catch (error) {
     const facts = { rpc: path, caller: caller.name, role: caller.role, ms: Math.round(performance.now() - began) };
     if (error instanceof CnvmError)

@@ -79,6 +79,13 @@ const REACHES: Readonly<Record<NodeStatus['reach'], wireNode.NodeReach>> = {
   down: wireNode.NodeReach.DOWN,
 };
 
+const NODE_STATES: Readonly<Record<NonNullable<NodeStatus['state']>, wireNode.NodeState>> = {
+  alive: wireNode.NodeState.ALIVE,
+  suspect: wireNode.NodeState.SUSPECT,
+  dead: wireNode.NodeState.DEAD,
+  left: wireNode.NodeState.LEFT,
+};
+
 const LEVELS: Readonly<Record<Finding['level'], wireNode.FindingLevel>> = {
   ok: wireNode.FindingLevel.OK,
   warning: wireNode.FindingLevel.WARNING,
@@ -125,6 +132,7 @@ export function toCnvm(view: CnvmView): wire.Cnvm {
     entrypoint: record.program?.entrypoint ?? [],
     command: record.program?.command ?? [],
     env: record.program?.env ?? [],
+    conflict: view.conflict,
   };
 }
 
@@ -211,7 +219,8 @@ export function toFinding(finding: Finding): wireNode.Finding {
 
 export function toNodeStatus(node: NodeStatus): wireNode.NodeStatus {
   const facts = node.facts === undefined ? undefined : toFacts(node.facts);
-  return { ...node, reach: REACHES[node.reach], facts };
+  const state = node.state === undefined ? wireNode.NodeState.UNSPECIFIED : NODE_STATES[node.state];
+  return { ...node, reach: REACHES[node.reach], facts, state, stateMs: toBig(node.stateMs) };
 }
 
 export function toPart(part: FreezePart): wireMigration.FreezePart {

@@ -3,13 +3,14 @@ import type { ServerDuplexStream } from '@grpc/grpc-js';
 import { cutText } from '../base/cut-text.js';
 import { refused } from '../base/errors.js';
 import * as wire from '../gen/cnvm/peer/v1/peer.js';
-import type { Holding } from '../mesh/directory.js';
 import type { Word } from '../mesh/mesh.js';
 import type { NodeFacts } from '../mesh/node-facts.js';
+import type { Message } from '../mesh/swim/words.js';
 import type { BulkPort, Channel, HandOverResult, Offer, Standing, TargetPort } from '../migration/peer-port.js';
-import { isKey } from '../overlay/tunnel.js';
+import { isOverlayCard } from '../overlay/tunnel.js';
 import { bidi, type CallContext, type Handling, serverStream, unary } from './handle.js';
 import { fromLayerSizes } from './image-messages.js';
+import { fromHolding, fromMemberMessage, toHolding, toMemberMessage } from './member-messages.js';
 import {
   fromBig,
   fromCompression,
@@ -32,6 +33,8 @@ import { serverTunnel } from './tunnel.js';
 export interface MeshPort {
   describe(): Promise<NodeFacts>;
   announced(from: string, word: Word): Promise<Word>;
+  /** A message of the membership. @returns the answer. */
+  asked(from: string, message: Message): Promise<Message>;
 }
 
 export const STANDINGS: Readonly<Record<Standing, wire.Standing>> = {
@@ -47,20 +50,15 @@ export const STANDINGS: Readonly<Record<Standing, wire.Standing>> = {
 
 export const CHANNELS: Readonly<Record<Channel, wire.Channel>> = { pages: wire.Channel.PAGES, disk: wire.Channel.DISK };
 
-export const toHolding = (holding: Holding): wire.Holding => ({ ...holding, epoch: toBig(holding.epoch) });
-export const fromHolding = (holding: wire.Holding): Holding => ({ ...holding, epoch: fromBig(holding.epoch, 'epoch') });
-
 export const toWord = ({ holdings, overlay }: Word) => ({ holdings: holdings.map(toHolding), overlay });
 /** @throws `refused` when a number is beyond all reason. A peer that knows of no tunnel has none. */
 export function fromWord({ holdings, overlay }: Pick<wire.AnnounceRequest, 'holdings' | 'overlay'>): Word {
   const { key = '', nextKey = '', port = 0, mtu = 0 } = overlay ?? {};
-  const why = [key, nextKey].some((one) => one !== '' && !isKey(one)) || port > PORT_MAX || mtu > MTU_MAX;
-  if (why) throw refused('invalid', 'the field "overlay" holds what is no key, no port or no size of a packet');
-  return { holdings: holdings.map(fromHolding), overlay: { key, nextKey, port, mtu } };
+  const card = { key, nextKey, port, mtu };
+  if (!isOverlayCard(card))
+    throw refused('invalid', 'the field "overlay" holds what is no key, no port or no size of a packet');
+  return { holdings: holdings.map(fromHolding), overlay: card };
 }
-/** Of UDP and of IPv4, which both count to it. */
-const PORT_MAX = 65_535;
-const MTU_MAX = 65_535;
 
 /** A migration's id has 36 letters; it is in every word about it. */
 const ID_MAX = 64;
@@ -81,6 +79,19 @@ export function meshCalls(handling: Handling, mesh: MeshPort, node: string): wir
       ...toWord(await mesh.announced(caller.name, fromWord(request))),
       node,
     })),
+  };
+}
+
+/** @param network the overlay's, that what a peer says of addresses is held to. */
+export function memberCalls(handling: Handling, mesh: MeshPort, network: string): wire.MembershipServiceServer {
+  return {
+    exchange: unary(handling, async ({ message }, { caller }) => {
+      const refuse = (why: string) => handling.log.warn({ peer: caller.name, why }, 'a peer says what cannot be');
+      const asked = fromMemberMessage(message, network, refuse);
+      // From a newer version, perhaps: it is answered, so that it sees that somebody is here.
+      const taken: Message = asked ?? { kind: 'gossip', incarnation: 0, words: [] };
+      return { message: toMemberMessage(await mesh.asked(caller.name, taken)) };
+    }),
   };
 }
 

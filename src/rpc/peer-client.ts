@@ -4,9 +4,9 @@
  */
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type ChannelOptions, Metadata } from '@grpc/grpc-js';
+import { type ChannelInterface, type ChannelOptions, Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import { cutText } from '../base/cut-text.js';
-import { refused } from '../base/errors.js';
+import { CnvmError, refused } from '../base/errors.js';
 import * as wire from '../gen/cnvm/peer/v1/peer.js';
 import { type RenewResponse, type RevocationsResponse, TrustServiceClient } from '../gen/cnvm/peer/v1/trust.js';
 import type { ImagePeer } from '../images/peer-port.js';
@@ -16,6 +16,7 @@ import { bulkLink, createBulkClient } from './bulk-link.js';
 import { type Begin, type Connection, createConnection } from './connection.js';
 import { imageLink, takeImage, type WithImages } from './image-link.js';
 import { toLayerSize } from './image-messages.js';
+import { demandMessage, toMemberMessage } from './member-messages.js';
 import {
   fromBig,
   fromCompression,
@@ -30,7 +31,7 @@ import {
   toMode,
 } from './messages.js';
 import { fromWord, REASON_MAX, STANDINGS, toWord } from './peer-calls.js';
-import { PeerCredentials } from './peer-credentials.js';
+import { PeerCredentials, wrongNode } from './peer-credentials.js';
 import type { TrustLink } from './tell-revocations.js';
 import type { Trust } from './trust.js';
 
@@ -45,7 +46,8 @@ export interface PeerClient extends MeshLink {
   readonly bulk: BulkLink;
   readonly trust: TrustLink;
   readonly images: ImagePeer;
-  close(): void;
+  /** For calls that are handed on as they came. */
+  readonly channel: () => ChannelInterface;
 }
 
 /** A link that is cut is noticed within the sum of the two. */
@@ -53,7 +55,7 @@ const KEEPALIVE_EVERY_MS = 10_000;
 const KEEPALIVE_WAIT_MS = 5_000;
 /** Bytes in flight: 40 ms of a 1.6 Gbit/s link. */
 const BULK_WINDOW_BYTES = 8 * 1024 * 1024;
-const MESSAGE_BYTES_MAX = 8 * 1024 * 1024;
+export const MESSAGE_BYTES_MAX = 8 * 1024 * 1024;
 /** A peer that is up again is to be found again soon. */
 const RECONNECT_MS_MIN = 200;
 const RECONNECT_MS_MAX = 1_000;
@@ -62,10 +64,14 @@ const BULK_CONNECT_MS = 10_000;
 /** For each try; an answer takes a round trip. */
 const PROBE_MS = 5_000;
 
-/** @param patience multiplies every time limit here, and those of the callers. */
-export function createPeerClient(peer: PeerAddress, trust: Trust, patience = 1): PeerClient {
+/**
+ * @param patience multiplies every time limit here, and those of the callers.
+ * @param network the overlay's, that what a peer says of addresses is held to.
+ */
+export function createPeerClient(peer: PeerAddress, trust: Trust, patience = 1, network = '10.100.0.0/16'): PeerClient {
+  let { endpoint } = peer;
   const who = `${peer.name} (${peer.endpoint})`;
-  const secure = new PeerCredentials(trust, peer.name);
+  const secure = new PeerCredentials(trust, (certificate) => wrongNode(peer.name, certificate));
   const options: ChannelOptions = {
     'grpc.ssl_target_name_override': peer.name,
     'grpc.keepalive_time_ms': KEEPALIVE_EVERY_MS,
@@ -79,20 +85,21 @@ export function createPeerClient(peer: PeerAddress, trust: Trust, patience = 1):
   };
   const bulkOptions: ChannelOptions = { ...options, 'grpc-node.flow_control_window': BULK_WINDOW_BYTES };
   const connectControl = () => {
-    const mesh = new wire.MeshServiceClient(peer.endpoint, secure, options);
+    const mesh = new wire.MeshServiceClient(endpoint, secure, options);
     const channel = mesh.getChannel();
     return {
       channel,
       mesh,
-      handOver: new wire.HandOverServiceClient(peer.endpoint, secure, { channelOverride: channel }),
-      trust: new TrustServiceClient(peer.endpoint, secure, { channelOverride: channel }),
-      images: new wire.ImageServiceClient(peer.endpoint, secure, { channelOverride: channel }),
+      handOver: new wire.HandOverServiceClient(endpoint, secure, { channelOverride: channel }),
+      members: new wire.MembershipServiceClient(endpoint, secure, { channelOverride: channel }),
+      trust: new TrustServiceClient(endpoint, secure, { channelOverride: channel }),
+      images: new wire.ImageServiceClient(endpoint, secure, { channelOverride: channel }),
     };
   };
   const connectBulk = () => {
-    const bulk = createBulkClient(peer.endpoint, secure, bulkOptions);
+    const bulk = createBulkClient(endpoint, secure, bulkOptions);
     const channel = bulk.getChannel();
-    const images = new wire.ImageServiceClient(peer.endpoint, secure, { channelOverride: channel });
+    const images = new wire.ImageServiceClient(endpoint, secure, { channelOverride: channel });
     return { channel, bulk, images };
   };
   const control = createConnection(connectControl, who, patience);
@@ -135,6 +142,22 @@ export function createPeerClient(peer: PeerAddress, trust: Trust, patience = 1):
       );
       return fromWord(answer);
     },
+    async exchange(message, limits) {
+      try {
+        const request = { message: toMemberMessage(message) };
+        const answer = await control.call<wire.ExchangeResponse>(limits, ({ members }, o, done) =>
+          members.exchange(request, new Metadata(), o, done),
+        );
+        return demandMessage(answer, network, who);
+      } catch (error) {
+        if (isUnknownMethod(error)) return undefined;
+        throw error;
+      }
+    },
+    moveTo(next) {
+      endpoint = next;
+    },
+    channel: () => control.clients().channel,
     target: targetLink(control, who),
     trust: trustLink(control),
     images: imageLink(peer.name, who, control, bulk),
@@ -144,6 +167,12 @@ export function createPeerClient(peer: PeerAddress, trust: Trust, patience = 1):
       bulk.close();
     },
   };
+}
+
+/** The peer's version has no such service. */
+function isUnknownMethod(error: unknown): boolean {
+  const cause = error instanceof CnvmError ? (error.cause as Partial<ServiceError> | undefined) : undefined;
+  return cause?.code === status.UNIMPLEMENTED;
 }
 
 type Control = Connection<

@@ -1,6 +1,6 @@
 /**
  * How a channel to a peer makes its connections. Invariant: each is made with the certificate that this node has at the time,
- * is to the node that its certificate names, and is cut when that is revoked or expires.
+ * is to a node whose certificate was looked at, and is cut when that is revoked or expires.
  *
  * A class, because grpc-js takes no other credentials.
  */
@@ -12,14 +12,17 @@ import { TLS, type Trust } from './trust.js';
 type MakeConnector = ChannelCredentials['_createSecureConnector'];
 type Connector = ReturnType<MakeConnector>;
 
+/** Why this is not who is to be called. */
+type CheckPeer = (certificate: PeerCertificate) => Error | undefined;
+
 export class PeerCredentials extends ChannelCredentials {
   readonly #trust: Trust;
-  readonly #peer: string;
+  readonly #check: CheckPeer;
 
-  constructor(trust: Trust, peer: string) {
+  constructor(trust: Trust, check: CheckPeer) {
     super();
     this.#trust = trust;
-    this.#peer = peer;
+    this.#check = check;
   }
 
   override _isSecure(): boolean {
@@ -50,13 +53,13 @@ export class PeerCredentials extends ChannelCredentials {
   #latest(): ChannelCredentials {
     const { ca, cert, key } = this.#trust.identity();
     return ChannelCredentials.createFromSecureContext(createSecureContext({ ...TLS, ca, cert, key }), {
-      checkServerIdentity: (_, certificate) => wrongNode(this.#peer, certificate),
+      checkServerIdentity: (_, certificate) => this.#check(certificate),
     });
   }
 }
 
 /** Undefined when the certificate is that node's. */
-function wrongNode(name: string, certificate: PeerCertificate): Error | undefined {
+export function wrongNode(name: string, certificate: PeerCertificate): Error | undefined {
   const found = callerOf(certificate.subjectaltname ?? '');
   if (found.role === 'node' && found.name === name) return undefined;
   return new Error(`its certificate is that of ${found.role} ${found.name}, not of node ${name}`);

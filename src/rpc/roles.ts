@@ -57,11 +57,14 @@ const ALLOWED: Readonly<Record<string, readonly Role[]>> = {
   '/cnvm.v1.MigrationService/ForceRecovery': ACTS,
   '/cnvm.v1.NodeService/GetNode': READS,
   '/cnvm.v1.NodeService/ListNodes': READS,
+  '/cnvm.v1.NodeService/JoinMesh': ACTS,
+  '/cnvm.v1.NodeService/LeaveMesh': ACTS,
   '/cnvm.v1.NodeService/RekeyOverlay': ACTS,
   '/cnvm.v1.IdentityService/GetIdentity': READS,
   '/cnvm.v1.IdentityService/PublishRevocations': ACTS,
   '/cnvm.peer.v1.MeshService/Describe': PEERS,
   '/cnvm.peer.v1.MeshService/Announce': PEERS,
+  '/cnvm.peer.v1.MembershipService/Exchange': PEERS,
   '/cnvm.peer.v1.HandOverService/Offer': PEERS,
   '/cnvm.peer.v1.HandOverService/Seed': PEERS,
   '/cnvm.peer.v1.HandOverService/Round': PEERS,
@@ -89,6 +92,35 @@ const ALLOWED: Readonly<Record<string, readonly Role[]>> = {
 
 /** The paths of all methods that anybody may call. */
 export const METHODS: readonly string[] = Object.keys(ALLOWED);
+
+/**
+ * What a node may hand on to the owner of a cnvm, for a person who called it. Nothing else of `cnvm.v1` is open to a node; and
+ * the table above decides for the person's own role, at both ends. A node is trusted to name the person: it could as well
+ * do with its own cnvms what it likes, and its certificate is what stands in the owner's log.
+ */
+const FORWARDED: readonly string[] = [
+  ...['StartCnvm', 'StopCnvm', 'RemoveCnvm', 'GetCnvm', 'ExecCnvm', 'ReadLogs'].map(
+    (one) => `/cnvm.v1.CnvmService/${one}`,
+  ),
+  ...['Migrate', 'AbortMigration'].map((one) => `/cnvm.v1.MigrationService/${one}`),
+];
+
+/** The metadata key of a call that is handed on: "ROLE/NAME" of who made it. */
+export const ON_BEHALF = 'cnvm-on-behalf-of';
+const BEHALF = /^([a-z]+)\/([a-z0-9.-]{1,64})$/;
+/** Who may stand behind a node's call. */
+const PERSONS: readonly Role[] = [...new Set([...ACTS, ...READS])];
+
+export const behalfOf = ({ role, name }: Caller): string => `${role}/${name}`;
+
+/** For whom a node calls; undefined when it calls for itself, or may not hand this on, or not for that person. */
+export function callerBehind(node: Caller, path: string, onBehalf: string): Caller | undefined {
+  const match = node.role === 'node' && FORWARDED.includes(path) ? BEHALF.exec(onBehalf) : null;
+  const role = PERSONS.find((one) => one === match?.[1]);
+  if (match === null || role === undefined || !rolesFor(path).includes(role)) return undefined;
+  const { serial } = node;
+  return { role, name: `${match[2] ?? ''} through ${node.name}`, ...(serial === undefined ? {} : { serial }) };
+}
 
 /** The roles that may call a method, by its full path, for example "/cnvm.v1.NodeService/GetNode". */
 export function rolesFor(path: string): readonly Role[] {

@@ -10,6 +10,7 @@ import type { Logger } from 'pino';
 import { refused } from '../base/errors.js';
 import {
   HandOverServiceService,
+  MembershipServiceService,
   MeshServiceService,
   ImageServiceService as PeerImageService,
 } from '../gen/cnvm/peer/v1/peer.js';
@@ -27,7 +28,8 @@ import type { Handling } from './handle.js';
 import { type ImagesPort, imageCalls, peerImageCalls } from './image-calls.js';
 import { type MigrationsPort, migrationCalls } from './migration-calls.js';
 import { type NodesPort, nodeCalls } from './node-calls.js';
-import { bulkCalls, handOverCalls, type MeshPort, meshCalls } from './peer-calls.js';
+import type { Onward } from './onward.js';
+import { bulkCalls, handOverCalls, type MeshPort, memberCalls, meshCalls } from './peer-calls.js';
 import { OLDER_REFLECTION, reflectionCalls } from './reflection.js';
 import { LOCAL, LOCAL_READER } from './roles.js';
 import { listenTls, type TlsListener } from './tls-listener.js';
@@ -36,6 +38,8 @@ import { identityCalls, type TrustPort, trustCalls } from './trust-calls.js';
 
 export interface RpcOptions {
   readonly node: string;
+  /** The overlay's. */
+  readonly network: string;
   /** HOST:PORT; port 0 takes any that is free. */
   readonly listen: string;
   readonly socket: string;
@@ -54,6 +58,8 @@ export interface RpcOptions {
   readonly identity: TrustPort;
   readonly target: TargetPort;
   readonly bulk: BulkPort;
+  /** The owner of a cnvm that is not here, if it is known. */
+  readonly onward: (cnvm: string) => Onward | undefined;
 }
 
 export interface RpcServer {
@@ -66,9 +72,14 @@ export interface RpcServer {
 const PEOPLE = ['CnvmService', 'IdentityService', 'ImageService', 'MigrationService', 'NodeService'].map(
   (name) => `cnvm.v1.${name}`,
 );
-const PEERS = ['BulkService', 'HandOverService', 'ImageService', 'MeshService', 'TrustService'].map(
-  (name) => `cnvm.peer.v1.${name}`,
-);
+const PEERS = [
+  'BulkService',
+  'HandOverService',
+  'ImageService',
+  'MembershipService',
+  'MeshService',
+  'TrustService',
+].map((name) => `cnvm.peer.v1.${name}`);
 const STANDARD = ['grpc.health.v1.Health', 'grpc.reflection.v1.ServerReflection'];
 /** A caller that is gone is noticed within the sum of the two. */
 const KEEPALIVE_EVERY_MS = 10_000;
@@ -84,15 +95,15 @@ export async function startRpc(options: RpcOptions): Promise<RpcServer> {
   const health = new HealthImplementation(
     Object.fromEntries(['', ...PEOPLE, ...PEERS].map((name) => [name, 'SERVING'])),
   );
-  const { log, socket, socketGroup, readers } = options;
-  const remote = makeServer(options, { log }, [...PEOPLE, ...PEERS, ...STANDARD], health);
+  const { log, onward, socket, socketGroup, readers } = options;
+  const remote = makeServer(options, { log, onward }, [...PEOPLE, ...PEERS, ...STANDARD], health);
   const sockets = [
     { path: socket, group: socketGroup, caller: LOCAL },
     ...(readers === undefined ? [] : [{ path: readers.socket, group: readers.group, caller: LOCAL_READER }]),
   ];
   const locals: Server[] = [];
   for (const { path, group, caller } of sockets) {
-    const local = makeServer(options, { log, caller }, [...PEOPLE, ...STANDARD], health);
+    const local = makeServer(options, { log, caller, onward }, [...PEOPLE, ...STANDARD], health);
     await freeSocket(path);
     await bind(local, `unix:${path}`);
     guardSocket(path, group, log);
@@ -146,6 +157,7 @@ function makeServer(
   if (handling.caller === undefined) {
     server.addService(TrustServiceService, trustCalls(handling, options.identity));
     server.addService(MeshServiceService, meshCalls(handling, options.mesh, options.node));
+    server.addService(MembershipServiceService, memberCalls(handling, options.mesh, options.network));
     server.addService(HandOverServiceService, handOverCalls(handling, options.target));
     server.addService(PeerImageService, peerImageCalls(handling, options.images.serving));
     server.addService(bulkService, bulkCalls(handling, options.bulk));

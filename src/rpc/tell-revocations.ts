@@ -1,5 +1,5 @@
 /**
- * How the list of what is revoked gets round: whoever has a new one tells all peers, and everybody asks all of them now and
+ * How the list of what is revoked gets round: whoever has a new one tells all peers, and everybody asks some of them now and
  * then. Invariant: of peers that reach each other, over whatever others, all have the newest list after a few rounds.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -44,8 +44,20 @@ export async function keepTelling(ports: TellPorts, signal: AbortSignal): Promis
 }
 
 async function tellAll(ports: TellPorts, news: boolean): Promise<void> {
-  await Promise.all(ports.peers().map(({ name, trust }) => tell(ports, name, trust, news)));
+  const peers = news ? ports.peers() : someOf(ports.peers());
+  await Promise.all(peers.map(({ name, trust }) => tell(ports, name, trust, news)));
 }
+
+/** At random, and at most so many: in a large mesh each is asked by others as well. */
+function someOf<T>(all: readonly T[]): T[] {
+  const left = [...all];
+  const some: T[] = [];
+  while (some.length < ROUND_PEERS && left.length > 0)
+    some.push(...left.splice(Math.floor(Math.random() * left.length), 1));
+  return some;
+}
+/** In each round; what a few ask of so many is everywhere after two or three rounds. */
+const ROUND_PEERS = 16;
 
 async function tell(
   { revocations, log }: TellPorts,

@@ -111,9 +111,8 @@ async function inOneMesh(mesh: MeshOfDaemons, name: string, row: Row, moment: Mo
 
 /** Nothing that goes wrong after it runs there counts; what could not be cleared goes when the daemon starts anew. */
 async function checkMoved(mesh: MeshOfDaemons, name: string, row: Row): Promise<void> {
-  const [node1, node2] = [mesh.node('node1'), mesh.node('node2')];
+  const [_node1, node2] = [mesh.node('node1'), mesh.node('node2')];
   assert.equal(node2.host.stateOf(name), 'running');
-  await assert.rejects(node1.start(name), /not on node1/);
   const node = mesh.node(row.at);
   await node.stop();
   await node.begin();

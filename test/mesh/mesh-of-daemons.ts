@@ -3,10 +3,11 @@
  * between each two a link that can be cut. Invariant: a node keeps its host and its directories over all its daemons.
  */
 import { once } from 'node:events';
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Config, parseConfig } from '../../src/base/config.js';
 import { createLog } from '../../src/base/log.js';
 import { type Daemon, startDaemon } from '../../src/daemon.js';
@@ -23,13 +24,15 @@ const LOG_LEVEL = process.env['CNVM_TEST_SHOW'] === undefined ? 'fatal' : 'debug
 export type MeshOfDaemons = Awaited<ReturnType<typeof startMesh>>;
 export type MeshNode = MeshOfDaemons['nodes'][number];
 
-export interface MeshCertificates {
+export interface MeshSetting {
   /** The nodes that hold the CA's key. */
   readonly authorities?: readonly string[];
+  /** Nobody's config names a peer, and nobody has heard of anybody. */
+  readonly apart?: boolean;
 }
 
-/** Afterwards every node of `names` serves and has heard of the others. */
-export async function startMesh(names: readonly string[], certificates: MeshCertificates = {}) {
+/** Afterwards every node of `names` serves, and has heard of the others unless they are to be apart. */
+export async function startMesh(names: readonly string[], { authorities = [], apart = false }: MeshSetting = {}) {
   const directory = mkdtempSync(join(tmpdir(), 'cnvm-mesh-'));
   const witness = createWitness();
   const pkiDir = join(directory, 'pki');
@@ -56,7 +59,7 @@ export async function startMesh(names: readonly string[], certificates: MeshCert
     let life = 0;
     // Each daemon's own: the clients' connections to one that died would go on leading to it.
     const socket = () => join(home, `cnvmd-${life}.sock`);
-    const tls = tlsOf(pkiDir, home, name, certificates.authorities?.includes(name) ?? false);
+    const tls = tlsOf(pkiDir, home, name, authorities.includes(name));
     const stateDir = join(home, 'state');
     let lease: Lease | undefined;
     let daemon: Daemon | undefined;
@@ -75,7 +78,7 @@ export async function startMesh(names: readonly string[], certificates: MeshCert
         lease = host.lease();
         const peers = await Promise.all(
           others(name)
-            .filter((peer) => !without.includes(peer))
+            .filter((peer) => !apart && !without.includes(peer))
             .map(async (peer) => ({
               name: peer,
               endpoint: `127.0.0.1:${(await linkOf(name, peer)).port}`,
@@ -116,6 +119,11 @@ export async function startMesh(names: readonly string[], certificates: MeshCert
       },
       /** What its journal on disk says, newest first. */
       journal: () => readJournal(join(stateDir, 'migrations')),
+      /** A record is on its disk, as from a backup, and the disk of the cnvm with it. */
+      keepRecord(cnvm: string, text: string): void {
+        mkdirSync(join(stateDir, 'cnvms', cnvm), { recursive: true });
+        writeFileSync(join(stateDir, 'cnvms', cnvm, 'record.json'), text);
+      },
       /** A directory that the daemon keeps, for a test to spoil. */
       stateDir,
       tls,
@@ -130,6 +138,7 @@ export async function startMesh(names: readonly string[], certificates: MeshCert
   for (const node of nodes) await node.host.addImage();
   for (const node of nodes) await node.begin();
   await Promise.all(nodes.map((node) => node.hearsAll()));
+  if (!apart) await Promise.all(nodes.map((node) => metAll(node, names.length - 1)));
 
   function node(name: string): ReturnType<typeof makeNode> {
     const found = nodes.find((candidate) => candidate.name === name);
@@ -164,6 +173,11 @@ export async function startMesh(names: readonly string[], certificates: MeshCert
       rmSync(directory, { recursive: true, force: true });
     },
   };
+}
+
+/** Who answers may not yet have been met by the membership; what is known of its cnvms comes by that. */
+async function metAll(node: { states(): Promise<string[]> }, count: number): Promise<void> {
+  while ((await node.states()).filter((state) => state.endsWith(' alive')).length < count) await sleep(10);
 }
 
 /** Not by `openJournal`, which takes the directory for its own. */
@@ -232,7 +246,8 @@ function configOf({ name, home, socket, stateDir, tls, overlayAddress, peers, li
     tls,
     overlay: { network: '10.100.0.0/16', address: overlayAddress },
     peers,
-    limits,
+    // Faster than on a real network, and not so fast that a busy machine takes the living for dead.
+    limits: { probe: 0.25, settle: 1, ...limits },
   };
   return parseConfig(JSON.stringify(config), `the config of ${name}`);
 }

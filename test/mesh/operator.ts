@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ServiceError } from '@grpc/grpc-js';
 import { type Connection, call, connect, messages } from '../../src/cli/connect.js';
-import type { Cnvm, PublishedPort } from '../../src/gen/cnvm/v1/cnvm.js';
+import type { Cnvm, ExecCnvmResponse, PublishedPort } from '../../src/gen/cnvm/v1/cnvm.js';
 import {
   Compression,
   type Doubt,
@@ -14,7 +14,14 @@ import {
   type MigrationPlan,
   OnSlow,
 } from '../../src/gen/cnvm/v1/migration.js';
-import { NodeReach } from '../../src/gen/cnvm/v1/node.js';
+import {
+  type JoinMeshResponse,
+  type LeaveMeshResponse,
+  type ListNodesResponse,
+  NodeReach,
+  NodeState,
+  type NodeStatus,
+} from '../../src/gen/cnvm/v1/node.js';
 import { imageOrders } from './image-orders.js';
 
 export interface Ended {
@@ -86,17 +93,32 @@ export function openOperator(socket: () => string) {
       const request = { name, image, address, limits: undefined, landing: '', noStart: !start, ...process };
       await one((at, done) => at.cnvms.createCnvm(request, done));
     },
-    /** Afterwards every peer answers this node: one that was called before it served is called again only after a while. */
+    /** Afterwards every peer answers this node and is met as a member: who is not met is told of no change. */
     async hearsAll(): Promise<void> {
       for (;;) {
-        const { nodes } = await one<{ nodes: readonly { reach: NodeReach }[] }>((at, done) =>
-          at.nodes.listNodes({}, done),
-        );
-        if (nodes.every(({ reach }) => reach !== NodeReach.DOWN)) return;
+        const { nodes } = await one<ListNodesResponse>((at, done) => at.nodes.listNodes({}, done));
+        const met = ({ reach, state }: NodeStatus) => reach === NodeReach.UP && state === NodeState.ALIVE;
+        if (nodes.every((node) => node.reach === NodeReach.SELF || met(node))) return;
         await sleep(20);
       }
     },
     ...imageOrders(ask),
+    /** "node2 alive" and so on, of the peers. */
+    async states(): Promise<string[]> {
+      const { nodes } = await one<ListNodesResponse>((at, done) => at.nodes.listNodes({}, done));
+      return nodes
+        .filter(({ reach }) => reach !== NodeReach.SELF)
+        .map(({ name, state }) => `${name} ${word(state, 'NODE_STATE_')}`)
+        .sort();
+    },
+    join: async (endpoint: string): Promise<string> =>
+      (await one<JoinMeshResponse>((at, done) => at.nodes.joinMesh({ endpoint }, done))).name,
+    leave: async (force = false): Promise<void> => {
+      await one<LeaveMeshResponse>((at, done) => at.nodes.leaveMesh({ force }, done));
+    },
+    async inspect(name: string): Promise<Cnvm | undefined> {
+      return (await one<{ cnvm: Cnvm | undefined }>((at, done) => at.cnvms.getCnvm({ name }, done))).cnvm;
+    },
     start: async (name: string): Promise<void> => {
       await one((at, done) => at.cnvms.startCnvm({ name }, done));
     },
@@ -105,6 +127,33 @@ export function openOperator(socket: () => string) {
     },
     remove: async (name: string): Promise<void> => {
       await one((at, done) => at.cnvms.removeCnvm({ name, force: true }, done));
+    },
+    /** Runs a command in it, to its end. */
+    async exec(name: string, argv: readonly string[]): Promise<{ code: number | undefined; stdout: string }> {
+      return await ask(async (at) => {
+        const stream = at.cnvms.execCnvm();
+        const start = { name, argv: [...argv], user: '', cwd: '', env: [], tty: false, rows: 0, columns: 0 };
+        stream.write({ input: { $case: 'start', value: start } });
+        stream.write({ input: { $case: 'stdinEnd', value: true } });
+        let code: number | undefined;
+        const parts: Uint8Array[] = [];
+        for await (const { output } of messages<ExecCnvmResponse>(at, stream)) {
+          if (output?.$case === 'stdout') parts.push(output.value);
+          if (output?.$case === 'exitCode') code = output.value;
+        }
+        return { code, stdout: Buffer.concat(parts).toString() };
+      });
+    },
+    async logs(name: string): Promise<string> {
+      return await ask(async (at) => {
+        const parts: Uint8Array[] = [];
+        for await (const { chunk } of messages<{ chunk: Uint8Array }>(
+          at,
+          at.cnvms.readLogs({ name, tailLines: 0, follow: false }),
+        ))
+          parts.push(chunk);
+        return Buffer.concat(parts).toString();
+      });
     },
     /** Every cnvm that this node knows of. */
     async list(): Promise<{ name: string; owner: string; epoch: number; state: string; address: string }[]> {

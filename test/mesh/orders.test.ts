@@ -64,13 +64,15 @@ describe('orders', () => {
     await assertAtRest(mesh(), NAME, 'node2', 2);
   });
 
-  it('who asks the node that does not have it is told who has it', async () => {
+  it('who asks the node that does not have it is answered by the one that has it', async () => {
     const [node1, node2] = [mesh().node('node1'), mesh().node('node2')];
     await node1.create(NAME);
-    await assert.rejects(node2.teleport(NAME, 'node1'), /is not on node2: it is on node1/);
+    await eventually('node2 knows of it', async () => (await ownerBy(node2, NAME)) === 'node1 at 1');
+    await assert.rejects(node2.teleport(NAME, 'node1'), /node1 is this node itself/);
     const seed = node1.host.plan.hold('bulk.serveDisk');
     const moving = node1.teleport(NAME, 'node2');
     await seed.reached;
+    // It is on its way here: that is this node's own affair.
     await assert.rejects(node2.teleport(NAME, 'node1'), /is not on node2: it is on node1/);
     seed.goOn();
     assert.equal((await moving).outcome, 'succeeded');

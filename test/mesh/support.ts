@@ -1,7 +1,7 @@
 /** What the tests of meshes share: a mesh for each test, and what must be true when all is quiet. */
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type MeshCertificates, type MeshNode, type MeshOfDaemons, startMesh } from './mesh-of-daemons.js';
+import { type MeshNode, type MeshOfDaemons, type MeshSetting, startMesh } from './mesh-of-daemons.js';
 
 export const NAME = 'sneaker01.gonkulator.io';
 
@@ -12,12 +12,12 @@ export const NAME = 'sneaker01.gonkulator.io';
 export function testMesh(
   names: readonly string[],
   one: 'each' | 'all' = 'each',
-  certificates: MeshCertificates = {},
+  setting: MeshSetting = {},
 ): () => MeshOfDaemons {
   let mesh: MeshOfDaemons | undefined;
   const [first, last] = one === 'each' ? [beforeEach, afterEach] : [before, after];
   first(async () => {
-    mesh = await startMesh(names, certificates);
+    mesh = await startMesh(names, setting);
   });
   last(async () => {
     await mesh?.stop();

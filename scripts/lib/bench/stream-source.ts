@@ -81,6 +81,7 @@ const server = await startRpc({
   ...{
     ...nothing,
     node: 'node1',
+    network: '10.100.0.0/16',
     listen: '127.0.0.1:0',
     socket,
     socketGroup: '-',
@@ -89,7 +90,8 @@ const server = await startRpc({
     patience: 1,
   },
   trust: fixedTrust(tls),
-  mesh: { describe, announced: describe },
+  mesh: { describe, announced: describe, asked: describe },
+  onward: () => undefined,
   log: pino({ level: 'silent' }),
 });
 const pair = { key: readFileSync(tls.key), cert: readFileSync(tls.cert), ca: readFileSync(tls.ca) };

@@ -1,13 +1,22 @@
 import assert from 'node:assert/strict';
 import { exitCodeOf } from '../../../src/cli/exit-codes.js';
 import { progressLine } from '../../../src/cli/progress.js';
-import { bytesText, jsonText, memoryText, msText, table } from '../../../src/cli/text.js';
+import { ageText, bytesText, jsonText, memoryText, msText, table } from '../../../src/cli/text.js';
 import { MemoryMode, MemoryRound, MigrationPhase } from '../../../src/gen/cnvm/v1/migration.js';
 
 const round = (frozen: boolean) => MemoryRound.fromPartial({ frozen });
 const noRound = { round: 0, pagesDone: 0n, dirtyBytesPerSecond: 0n, expectedDowntimeMs: 0, leftMs: 0n };
 
 describe('what people read', () => {
+  it('for how long', () => {
+    assert.deepEqual([0, 90_000, 150_000, 3 * 3_600_000, 5 * 86_400_000].map(ageText), [
+      '0 s',
+      '90 s',
+      '2 min',
+      '3 h',
+      '5 d',
+    ]);
+  });
   it('bytes and times', () => {
     assert.deepEqual([0, 1023, 1536, 150 * 2 ** 20].map(bytesText), ['0 B', '1023 B', '1.5 KiB', '150 MiB']);
     assert.deepEqual([0, 83.4, 1500, 125_000].map(msText), ['0 ms', '83 ms', '1.5 s', '2 min 5 s']);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { callerOf, METHODS, type Role, rolesFor } from '../../../src/rpc/roles.js';
+import { behalfOf, callerBehind, callerOf, METHODS, type Role, rolesFor } from '../../../src/rpc/roles.js';
 import { definedMethods } from '../../support/methods.js';
 
 const ROLES: readonly Role[] = ['local', 'operator', 'reader', 'node', 'stranger', 'nobody'];
@@ -32,6 +32,32 @@ describe('roles', () => {
     ]) {
       assert.equal(callerOf(wrong).role, 'nobody', wrong);
     }
+  });
+
+  it('a node speaks for a person only about a cnvm, and only one that is named and may do it', () => {
+    const node = { role: 'node', name: 'node3', serial: 'ab12' } as const;
+    const stop = '/cnvm.v1.CnvmService/StopCnvm';
+    const get = '/cnvm.v1.CnvmService/GetCnvm';
+    assert.deepEqual(callerBehind(node, stop, 'operator/ann'), {
+      role: 'operator',
+      name: 'ann through node3',
+      serial: 'ab12',
+    });
+    assert.equal(callerBehind(node, stop, behalfOf({ role: 'local', name: 'local' }))?.role, 'local');
+    assert.equal(callerBehind(node, get, 'reader/rita')?.role, 'reader');
+    assert.equal(callerBehind(node, stop, 'reader/rita'), undefined);
+    for (const path of [
+      '/cnvm.v1.CnvmService/CreateCnvm',
+      '/cnvm.v1.NodeService/LeaveMesh',
+      '/cnvm.v1.MigrationService/ForceRecovery',
+      '/cnvm.v1.IdentityService/PublishRevocations',
+      '/unknown.Service/Method',
+    ])
+      assert.equal(callerBehind(node, path, 'operator/ann'), undefined, path);
+    for (const words of ['', 'node/node1', 'nobody/x', 'stranger/x', 'operator/', 'operator/a b', 'operator/ann extra'])
+      assert.equal(callerBehind(node, stop, words), undefined, words);
+    for (const role of ['operator', 'reader', 'stranger', 'nobody', 'local'] as const)
+      assert.equal(callerBehind({ role, name: 'x' }, stop, 'operator/ann'), undefined, role);
   });
 
   it('are said of every method that there is, and of no other', () => {

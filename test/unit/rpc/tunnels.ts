@@ -31,6 +31,7 @@ export async function openTunnels(
   const mesh = {
     describe: () => Promise.resolve(facts('node2')),
     announced: () => Promise.resolve({ holdings: [], overlay: NO_CARD }),
+    asked: () => Promise.reject(new Error('nobody is a member here')),
   };
   server.addService(MeshServiceService, meshCalls(handling, mesh, 'node2'));
   const pair = { private_key: readFileSync(tls.key), cert_chain: readFileSync(tls.cert) };

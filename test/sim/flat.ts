@@ -1,0 +1,17 @@
+/** Whether what a node sends depends on how many there are. Pure. */
+import type { Figures } from './scenarios.js';
+
+/** Times what a node of the smallest mesh sends while nothing happens: numbers of buckets and longer rounds grow a little. */
+const QUIET_TIMES_MAX = 3;
+
+/** Each size at which it is not flat, in words. */
+export function notFlat(figures: readonly Figures[]): string[] {
+  const [least] = [...figures].sort((one, other) => one.nodes - other.nodes);
+  if (least === undefined) return [];
+  return figures
+    .filter(({ quietBytes }) => quietBytes > QUIET_TIMES_MAX * least.quietBytes)
+    .map(
+      ({ nodes, quietBytes }) =>
+        `a node of ${nodes} sends ${Math.round(quietBytes)} B/s, of ${least.nodes} only ${Math.round(least.quietBytes)}`,
+    );
+}
