@@ -20,15 +20,19 @@ export interface FactsOptions {
   readonly cnvmCount: () => number;
 }
 
-/** @returns what gathers the facts anew each time it is called. */
+/**
+ * @returns what gathers the facts anew each time it is called. No program is started before that: what a dead daemon has
+ * left is ended first, and what is asked here would be ended with it.
+ */
 export function factsOf(options: FactsOptions): () => Promise<NodeFacts> {
-  const programs = Promise.all([criuVersion(), runcVersion()].map((version) => version.catch(() => '')));
+  const versions = [answerOf(criuVersion), answerOf(runcVersion)];
   // criu tries it out, which takes a moment, and is not asked where the kernel says no.
   const tracking = answerOf(async () => marksDirtyPages() && (await tracksMemory()));
-  const lazy = Promise.all([lazyObstacle(), guardObstacle()].map((look) => look.catch(messageOf)));
+  const lazy = [answerOf(lazyObstacle), answerOf(guardObstacle)];
   const cpuFlags = readCpuFlags();
   return async () => {
-    const [criu = '', runc = ''] = await programs;
+    const [criu = '', runc = ''] = await Promise.all(versions.map((version) => version().catch(() => '')));
+    const obstacles = await Promise.all(lazy.map((look) => look().catch(messageOf)));
     const memory = readMemory();
     return {
       name: options.node,
@@ -42,7 +46,7 @@ export function factsOf(options: FactsOptions): () => Promise<NodeFacts> {
       ...memory,
       landingZones: await Promise.all(options.landingZones.map(zoneOf)),
       softDirty: await tracking().catch(() => false),
-      postCopyObstacles: [...(await lazy), userfaultObstacle()].filter((obstacle) => obstacle !== undefined),
+      postCopyObstacles: [...obstacles, userfaultObstacle()].filter((obstacle) => obstacle !== undefined),
       images: options.images(),
       overlayAddress: options.overlayAddress,
       overlayEncryption: options.overlayEncryption,
@@ -54,8 +58,8 @@ export function factsOf(options: FactsOptions): () => Promise<NodeFacts> {
 }
 
 /** The one answer to a question, which is asked again only when it was not answered. */
-function answerOf(question: () => Promise<boolean>): () => Promise<boolean> {
-  let answer: Promise<boolean> | undefined;
+function answerOf<T>(question: () => Promise<T>): () => Promise<T> {
+  let answer: Promise<T> | undefined;
   return async () => {
     answer ??= question();
     try {
