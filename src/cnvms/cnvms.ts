@@ -104,10 +104,12 @@ export function createCnvms(options: CnvmsOptions) {
     };
   }
 
+  const isBusy = (name: string) => marks.has(name) || locks.doing(name) !== undefined;
+
   /** Who else claims it, in words. While it moves two nodes have it for a moment: its journal knows better. */
   function conflictOf(record: CnvmRecord): string | undefined {
     const rival = directory.rival(record);
-    if (rival === undefined || marks.has(record.name) || locks.doing(record.name) !== undefined) return undefined;
+    if (rival === undefined || isBusy(record.name)) return undefined;
     if (rival.epoch > record.epoch)
       return `${rival.node} has it at epoch ${rival.epoch}: this copy, of epoch ${record.epoch}, is an old one`;
     return `${rival.node} claims it at epoch ${rival.epoch} too: neither is started by itself`;
@@ -263,9 +265,10 @@ export function createCnvms(options: CnvmsOptions) {
     async list(all: boolean): Promise<CnvmView[]> {
       const own = await Promise.all(store.all().map(view));
       if (!all) return own;
-      // One that is being handed over is still here, and may be claimed there already.
+      // One that is being handed over is still here, and may be claimed there already. An old copy is shown beside the new one.
       const here = new Set(own.map(({ record }) => record.name));
-      return [...own, ...directory.elsewhere().filter(({ record }) => !here.has(record.name))];
+      const moving = (name: string) => here.has(name) && (isBusy(name) || store.get(name) === undefined);
+      return [...own, ...directory.elsewhere().filter(({ record }) => !moving(record.name))];
     },
 
     async exec(order: ExecOrder, io: ExecIo): Promise<number> {
