@@ -9,8 +9,8 @@ import { audit } from './base/audit.js';
 import type { Config } from './base/config.js';
 import { takenPorts } from './cnvms/check-new.js';
 import type { CnvmRecord } from './cnvms/cnvm.js';
-import { createCnvms } from './cnvms/cnvms.js';
-import { createLocks } from './cnvms/locks.js';
+import { type Cnvms, createCnvms } from './cnvms/cnvms.js';
+import { createLocks, type Locks } from './cnvms/locks.js';
 import type { Machine } from './cnvms/machine.js';
 import { type IsPortBusy, portsInUse, publishedBy, publishing } from './cnvms/published.js';
 import { openStore, type Store } from './cnvms/store.js';
@@ -191,6 +191,16 @@ function build(config: Config, host: Host, identity: OpenIdentity, log: Logger) 
   const sweeping = createSweeping(() =>
     host.sweep(sweepPorts({ store, journal, locks, history, marks: cnvms.marks, log })),
   );
+  const manners = mannersOf({ store, locks, cnvms, mesh }, log);
+  return { common, facts, mesh, cnvms, departures, arrivals, history, sweeping, images, publish, ...manners };
+}
+
+/** What is another node's: an old copy stops, and a call about it goes there. */
+function mannersOf(
+  { store, locks, cnvms, mesh }: { store: Store; locks: Locks; cnvms: Cnvms; mesh: Mesh<PeerClient> },
+  log: Logger,
+) {
+  const { directory } = mesh;
   const yielding = createYielding({
     records: store.all,
     busy: (name) => cnvms.marks.has(name) || locks.doing(name) !== undefined,
@@ -202,7 +212,7 @@ function build(config: Config, host: Host, identity: OpenIdentity, log: Logger) 
     isHere: (name) => store.get(name) !== undefined || locks.doing(name) !== undefined,
     ...{ ownerOf: directory.ownerOf, peer: mesh.peer },
   });
-  return { common, facts, mesh, cnvms, departures, arrivals, history, sweeping, images, publish, yielding, onward };
+  return { yielding, onward };
 }
 
 async function stop(

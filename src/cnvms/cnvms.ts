@@ -13,6 +13,7 @@ import type { ExecIo, ExecOrder } from './exec-order.js';
 import type { Locks } from './locks.js';
 import type { Machine } from './machine.js';
 import { argvOf } from './program.js';
+import { createRestarts } from './restarts.js';
 import { type Act, illegal } from './states.js';
 import type { Store } from './store.js';
 
@@ -282,47 +283,6 @@ export function createCnvms(options: CnvmsOptions) {
       yield* machine.logs(recordOf(name), tailLines, follow, signal);
     },
 
-    /** Whether there is anything that should run and does not. */
-    async wantsStart(): Promise<boolean> {
-      for (const record of store.all())
-        if (record.wanted === 'running' && (await stateOf(record)) === 'stopped') return true;
-      return false;
-    },
-
-    /** Afterwards what a peer has at a higher epoch does not run here, and is not started again. Its disk is kept. */
-    async yieldTo(name: string, rival: { readonly node: string; readonly epoch: number }): Promise<void> {
-      await locks.with(name, `being stopped: ${rival.node} owns it`, async () => {
-        const record = store.get(name);
-        if (record === undefined || record.epoch >= rival.epoch || marks.has(name)) return;
-        const wanted = await want(record, 'stopped');
-        if ((await machine.look(wanted)).status !== 'stopped') await machine.halt(wanted, DEFAULT_GRACE_MS);
-        log.error({ cnvm: name, owner: rival.node, epoch: rival.epoch, own: record.epoch }, 'stopped an old copy');
-        directory.changed();
-      });
-    },
-
-    /**
-     * Starts what should run and does not, as after the machine's restart. A cnvm with a mark is left alone, and so is one
-     * that a peer claims. @returns whether any was left for that.
-     */
-    async startWanted(): Promise<boolean> {
-      let left = false;
-      for (const record of store.all()) {
-        if (record.wanted !== 'running' || (await stateOf(record)) !== 'stopped') continue;
-        const conflict = conflictOf(record);
-        if (conflict !== undefined) {
-          left = true;
-          log.error({ cnvm: record.name, conflict }, 'is not started');
-          continue;
-        }
-        try {
-          await locks.with(record.name, 'being started', () => machine.boot(record));
-          log.info({ cnvm: record.name }, 'started again');
-        } catch (error) {
-          log.error({ cnvm: record.name, error }, 'could not be started again');
-        }
-      }
-      return left;
-    },
+    ...createRestarts({ ...options, marks, stateOf, conflictOf, want, graceMs: DEFAULT_GRACE_MS }),
   };
 }

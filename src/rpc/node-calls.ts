@@ -2,7 +2,8 @@
 import type { NodeServiceServer } from '../gen/cnvm/v1/node.js';
 import type { Finding, NodeFacts, NodeStatus } from '../mesh/node-facts.js';
 import { type Handling, unary } from './handle.js';
-import { required, toFacts, toFinding, toNodeStatus } from './messages.js';
+import { required } from './messages.js';
+import { toFacts, toFinding, toNodeStatus } from './node-messages.js';
 
 export interface NodesPort {
   describe(): Promise<{ facts: NodeFacts; findings: readonly Finding[] }>;

@@ -14,7 +14,6 @@ import { fromHolding, fromMemberMessage, toHolding, toMemberMessage } from './me
 import {
   fromBig,
   fromCompression,
-  fromFacts,
   fromMeasure,
   fromMemoryMode,
   fromMode,
@@ -22,10 +21,10 @@ import {
   required,
   toBig,
   toCompression,
-  toFacts,
   toMemoryMode,
   toPart,
 } from './messages.js';
+import { fromFacts, toFacts } from './node-messages.js';
 import { openPacking } from './packing.js';
 import { createImageSum } from './sum.js';
 import { serverTunnel } from './tunnel.js';

@@ -20,16 +20,15 @@ import { demandMessage, toMemberMessage } from './member-messages.js';
 import {
   fromBig,
   fromCompression,
-  fromFacts,
   fromMeasure,
   fromMemoryMode,
   fromParts,
   toBig,
   toCompression,
-  toFacts,
   toMemoryMode,
   toMode,
 } from './messages.js';
+import { fromFacts, toFacts } from './node-messages.js';
 import { fromWord, REASON_MAX, STANDINGS, toWord } from './peer-calls.js';
 import { PeerCredentials, wrongNode } from './peer-credentials.js';
 import type { TrustLink } from './tell-revocations.js';

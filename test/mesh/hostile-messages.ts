@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import * as wire from '../../src/gen/cnvm/peer/v1/peer.js';
 import { Compression, MemoryMode, MigrationMode } from '../../src/gen/cnvm/v1/migration.js';
-import { toFacts } from '../../src/rpc/messages.js';
+import { toFacts } from '../../src/rpc/node-messages.js';
 import { odd, pathsIn, replaceAt } from '../support/fuzz.js';
 import { baseImage, facts, record } from '../support/samples.js';
 import { NAME } from './support.js';

@@ -9,7 +9,7 @@ import fc from 'fast-check';
 import * as wire from '../../src/gen/cnvm/peer/v1/peer.js';
 import { Compression, MemoryMode, MigrationMode } from '../../src/gen/cnvm/v1/migration.js';
 import { entryText } from '../../src/migration/journal.js';
-import { toFacts } from '../../src/rpc/messages.js';
+import { toFacts } from '../../src/rpc/node-messages.js';
 import { FUZZ_TIMEOUT_MS, runs, within } from '../support/fuzz.js';
 import { facts, migration, record } from '../support/samples.js';
 import { BULK, HAND_OVER, IDS, MESH, type Message, message, tunnelMessages, WAITING } from './hostile-messages.js';
