@@ -40,8 +40,8 @@ export function imageToolsContract(what: string, tools: ImageTools, directory: (
       assert.deepEqual([image.program.entrypoint, image.system], [['/init', 'now'], true]);
       const looked = await tools.look(`oci:${inside('made')}:image`, false, signal);
       assert.deepEqual(
-        [looked.config, looked.blobs.map((one) => one.digest)],
-        [config, image.layers.map((one) => one.digest)],
+        [JSON.parse(looked.config), looked.blobs.map((one) => one.digest)],
+        [JSON.parse(config), image.layers.map((one) => one.digest)],
       );
       let bytes = 0;
       await tools.unpack(blob(layer.digest), layer, target(), (count) => (bytes += count), signal);
