@@ -31,6 +31,9 @@ const CRIU_TITLES: readonly (readonly [RegExp, Gentle])[] = [
   [/^criu: restore\b/, 'restore'],
 ];
 
+/** PF_FORKNOEXEC in Linux's include/linux/sched.h. */
+const FORKED_FLAG = 0x40;
+
 const POLL_MS = 20;
 /** After KILL the kernel needs a moment. */
 const KILL_WAIT_MS = 5_000;
@@ -42,8 +45,8 @@ export interface Orphan {
   /** The name of what runs, as the kernel has it, of at most 15 bytes: criu writes other words over its arguments. */
   readonly program: string;
   readonly gentle: Gentle | undefined;
-  /** In a process namespace below ours: what criu has forked of a cnvm, which looks like criu until it is restored. */
-  readonly nested: boolean;
+  /** Forked and no program of its own since: what criu forks for itself, and of a cnvm, looks like criu. */
+  readonly forked: boolean;
 }
 
 /** Where criu works for the cnvm of this name, or for any, of the daemon with this run directory. */
@@ -80,7 +83,7 @@ export function findMarked({ mark, workDir }: Belonging): Orphan[] {
       const lostIt = stat.program === 'criu' && !environment.some((entry) => entry.startsWith(`${OWNER_VARIABLE}=`));
       if (!environment.includes(mark) && !(lostIt && worksIn(pid, workDir))) return [];
       const command = readOf(pid, 'cmdline').join(' ').trim();
-      return [{ pid, ...stat, command, gentle: gentleOf(environment, command), nested: isNested(pid) }];
+      return [{ pid, ...stat, command, gentle: gentleOf(environment, command) }];
     });
 }
 
@@ -125,16 +128,15 @@ function kill(pid: number, signal: NodeJS.Signals = 'SIGKILL'): void {
 }
 
 /** Parent 0 and no name when it has just gone. */
-function statOf(pid: number): { parent: number; program: string } {
+function statOf(pid: number): Pick<Orphan, 'parent' | 'program' | 'forked'> {
   const [stat = ''] = readOf(pid, 'stat');
-  // "PID (NAME) STATE PARENT ...", and a name may hold spaces and parentheses.
+  // "PID (NAME) STATE PARENT GROUP SESSION TTY TTY-GROUP FLAGS ...", and a name may hold spaces and parentheses: proc(5).
   const end = stat.lastIndexOf(')');
-  return { program: stat.slice(stat.indexOf('(') + 1, end), parent: Number(stat.slice(end + 2).split(' ')[1] ?? 0) };
-}
-
-/** It has an id in each of its namespaces, the innermost last. */
-function isNested(pid: number): boolean {
-  return readOf(pid, 'status').some((text) => /^NSpid:\t\d+\t/m.test(text));
+  const [, parent = 0, , , , , flags = 0] = stat
+    .slice(end + 2)
+    .split(' ')
+    .map(Number);
+  return { program: stat.slice(stat.indexOf('(') + 1, end), parent, forked: (flags & FORKED_FLAG) !== 0 };
 }
 
 /** The strings of a file of zero-terminated ones; none when the process has gone, or is a zombie. */

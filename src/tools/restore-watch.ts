@@ -25,7 +25,8 @@ export async function whileCriuLives(
   const timer = setInterval(() => {
     const marked = findMarked(belonging);
     const runc = marked.find(({ program }) => program === 'runc');
-    const lives = marked.some((one) => one.parent === runc?.pid && one.program === 'criu' && !one.nested);
+    // What a dead one has forked becomes runc's.
+    const lives = marked.some((one) => one.parent === runc?.pid && one.program === 'criu' && !one.forked);
     missed = runc === undefined || lives ? 0 : missed + 1;
     if (missed === CRIU_MISSED_MAX) dead.abort();
   }, CRIU_LOOK_MS * patience);

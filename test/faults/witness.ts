@@ -37,6 +37,8 @@ export async function openWitness(observer: string) {
     '-c',
     "ip -4 -o addr show | grep -o '10\\.100\\.0\\.[0-9]*' | head -n 1",
   ]);
+  // Of a node a cnvm reaches nothing but names.
+  await lab.must(observer, ['nft', 'insert', 'rule', 'inet', 'cnvm', 'asking', 'udp', 'dport', `${PORT}`, 'accept']);
   const heard: { number: number; word: string }[] = [];
   const child = lab.start(observer, ['sh', '-c', `echo pid $$; exec socat -u UDP4-RECV:${PORT} STDOUT`]);
   let pid = '';

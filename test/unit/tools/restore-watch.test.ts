@@ -29,9 +29,12 @@ describe('a restore that takes its time', () => {
     const { mark, workDir } = belonging();
     mkdirSync(workDir);
     const criuRuns = `(cd '${workDir}'; unset ${RESTORE_VARIABLE}; exec -a '${title}' '${at('criu')}' 60)`;
-    const child = spawn(at('runc'), ['-c', `${criuRuns} & wait; exec sleep 60`], {
+    // As if it had been left behind by the criu that forked it.
+    const left = `(echo criu >/proc/$BASHPID/comm; while :; do read -rt 1 <><(:); done)`;
+    const child = spawn(at('runc'), ['-c', `${left} & ${criuRuns} & wait; exec sleep 60`], {
       env: { PATH: process.env['PATH'], [RESTORE_VARIABLE]: mark.split('=')[1] },
       stdio: 'ignore',
+      detached: true,
     });
     while (criu() === undefined) await sleep(5);
     return child;
@@ -61,9 +64,8 @@ describe('a restore that takes its time', () => {
       await watched;
       assert.ok(broken, 'it was not broken off');
     } finally {
-      const left = criu()?.pid;
-      if (left !== undefined) process.kill(left, 'SIGKILL');
-      runc.kill('SIGKILL');
+      // The group: what it has started is ours, too.
+      process.kill(-(runc.pid ?? 0), 'SIGKILL');
       await exited;
     }
   });
