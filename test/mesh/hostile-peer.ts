@@ -8,7 +8,7 @@ import { Client, credentials, Metadata, type ServiceError, status } from '@grpc/
 import type { MeshNode } from './mesh-of-daemons.js';
 
 /** Every call is answered in this time: what waits for a next step ends when the migration is called off. */
-const ANSWER_MS = 5_000;
+const ANSWER_MS = 20_000;
 const MESSAGE_BYTES_MAX = 64 * 1024 * 1024;
 const asIs = (bytes: Buffer): Buffer => bytes;
 
