@@ -1,6 +1,6 @@
 /**
  * A connection to a peer. Invariant: a try to connect that hears nothing is given up for a new one, and a call that only
- * waited for the old one waits for the new one.
+ * waited for the old one waits for the new one; no call is answered with the failure of a try that ended before it began.
  *
  * The kernel repeats the first packet of a connection ever more rarely (tcp_syn_retries in tcp(7): two minutes in all), and
  * gRPC's channel waits for it, so that a link that has healed would stay dead for as long again as it was.
@@ -56,6 +56,12 @@ export function createConnection<C extends Clients>(connect: () => C, who: strin
     return clients;
   }
 
+  /** As `fresh`, for what begins now: a channel that has failed would answer with that until its next try. */
+  function current(): C {
+    if (clients.channel.getConnectivityState(false) === connectivityState.TRANSIENT_FAILURE) renew();
+    return fresh();
+  }
+
   function renew(): void {
     const old = clients;
     clients = connect();
@@ -84,13 +90,13 @@ export function createConnection<C extends Clients>(connect: () => C, who: strin
   }
 
   return {
-    clients: fresh,
+    clients: current,
     renew,
     async call({ timeoutMs, signal }, begin) {
       const options = timeoutMs === undefined ? {} : { deadline: Date.now() + timeoutMs * patience };
       for (;;) {
         signal?.throwIfAborted();
-        const on = fresh();
+        const on = current();
         const ended = await attempt(on, options, signal, begin);
         if ('answer' in ended) return ended.answer;
         signal?.throwIfAborted();

@@ -78,6 +78,14 @@ describe('a connection to a peer', () => {
     await assert.rejects(probe(), /cannot reach node2/);
   });
 
+  it('to a peer that is up again is made at once, whatever was tried before', async () => {
+    const up = port;
+    port = undefined;
+    await assert.rejects(probe(), /cannot reach node2/);
+    port = up;
+    await probe();
+  });
+
   it('is not tried beyond the time limit, nor after it was called off', async () => {
     link.stall();
     await assert.rejects(probe(7_000), /cannot reach node2.*Deadline exceeded/);
