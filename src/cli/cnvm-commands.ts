@@ -52,7 +52,12 @@ export function addCnvmCommands(program: Command): void {
     .option('--entrypoint <program>', "in the place of the image's; again for each word more", collect, [])
     .option('--no-start', 'leave it stopped')
     .action(create);
-  add('start <name>', 'start a stopped cnvm').action(start);
+  add('start <name>', 'start a stopped cnvm')
+    .option(
+      '--force',
+      'also when another node, which does not run it, claims it at the same epoch: this one becomes the owner',
+    )
+    .action(start);
   add('stop <name>', 'stop a cnvm: its stop signal, then KILL')
     .option('--grace <time>', 'between the two', parseDuration, 10_000)
     .action(stop);
@@ -110,9 +115,10 @@ async function create(name: string, command: string[], options: Option<CreateOpt
   );
 }
 
-async function start(name: string, options: CommonOptions): Promise<void> {
+async function start(name: string, options: Option<{ force: true }>): Promise<void> {
+  const request = { name, force: options.force === true };
   await oneCnvm(options, (connection) =>
-    call<StartCnvmResponse>(connection, (done) => connection.cnvms.startCnvm({ name }, done)),
+    call<StartCnvmResponse>(connection, (done) => connection.cnvms.startCnvm(request, done)),
   );
 }
 

@@ -14,6 +14,7 @@ import type { Locks } from './locks.js';
 import type { Machine } from './machine.js';
 import { argvOf } from './program.js';
 import { createRestarts } from './restarts.js';
+import { conflictText, forceRefusal, type Rival, rivalry } from './rivalry.js';
 import { type Act, illegal } from './states.js';
 import type { Store } from './store.js';
 
@@ -24,7 +25,7 @@ export interface DirectoryPort {
   /** The node that owns this cnvm, when it is a peer. */
   ownerOf(name: string): string | undefined;
   /** The highest claim of a peer to what lies here, when it is not below ours: at a higher epoch ours is an old copy. */
-  rival(own: Pick<CnvmRecord, 'name' | 'epoch'>): { readonly node: string; readonly epoch: number } | undefined;
+  rival(own: Pick<CnvmRecord, 'name' | 'epoch'>): Rival | undefined;
   /** Cnvms of peers. */
   elsewhere(): CnvmView[];
   /** Tells the peers, soon, what this node owns now. */
@@ -110,24 +111,13 @@ export function createCnvms(options: CnvmsOptions) {
   /** Who else claims it, in words. While it moves two nodes have it for a moment: its journal knows better. */
   function conflictOf(record: CnvmRecord): string | undefined {
     const rival = directory.rival(record);
-    if (rival === undefined || isBusy(record.name)) return undefined;
-    if (rival.epoch > record.epoch)
-      return `${rival.node} has it at epoch ${rival.epoch}: this copy, of epoch ${record.epoch}, is an old one`;
-    return `${rival.node} claims it at epoch ${rival.epoch} too: neither is started by itself`;
+    return rival === undefined || isBusy(record.name) ? undefined : conflictText(record, rival);
   }
 
   /** @throws `refused` when `act` is not legal now. */
   async function demand(record: CnvmRecord, act: Act): Promise<void> {
     const rival = GOES_ON.includes(act) ? directory.rival(record) : undefined;
-    if (rival !== undefined && rival.epoch > record.epoch)
-      throw refused(
-        'state',
-        `cannot ${act.replace('-', ' ')} ${record.name}: ${rival.node} has it at epoch ${rival.epoch}`,
-        {
-          location: rival.node,
-          remedy: `The copy on ${node}, of epoch ${record.epoch}, is an old one: cnvm rm removes it here, and nowhere else.`,
-        },
-      );
+    if (rival !== undefined) throw rivalry(act, record, rival, node);
     const why = illegal(act, await stateOf(record));
     if (why !== undefined)
       throw refused('state', `cannot ${act.replace('-', ' ')} ${record.name}: ${why}`, { location: node });
@@ -136,6 +126,18 @@ export function createCnvms(options: CnvmsOptions) {
   async function want(record: CnvmRecord, wanted: CnvmRecord['wanted']): Promise<CnvmRecord> {
     const next = { ...record, wanted };
     if (record.wanted !== wanted) await store.put(next);
+    return next;
+  }
+
+  /** Of two claims at one epoch the next epoch is the higher one, on every node and for good. */
+  async function outbid(record: CnvmRecord): Promise<CnvmRecord> {
+    const rival = directory.rival(record);
+    if (rival?.epoch !== record.epoch) return record;
+    const why = forceRefusal(record, rival);
+    if (why !== undefined) throw why;
+    const next = { ...record, epoch: record.epoch + 1 };
+    await store.put(next);
+    log.warn({ cnvm: record.name, epoch: next.epoch }, 'made the owner by force');
     return next;
   }
 
@@ -219,9 +221,10 @@ export function createCnvms(options: CnvmsOptions) {
       });
     },
 
-    async start(name: string): Promise<CnvmView> {
+    /** @param force makes this node the owner when another one claims it at the same epoch and does not run it. */
+    async start(name: string, force = false): Promise<CnvmView> {
       return await locks.with(name, 'being started', async () => {
-        const record = recordOf(name);
+        const record = force ? await outbid(recordOf(name)) : recordOf(name);
         await demand(record, 'start');
         const wanted = await want(record, 'running');
         if ((await machine.look(record)).status === 'stopped') await machine.boot(wanted);

@@ -119,8 +119,8 @@ export function openOperator(socket: () => string) {
     async inspect(name: string): Promise<Cnvm | undefined> {
       return (await one<{ cnvm: Cnvm | undefined }>((at, done) => at.cnvms.getCnvm({ name }, done))).cnvm;
     },
-    start: async (name: string): Promise<void> => {
-      await one((at, done) => at.cnvms.startCnvm({ name }, done));
+    start: async (name: string, force = false): Promise<void> => {
+      await one((at, done) => at.cnvms.startCnvm({ name, force }, done));
     },
     stopCnvm: async (name: string): Promise<void> => {
       await one((at, done) => at.cnvms.stopCnvm({ name }, done));
