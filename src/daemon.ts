@@ -124,6 +124,7 @@ export async function startDaemon(config: Config, host: Host, log: Logger): Prom
     bulk: departures.bulkPort,
     onward: parts.onward,
   });
+  identity.trust.sessions.onOut(mesh.directory.changed);
   identity.start(() => mesh.peers().map(({ name, link }) => ({ name, trust: link.trust })));
   await takePart(parts, server.port, config.limits.settle * 1000 * config.limits.patience);
   log.info({ port: server.port, socket: config.socket }, 'serving');
@@ -253,6 +254,7 @@ function makeMesh(
     dial: (peer) => createPeerClient(peer, trust, patience, network),
     ask: (endpoint, message, timeoutMs) => askSeed(endpoint, message, trust, { timeoutMs, network }),
     setBehind: (world) => host.overlay.setBehind(world),
+    isOut: trust.sessions.isOut,
     overlayCard: () => host.overlay.card(),
     holdings: () => {
       const coming = [...claims.values()].filter(({ name }) => store.get(name) === undefined);

@@ -57,6 +57,8 @@ export interface MeshOptions<L extends MeshLink> {
   /** Asks whoever serves there, whose name is not known. */
   readonly ask: (endpoint: string, message: Message, timeoutMs: number) => Promise<{ from: string; message: Message }>;
   readonly setBehind: (world: World) => Promise<void>;
+  /** Its certificate is good no more: no way leads to it. */
+  readonly isOut: (name: string) => boolean;
   /** This node's end of the overlay. */
   readonly overlayCard: () => OverlayCard;
   /** What this node owns now. */
@@ -89,7 +91,9 @@ export function createMesh<L extends MeshLink>(options: MeshOptions<L>) {
   const everything = (): Heard => new Map([...hearsay.heard(), [node, options.holdings()]]);
   const all = (): Owned[] => [...owners(everything()).values()];
 
-  const setRoutes = () => options.setBehind(worldOf(links.names(), cards, all()));
+  const hasLeft = (name: string) => membership?.member(name)?.state === 'left';
+  const insiders = () => links.names().filter(({ name }) => !hasLeft(name) && !options.isOut(name));
+  const setRoutes = () => options.setBehind(worldOf(insiders(), cards, all()));
   const word = (): Word => ({ holdings: options.holdings(), overlay: options.overlayCard() });
 
   async function route(): Promise<void> {
@@ -250,11 +254,7 @@ export function createMesh<L extends MeshLink>(options: MeshOptions<L>) {
     },
     peer: (name: string): LinkedPeer<L> | undefined => links.get(name),
     /** All that can be called and have not left. */
-    peers: (): LinkedPeer<L>[] =>
-      links
-        .names()
-        .filter(({ name }) => membership?.member(name)?.state !== 'left')
-        .flatMap(({ name }) => links.get(name) ?? []),
+    peers: (): LinkedPeer<L>[] => links.names().flatMap(({ name }) => (hasLeft(name) ? [] : (links.get(name) ?? []))),
     /** Whether it is known of every peer what it owns, or that it has left. */
     isComplete: (): boolean =>
       links.names().every(({ name }) => {

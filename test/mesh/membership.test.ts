@@ -49,9 +49,11 @@ describe('nodes that know nobody', () => {
     await node4.leave();
     for (const node of [node1, node2, node3]) {
       await eventually('it has left', async () => (await node.states()).includes('node4 left'));
+      await eventually('no way leads to it', async () => !node.host.overlayPeers().includes('node4'));
     }
     await node4.join(node3.endpoint());
     await all(node1, ['node2 alive', 'node3 alive', 'node4 alive']);
+    await eventually('a way leads to it again', async () => node1.host.overlayPeers().includes('node4'));
     // A daemon that is told to stop has said no good-bye, and finds the others by what it remembers.
     await node3.stop();
     const kept = JSON.parse(readFileSync(join(node3.stateDir, 'peers.json'), 'utf8')) as { peers: { name: string }[] };

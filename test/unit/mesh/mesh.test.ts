@@ -68,6 +68,7 @@ describe('a mesh with peers that are not there', () => {
         more.worlds?.push(world);
         await more.setBehind?.();
       },
+      isOut: () => false,
       overlayCard: () => overlay('w'),
       holdings: () => own,
       facts: async () => facts('node1'),
