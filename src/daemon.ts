@@ -124,7 +124,6 @@ export async function startDaemon(config: Config, host: Host, log: Logger): Prom
     bulk: departures.bulkPort,
     onward: parts.onward,
   });
-  identity.trust.sessions.onOut(mesh.directory.changed);
   identity.start(() => mesh.peers().map(({ name, link }) => ({ name, trust: link.trust })));
   await takePart(parts, server.port, config.limits.settle * 1000 * config.limits.patience);
   log.info({ port: server.port, socket: config.socket }, 'serving');
@@ -241,7 +240,7 @@ function makeMesh(
 ): Mesh<PeerClient> {
   const { network } = config.overlay;
   const { patience } = config.limits;
-  return createMesh({
+  const mesh = createMesh({
     node: config.node,
     listen: config.listen,
     advertise: config.advertise,
@@ -266,6 +265,8 @@ function makeMesh(
     facts,
     log,
   });
+  trust.sessions.onOut(mesh.directory.changed);
+  return mesh;
 }
 
 function limitsOf({ limits: { stall, seed, precopy, freeze } }: Config): Limits {
