@@ -2,7 +2,6 @@
  * The daemon: builds every part, starts them in order, stops them in reverse. Invariant: nothing is served before what an
  * earlier daemon left has been looked at; stopping leaves every cnvm running.
  */
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { audit } from './base/audit.js';
@@ -12,15 +11,17 @@ import type { CnvmRecord } from './cnvms/cnvm.js';
 import { type Cnvms, createCnvms } from './cnvms/cnvms.js';
 import { createLocks, type Locks } from './cnvms/locks.js';
 import type { Machine } from './cnvms/machine.js';
-import { type IsPortBusy, portsInUse, publishedBy, publishing } from './cnvms/published.js';
-import { openStore, type Store } from './cnvms/store.js';
+import { type IsPortBusy, portsInUse } from './cnvms/published.js';
+import type { Store } from './cnvms/store.js';
 import { createImages } from './images/images.js';
 import { ociArchitecture } from './images/oci.js';
 import type { ImageStore } from './images/store.js';
 import type { ImageTools } from './images/tools-port.js';
+import type { Cordon } from './mesh/cordon.js';
 import type { Holding } from './mesh/directory.js';
+import { logFindings } from './mesh/log-findings.js';
 import { createMesh, type Mesh } from './mesh/mesh.js';
-import type { Finding, NodeFacts } from './mesh/node-facts.js';
+import type { Finding, HostFacts, NodeFacts } from './mesh/node-facts.js';
 import { type Claims, ownership } from './mesh/ownership.js';
 import { rekey } from './mesh/rekey.js';
 import { leave, takePart } from './mesh/take-part.js';
@@ -31,18 +32,18 @@ import { lostTarget } from './migration/departure.js';
 import { createDepartures } from './migration/departures.js';
 import { createHistory } from './migration/history.js';
 import { imagesGiven, madeFrom } from './migration/image-use.js';
-import { type Journal, openJournal } from './migration/journal.js';
-import type { TargetLink } from './migration/peer-port.js';
+import type { Journal } from './migration/journal.js';
+import { openOnDisk } from './migration/on-disk.js';
 import { recover } from './migration/recover.js';
-import { CALL_MS } from './migration/source-run.js';
+import { createRelief, openDoor, withCondition } from './migration/relief.js';
 import type { Sweep } from './migration/sweep.js';
 import { sweepPorts } from './migration/sweep-ports.js';
 import { createSweeping } from './migration/sweeping.js';
-import { tell } from './migration/tell.js';
-import type { Limits } from './migration/watchdog.js';
+import { tell, tellOff } from './migration/tell.js';
+import { limitsOf } from './migration/watchdog.js';
 import type { Overlay } from './overlay/overlay.js';
 import { askSeed } from './rpc/ask-seed.js';
-import { onwardBy } from './rpc/onward.js';
+import { onwardBy, onwardToNode } from './rpc/onward.js';
 import { type OpenIdentity, openIdentity } from './rpc/open-identity.js';
 import { createPeerClient, type PeerClient } from './rpc/peer-client.js';
 import { startRpc } from './rpc/server.js';
@@ -57,8 +58,10 @@ export interface Host {
   readonly isPortBusy: IsPortBusy;
   /** Ends what a daemon before us started and what goes on without it. @returns what does not end, in words. */
   readonly endOrphans: () => Promise<readonly string[]>;
-  readonly facts: (cnvmCount: () => number) => () => Promise<NodeFacts>;
-  readonly check: (facts: NodeFacts) => Promise<Finding[]>;
+  readonly facts: (cnvmCount: () => number) => () => Promise<HostFacts>;
+  /** In percent of the last minute; undefined where the kernel does not say. */
+  readonly memoryPressure: () => Promise<number | undefined>;
+  readonly check: (facts: HostFacts) => Promise<Finding[]>;
   readonly sweep: Sweep;
   /** Stands between the daemon and its journal; only where faults are tested is there something. */
   readonly betweenJournal?: (journal: Journal) => Journal;
@@ -123,9 +126,12 @@ export async function startDaemon(config: Config, host: Host, log: Logger): Prom
     target: arrivals.target,
     bulk: departures.bulkPort,
     onward: parts.onward,
+    onwardTo: onwardToNode(mesh.find),
+    evacuations: parts.relief.port,
   });
   identity.start(() => mesh.peers().map(({ name, link }) => ({ name, trust: link.trust })));
   await takePart(parts, server.port, config.limits.settle * 1000 * config.limits.patience);
+  parts.relief.start();
   log.info({ port: server.port, socket: config.socket }, 'serving');
   return {
     port: server.port,
@@ -139,20 +145,17 @@ export async function startDaemon(config: Config, host: Host, log: Logger): Prom
 
 /** Every part, joined to the others; nothing is started, and what is on disk has been read. */
 function build(config: Config, host: Host, identity: OpenIdentity, log: Logger) {
-  for (const directory of [config.stateDir, config.runDir]) mkdirSync(directory, { recursive: true, mode: 0o755 });
-  const records = openStore(join(config.stateDir, 'cnvms'));
-  const publish = () => host.overlay.publish(publishedBy(records.all()));
-  const store = publishing(records, publish, log);
-  const onDisk = openJournal(join(config.stateDir, 'migrations'));
-  const journal = host.betweenJournal?.(onDisk) ?? onDisk;
+  const { store, publish, journal } = openOnDisk(config, host, log);
   const locks = createLocks();
   const history = createHistory(journal, ({ outcome }) => {
     // Who tells the end is not done yet with what it holds.
     if (outcome !== 'succeeded' && outcome !== 'in-doubt') setImmediate(() => void sweeping.now());
   });
-  const facts = host.facts(() => store.all().length);
+  const { cordon, door } = openDoor(config, store.all, () => void mesh.tellAll());
+  const hostFacts = host.facts(() => store.all().length);
+  const facts = withCondition(hostFacts, cordon, () => relief.strains());
   const claims = new Map<string, CnvmRecord>();
-  const mesh = makeMesh(config, host, identity, { store, claims }, facts, log);
+  const mesh = makeMesh(config, host, identity, { store, claims, cordon }, facts, log);
   const { directory } = mesh;
   const { node, landingZones } = config;
   const { machine, bulk } = host;
@@ -165,6 +168,7 @@ function build(config: Config, host: Host, identity: OpenIdentity, log: Logger) 
   const busyPorts = portsInUse(host.isPortBusy, node);
   const cnvms = createCnvms({
     ...{ node, overlayNetwork, landingZones, images, busyPorts, store, locks, machine, directory, log },
+    demandOpen: cordon.demandOpen,
   });
   const common = {
     node,
@@ -176,23 +180,40 @@ function build(config: Config, host: Host, identity: OpenIdentity, log: Logger) 
     ...ownership(store, claims, host.overlay, mesh),
   };
   const findPeer = (target: string) => linkOf(mesh.find(target));
-  const limits = limitsOf(config);
+  const limits = limitsOf(config.limits);
   const roundsMax = config.limits.rounds;
+  const auditing = (entry: Parameters<typeof audit>[1]) => audit(join(config.stateDir, 'audit.log'), entry);
   const departures = createDepartures({
-    ...{ ports: { ...common, facts }, bulk, cnvms, locks, history, limits, roundsMax, findPeer },
-    audit: (entry) => audit(join(config.stateDir, 'audit.log'), entry),
+    ...{ ports: { ...common, facts }, bulk, cnvms, locks, history, limits, roundsMax, findPeer, audit: auditing },
   });
   const bulkOf = (peer: string) => mesh.peer(peer)?.link.bulk;
   const arrivals = createArrivals({
-    ...{ ports: common, cnvms, locks, directory, history, limits, roundsMax, overlayNetwork, facts, bulkOf, images },
+    ...{
+      ports: common,
+      cnvms,
+      locks,
+      directory,
+      history,
+      limits,
+      roundsMax,
+      overlayNetwork,
+      facts,
+      bulkOf,
+      images,
+      door,
+    },
     portsTaken: async ({ ports = [] }) => [...takenPorts(ports, store.all(), node), ...(await busyPorts(ports))],
     patience: config.limits.patience,
   });
   const sweeping = createSweeping(() =>
     host.sweep(sweepPorts({ store, journal, locks, history, marks: cnvms.marks, log })),
   );
+  const relief = createRelief({
+    ...{ config, host, hostFacts, facts, cordon, door, store, locks, mesh, cnvms, arrivals, departures, log },
+    audit: auditing,
+  });
   const manners = mannersOf({ store, locks, cnvms, mesh }, log);
-  return { common, facts, mesh, cnvms, departures, arrivals, history, sweeping, images, publish, ...manners };
+  return { common, facts, mesh, cnvms, departures, arrivals, history, sweeping, images, publish, relief, ...manners };
 }
 
 /** What is another node's: an old copy stops, and a call about it goes there. */
@@ -216,14 +237,14 @@ function mannersOf(
 }
 
 async function stop(
-  { departures, arrivals, sweeping, mesh, images }: ReturnType<typeof build>,
+  { departures, arrivals, relief, sweeping, mesh, images }: ReturnType<typeof build>,
   server: { stop(graceMs: number): Promise<void> },
   log: Logger,
 ): Promise<void> {
   log.info('stopping');
   images.stop();
   // The servers last: a migration that is rolled back or finished still needs its peer's calls.
-  await Promise.all([departures.stop(), arrivals.stop()]);
+  await Promise.all([relief.stop(), departures.stop(), arrivals.stop()]);
   await sweeping.stop();
   await server.stop(STOP_GRACE_MS);
   await mesh.stop();
@@ -234,7 +255,7 @@ function makeMesh(
   config: Config,
   host: Host,
   { trust }: OpenIdentity,
-  { store, claims }: { store: Store; claims: Claims },
+  { store, claims, cordon }: { store: Store; claims: Claims; cordon: Cordon },
   facts: () => Promise<NodeFacts>,
   log: Logger,
 ): Mesh<PeerClient> {
@@ -255,6 +276,7 @@ function makeMesh(
     setBehind: (world) => host.overlay.setBehind(world),
     isOut: trust.sessions.isOut,
     overlayCard: () => host.overlay.card(),
+    cordoned: () => cordon.get() !== undefined,
     holdings: () => {
       const coming = [...claims.values()].filter(({ name }) => store.get(name) === undefined);
       return [
@@ -269,10 +291,6 @@ function makeMesh(
   return mesh;
 }
 
-function limitsOf({ limits: { stall, seed, precopy, freeze } }: Config): Limits {
-  return { stallMs: stall * 1000, seedMs: seed * 1000, precopyMs: precopy * 1000, freezeMs: freeze * 1000 };
-}
-
 function holdingOf(record: CnvmRecord, state: Holding['state'] = record.wanted): Holding {
   const { name, address, epoch, image } = record;
   return { name, address, epoch, state, image: `${image.name}@${image.digest}` };
@@ -284,16 +302,4 @@ function linkOf(peer: { readonly name: string; readonly link: PeerClient }) {
 
 async function describe(host: Host, facts: NodeFacts): Promise<{ facts: NodeFacts; findings: Finding[] }> {
   return { facts, findings: await host.check(facts) };
-}
-
-async function tellOff(link: TargetLink, migration: string, news: 'cancel' | 'release'): Promise<void> {
-  if (news === 'release') await link.release(migration, { timeoutMs: CALL_MS });
-  else await link.cancel(migration, 'the daemon of the source died', { timeoutMs: CALL_MS });
-}
-
-function logFindings(findings: readonly Finding[], log: Logger): void {
-  for (const { level, subject, detail, remedy } of findings) {
-    if (level === 'warning') log.warn({ subject, detail, remedy }, 'self-check');
-    if (level === 'error') log.error({ subject, detail, remedy }, 'self-check');
-  }
 }

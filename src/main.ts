@@ -20,6 +20,7 @@ import { createOverlay } from './overlay/overlay.js';
 import { gateJournal } from './plant-faults.js';
 import { endOrphans, OWNER_VARIABLE } from './tools/orphans.js';
 import { isPortBusy } from './tools/ports.js';
+import { memoryPressure } from './tools/pressure.js';
 import { breakGate } from './tools/restore-gate.js';
 
 const HELP = `Usage: cnvmd [--config FILE] [--check-config]
@@ -103,6 +104,7 @@ function realHost(config: Config, log: ReturnType<typeof createLog>): Host {
         ...{ node, version: version(), landingZones, images: imageRefs, cnvmCount },
         ...{ overlayAddress: address, overlayEncryption: encryption, overlayCard: overlay.card },
       }),
+    memoryPressure,
     sweep: createSweep({ stateDir, runDir, cgroupParent, network }),
     check: (facts) => selfCheck({ path: process.env['PATH'] ?? '' }, facts),
   };

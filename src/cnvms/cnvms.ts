@@ -51,6 +51,8 @@ export interface CnvmsOptions {
   readonly locks: Locks;
   readonly machine: Machine;
   readonly directory: DirectoryPort;
+  /** @throws `refused` while this node takes no new work. */
+  readonly demandOpen: () => void;
   readonly log: Logger;
 }
 
@@ -164,6 +166,7 @@ export function createCnvms(options: CnvmsOptions) {
     const kind = taken.names.has(order.name) || addresses.has(order.address ?? '') ? 'exists' : 'invalid';
     if (reasons.length > 0 || address === undefined) throw refused(kind, reasons.join('; '), { reasons });
     const { entrypoint, command, env } = order.program;
+    const { labels, affinity, antiAffinity } = order.wishes;
     return {
       name: order.name,
       address,
@@ -176,6 +179,7 @@ export function createCnvms(options: CnvmsOptions) {
       wanted: order.start ? 'running' : 'stopped',
       ...(ports.length > 0 ? { ports } : {}),
       ...(entrypoint.length + command.length + env.length > 0 ? { program: order.program } : {}),
+      ...(Object.keys(labels).length + affinity.length + antiAffinity.length > 0 ? { wishes: order.wishes } : {}),
     };
   }
 
@@ -201,6 +205,7 @@ export function createCnvms(options: CnvmsOptions) {
 
     /** Makes a cnvm and starts it if told so. @throws with nothing left behind. */
     async create(order: NewCnvm): Promise<CnvmView> {
+      options.demandOpen();
       return await locks.with(order.name, 'being created', async () => {
         const image = images.find(order.image);
         const letGo = images.hold(image.digest);
@@ -226,8 +231,10 @@ export function createCnvms(options: CnvmsOptions) {
       return await locks.with(name, 'being started', async () => {
         const record = force ? await outbid(recordOf(name)) : recordOf(name);
         await demand(record, 'start');
+        const stopped = (await machine.look(record)).status === 'stopped';
+        if (stopped) options.demandOpen();
         const wanted = await want(record, 'running');
-        if ((await machine.look(record)).status === 'stopped') await machine.boot(wanted);
+        if (stopped) await machine.boot(wanted);
         directory.changed();
         return await view(wanted);
       });

@@ -4,16 +4,18 @@
  */
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type ChannelInterface, type ChannelOptions, Metadata, type ServiceError, status } from '@grpc/grpc-js';
+import { type ChannelInterface, type ChannelOptions, Metadata } from '@grpc/grpc-js';
 import { cutText } from '../base/cut-text.js';
-import { CnvmError, refused } from '../base/errors.js';
+import { refused } from '../base/errors.js';
 import * as wire from '../gen/cnvm/peer/v1/peer.js';
 import { type RenewResponse, type RevocationsResponse, TrustServiceClient } from '../gen/cnvm/peer/v1/trust.js';
 import type { ImagePeer } from '../images/peer-port.js';
 import type { MeshLink } from '../mesh/mesh.js';
+import type { NodeFacts } from '../mesh/node-facts.js';
 import type { BulkLink, CallLimits, HandOverResult, Offer, Standing, TargetLink } from '../migration/peer-port.js';
 import { bulkLink, createBulkClient } from './bulk-link.js';
 import { type Begin, type Connection, createConnection } from './connection.js';
+import { type EvacuationLink, evacuationClients, evacuationLink } from './evacuation-link.js';
 import { imageLink, takeImage, type WithImages } from './image-link.js';
 import { toLayerSize } from './image-messages.js';
 import { demandMessage, toMemberMessage } from './member-messages.js';
@@ -31,6 +33,7 @@ import {
 import { fromFacts, toFacts } from './node-messages.js';
 import { fromWord, REASON_MAX, STANDINGS, toWord } from './peer-calls.js';
 import { PeerCredentials, wrongNode } from './peer-credentials.js';
+import { isUnknownMethod } from './status.js';
 import type { TrustLink } from './tell-revocations.js';
 import type { Trust } from './trust.js';
 
@@ -45,6 +48,7 @@ export interface PeerClient extends MeshLink {
   readonly bulk: BulkLink;
   readonly trust: TrustLink;
   readonly images: ImagePeer;
+  readonly evacuation: EvacuationLink;
   /** For calls that are handed on as they came. */
   readonly channel: () => ChannelInterface;
 }
@@ -93,6 +97,7 @@ export function createPeerClient(peer: PeerAddress, trust: Trust, patience = 1, 
       members: new wire.MembershipServiceClient(endpoint, secure, { channelOverride: channel }),
       trust: new TrustServiceClient(endpoint, secure, { channelOverride: channel }),
       images: new wire.ImageServiceClient(endpoint, secure, { channelOverride: channel }),
+      ...evacuationClients(endpoint, secure, channel),
     };
   };
   const connectBulk = () => {
@@ -127,13 +132,15 @@ export function createPeerClient(peer: PeerAddress, trust: Trust, patience = 1, 
     }
   }
 
+  async function describe(limits: CallLimits): Promise<NodeFacts> {
+    const { facts } = await control.call<wire.DescribeResponse>(limits, ({ mesh }, o, done) =>
+      mesh.describe({}, new Metadata(), o, done),
+    );
+    return fromFacts(facts);
+  }
+
   return {
-    async describe(limits) {
-      const { facts } = await control.call<wire.DescribeResponse>(limits, ({ mesh }, o, done) =>
-        mesh.describe({}, new Metadata(), o, done),
-      );
-      return fromFacts(facts);
-    },
+    describe,
     async announce(node, word, limits) {
       const request = { node, ...toWord(word) };
       const answer = await control.call<wire.AnnounceResponse>(limits, ({ mesh }, o, done) =>
@@ -159,6 +166,7 @@ export function createPeerClient(peer: PeerAddress, trust: Trust, patience = 1, 
     channel: () => control.clients().channel,
     target: targetLink(control, who),
     trust: trustLink(control),
+    evacuation: evacuationLink(control, who, describe),
     images: imageLink(peer.name, who, control, bulk),
     bulk: bulkLink(() => bulk.clients().bulk, who, reach, 'none'),
     close() {
@@ -166,12 +174,6 @@ export function createPeerClient(peer: PeerAddress, trust: Trust, patience = 1, 
       bulk.close();
     },
   };
-}
-
-/** The peer's version has no such service. */
-function isUnknownMethod(error: unknown): boolean {
-  const cause = error instanceof CnvmError ? (error.cause as Partial<ServiceError> | undefined) : undefined;
-  return cause?.code === status.UNIMPLEMENTED;
 }
 
 type Control = Connection<
@@ -277,5 +279,6 @@ function toOffer(offer: Offer): wire.OfferRequest {
     memoryMode: toMemoryMode(offer.memoryMode),
     compression: toCompression(offer.compression),
     layers: offer.layers.map(toLayerSize),
+    evacuation: offer.evacuation ?? false,
   };
 }

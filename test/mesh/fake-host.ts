@@ -48,6 +48,7 @@ export function createFakeHost({ node, overlayAddress, directory, witness }: Fak
   const imagesDir = join(directory, 'images');
   const registry = newRegistry();
   const busyPorts = new Set<string>();
+  let pressure = 0;
   let published: readonly Published[] = [];
   let peers: readonly string[] = [];
   // As the daemons of this host find it, one after the other.
@@ -130,6 +131,7 @@ export function createFakeHost({ node, overlayAddress, directory, witness }: Fak
           facts: (cnvmCount) => async () =>
             facts(node, { overlayAddress, cnvmCount: cnvmCount(), softDirty: state.tracks }),
           check: async () => [],
+          memoryPressure: async () => pressure,
           sweep: async (ports) => {
             if (!life.over) await sweep(ports);
           },
@@ -167,6 +169,10 @@ export function createFakeHost({ node, overlayAddress, directory, witness }: Fak
       const found = processesOf(name);
       if (found.status !== 'running') throw new Error(`${name} is frozen on ${node}`);
       found.memory[key] = value;
+    },
+    /** Something waits for memory, in so many percent of the time. */
+    press(percent: number): void {
+      pressure = percent;
     },
     /** Its kernel tells which pages have changed, or does not. */
     track(tracks: boolean): void {

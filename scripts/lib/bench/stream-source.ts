@@ -75,7 +75,8 @@ const bulk: BulkPort = {
   },
 };
 
-const nothing = { images: {} } as Pick<RpcOptions, 'cnvms' | 'images' | 'nodes' | 'migrations' | 'target' | 'identity'>;
+type Unserved = 'cnvms' | 'images' | 'nodes' | 'migrations' | 'target' | 'identity' | 'evacuations';
+const nothing = { images: {}, evacuations: {} } as Pick<RpcOptions, Unserved>;
 const describe = () => Promise.reject(new Error('no facts are told here'));
 const server = await startRpc({
   ...{
@@ -92,6 +93,7 @@ const server = await startRpc({
   trust: fixedTrust(tls),
   mesh: { describe, announced: describe, asked: describe },
   onward: () => undefined,
+  onwardTo: () => undefined,
   log: pino({ level: 'silent' }),
 });
 const pair = { key: readFileSync(tls.key), cert: readFileSync(tls.cert), ca: readFileSync(tls.ca) };
