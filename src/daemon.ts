@@ -18,10 +18,10 @@ import { ociArchitecture } from './images/oci.js';
 import type { ImageStore } from './images/store.js';
 import type { ImageTools } from './images/tools-port.js';
 import type { Cordon } from './mesh/cordon.js';
-import type { Holding } from './mesh/directory.js';
 import { logFindings } from './mesh/log-findings.js';
 import { createMesh, type Mesh } from './mesh/mesh.js';
 import type { Finding, HostFacts, NodeFacts } from './mesh/node-facts.js';
+import { ownHoldings } from './mesh/own-holdings.js';
 import { type Claims, ownership } from './mesh/ownership.js';
 import { rekey } from './mesh/rekey.js';
 import { leave, takePart } from './mesh/take-part.js';
@@ -277,23 +277,12 @@ function makeMesh(
     isOut: trust.sessions.isOut,
     overlayCard: () => host.overlay.card(),
     cordoned: () => cordon.get() !== undefined,
-    holdings: () => {
-      const coming = [...claims.values()].filter(({ name }) => store.get(name) === undefined);
-      return [
-        ...store.all().map((record) => holdingOf(record)),
-        ...coming.map((record) => holdingOf(record, 'arriving')),
-      ];
-    },
+    holdings: () => ownHoldings(store.all(), claims.values()),
     facts,
     log,
   });
   trust.sessions.onOut(mesh.directory.changed);
   return mesh;
-}
-
-function holdingOf(record: CnvmRecord, state: Holding['state'] = record.wanted): Holding {
-  const { name, address, epoch, image } = record;
-  return { name, address, epoch, state, image: `${image.name}@${image.digest}` };
 }
 
 function linkOf(peer: { readonly name: string; readonly link: PeerClient }) {
