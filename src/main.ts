@@ -21,6 +21,7 @@ import { gateJournal } from './plant-faults.js';
 import { endOrphans, OWNER_VARIABLE } from './tools/orphans.js';
 import { isPortBusy } from './tools/ports.js';
 import { breakGate } from './tools/restore-gate.js';
+import { tellReady } from './tools/supervisor.js';
 
 const HELP = `Usage: cnvmd [--config FILE] [--check-config]
 
@@ -69,6 +70,7 @@ async function serve(config: Config): Promise<void> {
   });
   const daemon = await startDaemon(config, realHost(config, log), log);
   process.on('SIGHUP', () => daemon.reload());
+  await tellReady().catch((error: unknown) => log.warn({ error: messageOf(error) }, 'systemd is not told'));
   log.info({ signal: await stopped }, 'told to stop');
   await daemon.stop();
 }
