@@ -19,10 +19,12 @@ import { ociArchitecture } from './images/oci.js';
 import type { ImageStore } from './images/store.js';
 import type { ImageTools } from './images/tools-port.js';
 import type { Holding } from './mesh/directory.js';
+import { logFindings } from './mesh/log-findings.js';
 import { createMesh, type Mesh } from './mesh/mesh.js';
 import type { Finding, NodeFacts } from './mesh/node-facts.js';
 import { type Claims, ownership } from './mesh/ownership.js';
 import { rekey } from './mesh/rekey.js';
+import { createReserving } from './mesh/reserving.js';
 import { leave, takePart } from './mesh/take-part.js';
 import { createYielding } from './mesh/yield-old.js';
 import { createArrivals } from './migration/arrivals.js';
@@ -120,6 +122,7 @@ export async function startDaemon(config: Config, host: Host, log: Logger): Prom
     images,
     migrations: { ...departures, watch: history.watch, list: history.list },
     mesh: { describe: facts, announced: mesh.announced, asked: mesh.asked },
+    reservations: parts.reservations,
     target: arrivals.target,
     bulk: departures.bulkPort,
     onward: parts.onward,
@@ -163,8 +166,12 @@ function build(config: Config, host: Host, identity: OpenIdentity, log: Logger) 
     peers: () => mesh.peers().map(({ link }) => link.images),
   });
   const busyPorts = portsInUse(host.isPortBusy, node);
+  const holdings = () => [...store.all(), ...claims.values()];
+  const { peers, tellAll } = mesh;
+  const reservations = createReserving({ node, peers, holdings, tellAll, patience: config.limits.patience, log });
   const cnvms = createCnvms({
     ...{ node, overlayNetwork, landingZones, images, busyPorts, store, locks, machine, directory, log },
+    reserving: { ...reservations, part: Number(config.overlay.address.split('.')[3]) },
   });
   const common = {
     node,
@@ -192,7 +199,20 @@ function build(config: Config, host: Host, identity: OpenIdentity, log: Logger) 
     host.sweep(sweepPorts({ store, journal, locks, history, marks: cnvms.marks, log })),
   );
   const manners = mannersOf({ store, locks, cnvms, mesh }, log);
-  return { common, facts, mesh, cnvms, departures, arrivals, history, sweeping, images, publish, ...manners };
+  return {
+    common,
+    facts,
+    mesh,
+    cnvms,
+    departures,
+    arrivals,
+    history,
+    sweeping,
+    images,
+    publish,
+    reservations,
+    ...manners,
+  };
 }
 
 /** What is another node's: an old copy stops, and a call about it goes there. */
@@ -286,11 +306,4 @@ async function describe(host: Host, facts: NodeFacts): Promise<{ facts: NodeFact
 async function tellOff(link: TargetLink, migration: string, news: 'cancel' | 'release'): Promise<void> {
   if (news === 'release') await link.release(migration, { timeoutMs: CALL_MS });
   else await link.cancel(migration, 'the daemon of the source died', { timeoutMs: CALL_MS });
-}
-
-function logFindings(findings: readonly Finding[], log: Logger): void {
-  for (const { level, subject, detail, remedy } of findings) {
-    if (level === 'warning') log.warn({ subject, detail, remedy }, 'self-check');
-    if (level === 'error') log.error({ subject, detail, remedy }, 'self-check');
-  }
 }

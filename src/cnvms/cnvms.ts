@@ -13,6 +13,7 @@ import type { ExecIo, ExecOrder } from './exec-order.js';
 import type { Locks } from './locks.js';
 import type { Machine } from './machine.js';
 import { argvOf } from './program.js';
+import { type Among, type Held, type Reserving, reserveFor } from './reserve-port.js';
 import { createRestarts } from './restarts.js';
 import { type Act, illegal } from './states.js';
 import type { Store } from './store.js';
@@ -50,6 +51,7 @@ export interface CnvmsOptions {
   readonly locks: Locks;
   readonly machine: Machine;
   readonly directory: DirectoryPort;
+  readonly reserving: Reserving;
   readonly log: Logger;
 }
 
@@ -145,6 +147,7 @@ export function createCnvms(options: CnvmsOptions) {
     image: StoredImage,
     ports: readonly PublishedPort[],
     busy: readonly string[],
+    { avoid, part }: Among,
   ): CnvmRecord {
     const taken = directory.taken();
     const given = [...promised.values()];
@@ -154,7 +157,8 @@ export function createCnvms(options: CnvmsOptions) {
     if (landingZoneOf(landing, options.landingZones) === undefined) {
       reasons.push(`${landing} is not in a landing zone of ${node}: ${options.landingZones.join(', ')}`);
     }
-    const address = order.address ?? nextAddress(options.overlayNetwork, new Set(addresses.keys()));
+    const address =
+      order.address ?? nextAddress(options.overlayNetwork, new Set([...addresses.keys(), ...avoid]), part);
     reasons.push(...takenPorts(ports, [...store.all(), ...given], node), ...busy);
     const argv = argvOf(image, order.program);
     if (argv.length === 0) reasons.push(`the image ${order.image} does not say what to run: say it after "--"`);
@@ -202,20 +206,28 @@ export function createCnvms(options: CnvmsOptions) {
       return await locks.with(order.name, 'being created', async () => {
         const image = images.find(order.image);
         const letGo = images.hold(image.digest);
-        let record: CnvmRecord | undefined;
+        let held: Held<CnvmRecord> | undefined;
         try {
           const ports = portsOf(order, image);
           const busy = await options.busyPorts(ports);
-          record = plan(order, image, ports, busy);
-          promised.set(record.address, record);
-          await make(record, order.start);
+          held = await reserveFor<CnvmRecord>(options.reserving, {
+            given: order.address !== undefined,
+            choose(among) {
+              const record = plan(order, image, ports, busy, among);
+              promised.set(record.address, record);
+              return record;
+            },
+            drop: ({ address }) => void promised.delete(address),
+          });
+          await make(held.wish, order.start);
         } finally {
-          if (record !== undefined) promised.delete(record.address);
+          if (held !== undefined) promised.delete(held.wish.address);
+          held?.release();
           letGo();
         }
-        log.info({ cnvm: record.name, address: record.address }, 'created');
+        log.info({ cnvm: order.name, address: held.wish.address }, 'created');
         directory.changed();
-        return await view(record);
+        return await view(held.wish);
       });
     },
 

@@ -4,13 +4,15 @@
  */
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type ChannelInterface, type ChannelOptions, Metadata, type ServiceError, status } from '@grpc/grpc-js';
+import { type ChannelInterface, type ChannelOptions, Metadata } from '@grpc/grpc-js';
 import { cutText } from '../base/cut-text.js';
-import { CnvmError, refused } from '../base/errors.js';
+import { refused } from '../base/errors.js';
 import * as wire from '../gen/cnvm/peer/v1/peer.js';
+import { ReservationServiceClient } from '../gen/cnvm/peer/v1/reservation.js';
 import { type RenewResponse, type RevocationsResponse, TrustServiceClient } from '../gen/cnvm/peer/v1/trust.js';
 import type { ImagePeer } from '../images/peer-port.js';
 import type { MeshLink } from '../mesh/mesh.js';
+import type { ReservationLink } from '../mesh/reserving.js';
 import type { BulkLink, CallLimits, HandOverResult, Offer, Standing, TargetLink } from '../migration/peer-port.js';
 import { bulkLink, createBulkClient } from './bulk-link.js';
 import { type Begin, type Connection, createConnection } from './connection.js';
@@ -31,6 +33,7 @@ import {
 import { fromFacts, toFacts } from './node-messages.js';
 import { fromWord, REASON_MAX, STANDINGS, toWord } from './peer-calls.js';
 import { PeerCredentials, wrongNode } from './peer-credentials.js';
+import { isUnknownMethod, reservationLink } from './reservation-calls.js';
 import type { TrustLink } from './tell-revocations.js';
 import type { Trust } from './trust.js';
 
@@ -45,6 +48,7 @@ export interface PeerClient extends MeshLink {
   readonly bulk: BulkLink;
   readonly trust: TrustLink;
   readonly images: ImagePeer;
+  readonly reservations: ReservationLink;
   /** For calls that are handed on as they came. */
   readonly channel: () => ChannelInterface;
 }
@@ -92,6 +96,7 @@ export function createPeerClient(peer: PeerAddress, trust: Trust, patience = 1, 
       handOver: new wire.HandOverServiceClient(endpoint, secure, { channelOverride: channel }),
       members: new wire.MembershipServiceClient(endpoint, secure, { channelOverride: channel }),
       trust: new TrustServiceClient(endpoint, secure, { channelOverride: channel }),
+      reservations: new ReservationServiceClient(endpoint, secure, { channelOverride: channel }),
       images: new wire.ImageServiceClient(endpoint, secure, { channelOverride: channel }),
     };
   };
@@ -159,6 +164,7 @@ export function createPeerClient(peer: PeerAddress, trust: Trust, patience = 1, 
     channel: () => control.clients().channel,
     target: targetLink(control, who),
     trust: trustLink(control),
+    reservations: reservationLink(control),
     images: imageLink(peer.name, who, control, bulk),
     bulk: bulkLink(() => bulk.clients().bulk, who, reach, 'none'),
     close() {
@@ -166,12 +172,6 @@ export function createPeerClient(peer: PeerAddress, trust: Trust, patience = 1, 
       bulk.close();
     },
   };
-}
-
-/** The peer's version has no such service. */
-function isUnknownMethod(error: unknown): boolean {
-  const cause = error instanceof CnvmError ? (error.cause as Partial<ServiceError> | undefined) : undefined;
-  return cause?.code === status.UNIMPLEMENTED;
 }
 
 type Control = Connection<

@@ -65,6 +65,8 @@ const ALLOWED: Readonly<Record<string, readonly Role[]>> = {
   '/cnvm.peer.v1.MeshService/Describe': PEERS,
   '/cnvm.peer.v1.MeshService/Announce': PEERS,
   '/cnvm.peer.v1.MembershipService/Exchange': PEERS,
+  '/cnvm.peer.v1.ReservationService/Reserve': PEERS,
+  '/cnvm.peer.v1.ReservationService/LetGo': PEERS,
   '/cnvm.peer.v1.HandOverService/Offer': PEERS,
   '/cnvm.peer.v1.HandOverService/Seed': PEERS,
   '/cnvm.peer.v1.HandOverService/Round': PEERS,

@@ -14,6 +14,7 @@ import {
   MeshServiceService,
   ImageServiceService as PeerImageService,
 } from '../gen/cnvm/peer/v1/peer.js';
+import { ReservationServiceService } from '../gen/cnvm/peer/v1/reservation.js';
 import { TrustServiceService } from '../gen/cnvm/peer/v1/trust.js';
 import { CnvmServiceService } from '../gen/cnvm/v1/cnvm.js';
 import { IdentityServiceService } from '../gen/cnvm/v1/identity.js';
@@ -31,6 +32,7 @@ import { type NodesPort, nodeCalls } from './node-calls.js';
 import type { Onward } from './onward.js';
 import { bulkCalls, handOverCalls, type MeshPort, memberCalls, meshCalls } from './peer-calls.js';
 import { OLDER_REFLECTION, reflectionCalls } from './reflection.js';
+import { type ReservationsPort, reservationCalls } from './reservation-calls.js';
 import { LOCAL, LOCAL_READER } from './roles.js';
 import { listenTls, type TlsListener } from './tls-listener.js';
 import type { Trust } from './trust.js';
@@ -55,6 +57,7 @@ export interface RpcOptions {
   readonly migrations: MigrationsPort;
   readonly images: ImagesPort;
   readonly mesh: MeshPort;
+  readonly reservations: ReservationsPort;
   readonly identity: TrustPort;
   readonly target: TargetPort;
   readonly bulk: BulkPort;
@@ -78,6 +81,7 @@ const PEERS = [
   'ImageService',
   'MembershipService',
   'MeshService',
+  'ReservationService',
   'TrustService',
 ].map((name) => `cnvm.peer.v1.${name}`);
 const STANDARD = ['grpc.health.v1.Health', 'grpc.reflection.v1.ServerReflection'];
@@ -158,6 +162,7 @@ function makeServer(
     server.addService(TrustServiceService, trustCalls(handling, options.identity));
     server.addService(MeshServiceService, meshCalls(handling, options.mesh, options.node));
     server.addService(MembershipServiceService, memberCalls(handling, options.mesh, options.network));
+    server.addService(ReservationServiceService, reservationCalls(handling, options.reservations, options.network));
     server.addService(HandOverServiceService, handOverCalls(handling, options.target));
     server.addService(PeerImageService, peerImageCalls(handling, options.images.serving));
     server.addService(bulkService, bulkCalls(handling, options.bulk));

@@ -91,6 +91,7 @@ const server = await startRpc({
   },
   trust: fixedTrust(tls),
   mesh: { describe, announced: describe, asked: describe },
+  reservations: { asked: () => ({ granted: true }), released: () => undefined },
   onward: () => undefined,
   log: pino({ level: 'silent' }),
 });
