@@ -18,10 +18,11 @@ import { createImages } from './images/images.js';
 import { ociArchitecture } from './images/oci.js';
 import type { ImageStore } from './images/store.js';
 import type { ImageTools } from './images/tools-port.js';
-import type { Holding } from './mesh/directory.js';
+import { createDiagnosing } from './mesh/diagnosing.js';
 import { logFindings } from './mesh/log-findings.js';
 import { createMesh, type Mesh } from './mesh/mesh.js';
 import type { Finding, NodeFacts } from './mesh/node-facts.js';
+import { holdingsOf } from './mesh/own-holdings.js';
 import { type Claims, ownership } from './mesh/ownership.js';
 import { rekey } from './mesh/rekey.js';
 import { createReserving } from './mesh/reserving.js';
@@ -34,13 +35,11 @@ import { createDepartures } from './migration/departures.js';
 import { createHistory } from './migration/history.js';
 import { imagesGiven, madeFrom } from './migration/image-use.js';
 import { type Journal, openJournal } from './migration/journal.js';
-import type { TargetLink } from './migration/peer-port.js';
 import { recover } from './migration/recover.js';
-import { CALL_MS } from './migration/source-run.js';
 import type { Sweep } from './migration/sweep.js';
 import { sweepPorts } from './migration/sweep-ports.js';
 import { createSweeping } from './migration/sweeping.js';
-import { tell } from './migration/tell.js';
+import { tell, tellOff } from './migration/tell.js';
 import type { Limits } from './migration/watchdog.js';
 import type { Overlay } from './overlay/overlay.js';
 import { askSeed } from './rpc/ask-seed.js';
@@ -122,7 +121,7 @@ export async function startDaemon(config: Config, host: Host, log: Logger): Prom
     images,
     migrations: { ...departures, watch: history.watch, list: history.list },
     mesh: { describe: facts, announced: mesh.announced, asked: mesh.asked },
-    reservations: parts.reservations,
+    ...parts.asked,
     target: arrivals.target,
     bulk: departures.bulkPort,
     onward: parts.onward,
@@ -166,9 +165,10 @@ function build(config: Config, host: Host, identity: OpenIdentity, log: Logger) 
     peers: () => mesh.peers().map(({ link }) => link.images),
   });
   const busyPorts = portsInUse(host.isPortBusy, node);
-  const holdings = () => [...store.all(), ...claims.values()];
+  const holdings = () => holdingsOf(store, claims);
   const { peers, tellAll } = mesh;
-  const reservations = createReserving({ node, peers, holdings, tellAll, patience: config.limits.patience, log });
+  const { patience } = config.limits;
+  const reservations = createReserving({ node, peers, holdings, tellAll, patience, log });
   const cnvms = createCnvms({
     ...{ node, overlayNetwork, landingZones, images, busyPorts, store, locks, machine, directory, log },
     reserving: { ...reservations, part: Number(config.overlay.address.split('.')[3]) },
@@ -193,26 +193,18 @@ function build(config: Config, host: Host, identity: OpenIdentity, log: Logger) 
   const arrivals = createArrivals({
     ...{ ports: common, cnvms, locks, directory, history, limits, roundsMax, overlayNetwork, facts, bulkOf, images },
     portsTaken: async ({ ports = [] }) => [...takenPorts(ports, store.all(), node), ...(await busyPorts(ports))],
-    patience: config.limits.patience,
+    patience,
   });
   const sweeping = createSweeping(() =>
     host.sweep(sweepPorts({ store, journal, locks, history, marks: cnvms.marks, log })),
   );
   const manners = mannersOf({ store, locks, cnvms, mesh }, log);
-  return {
-    common,
-    facts,
-    mesh,
-    cnvms,
-    departures,
-    arrivals,
-    history,
-    sweeping,
-    images,
-    publish,
-    reservations,
-    ...manners,
-  };
+  const diagnosis = createDiagnosing({
+    ...{ node, list: mesh.list, peer: mesh.peer, patience, doubts: departures.doubts, identity: identity.port },
+    describe: async () => describe(host, await facts()),
+  });
+  const asked = { reservations, diagnosis };
+  return { common, facts, mesh, cnvms, departures, arrivals, history, sweeping, images, publish, asked, ...manners };
 }
 
 /** What is another node's: an old copy stops, and a call about it goes there. */
@@ -274,13 +266,7 @@ function makeMesh(
     ask: (endpoint, message, timeoutMs) => askSeed(endpoint, message, trust, { timeoutMs, network }),
     setBehind: (world) => host.overlay.setBehind(world),
     overlayCard: () => host.overlay.card(),
-    holdings: () => {
-      const coming = [...claims.values()].filter(({ name }) => store.get(name) === undefined);
-      return [
-        ...store.all().map((record) => holdingOf(record)),
-        ...coming.map((record) => holdingOf(record, 'arriving')),
-      ];
-    },
+    holdings: () => holdingsOf(store, claims),
     facts,
     log,
   });
@@ -290,20 +276,10 @@ function limitsOf({ limits: { stall, seed, precopy, freeze } }: Config): Limits 
   return { stallMs: stall * 1000, seedMs: seed * 1000, precopyMs: precopy * 1000, freezeMs: freeze * 1000 };
 }
 
-function holdingOf(record: CnvmRecord, state: Holding['state'] = record.wanted): Holding {
-  const { name, address, epoch, image } = record;
-  return { name, address, epoch, state, image: `${image.name}@${image.digest}` };
-}
-
 function linkOf(peer: { readonly name: string; readonly link: PeerClient }) {
   return { name: peer.name, link: peer.link.target };
 }
 
 async function describe(host: Host, facts: NodeFacts): Promise<{ facts: NodeFacts; findings: Finding[] }> {
   return { facts, findings: await host.check(facts) };
-}
-
-async function tellOff(link: TargetLink, migration: string, news: 'cancel' | 'release'): Promise<void> {
-  if (news === 'release') await link.release(migration, { timeoutMs: CALL_MS });
-  else await link.cancel(migration, 'the daemon of the source died', { timeoutMs: CALL_MS });
 }

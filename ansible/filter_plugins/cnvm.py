@@ -1,4 +1,7 @@
-"""What the playbooks decide with data: which overlay address each host gets. Pure."""
+"""What the playbooks decide with data: which overlay address each host gets, where it is reached, who may come in."""
+
+import ipaddress
+import socket
 
 
 def cnvm_overlay_addresses(looks, network):
@@ -45,10 +48,23 @@ def cnvm_endpoints_of(addresses, port):
     return {host: f"[{one}]:{port}" if ":" in one else f"{one}:{port}" for host, one in addresses.items()}
 
 
+def cnvm_networks(wanted):
+    """What a packet filter takes: addresses and networks as they are, and names as what they stand for now."""
+    networks = []
+    for one in wanted:
+        try:
+            ipaddress.ip_network(one, strict=False)
+            networks.append(one)
+        except ValueError:
+            networks += sorted({info[4][0] for info in socket.getaddrinfo(one, None, type=socket.SOCK_STREAM)})
+    return networks
+
+
 class FilterModule:
     def filters(self):
         return {
             "cnvm_overlay_addresses": cnvm_overlay_addresses,
             "cnvm_addresses_of": cnvm_addresses_of,
             "cnvm_endpoints_of": cnvm_endpoints_of,
+            "cnvm_networks": cnvm_networks,
         }

@@ -8,6 +8,7 @@ import { addCnvmCommands } from './cnvm-commands.js';
 import { type CommonOptions, connected, runProgram, withCommonOptions } from './common-options.js';
 import { completionScript } from './completion.js';
 import { call } from './connect.js';
+import { addEverydayCommands } from './everyday-commands.js';
 import { addImageCommands } from './image-commands.js';
 import { addManCommand } from './man-command.js';
 import { addMeshCommands } from './mesh-commands.js';
@@ -20,6 +21,7 @@ addImageCommands(program);
 addMeshCommands(program);
 addPkiCommands(program);
 addOverlayCommands(program);
+addEverydayCommands(program);
 
 program
   .command('completion <shell>')

@@ -10,6 +10,7 @@ import {
 } from '@grpc/grpc-js';
 import { CnvmError, messageOf, refused } from '../base/errors.js';
 import { CnvmServiceClient } from '../gen/cnvm/v1/cnvm.js';
+import { DiagnosisServiceClient } from '../gen/cnvm/v1/diagnosis.js';
 import { IdentityServiceClient } from '../gen/cnvm/v1/identity.js';
 import { ImageServiceClient } from '../gen/cnvm/v1/image.js';
 import { MigrationServiceClient } from '../gen/cnvm/v1/migration.js';
@@ -35,6 +36,7 @@ export interface Connection {
   readonly images: ImageServiceClient;
   readonly migrations: MigrationServiceClient;
   readonly identity: IdentityServiceClient;
+  readonly diagnosis: DiagnosisServiceClient;
   /** For people. */
   readonly who: string;
   close(): void;
@@ -53,6 +55,7 @@ export function connect(where: Where): Connection {
   const images = new ImageServiceClient(address, secure, options);
   const migrations = new MigrationServiceClient(address, secure, options);
   const identity = new IdentityServiceClient(address, secure, options);
+  const diagnosis = new DiagnosisServiceClient(address, secure, options);
   const who = where.endpoint === undefined ? `cnvmd at ${where.socket}` : `cnvmd at ${where.endpoint}`;
   return {
     cnvms,
@@ -60,9 +63,10 @@ export function connect(where: Where): Connection {
     images,
     migrations,
     identity,
+    diagnosis,
     who,
     close() {
-      for (const client of [cnvms, nodes, images, migrations, identity]) client.close();
+      for (const client of [cnvms, nodes, images, migrations, identity, diagnosis]) client.close();
     },
   };
 }

@@ -8,6 +8,7 @@ import { ServerCredentials as Credentials, Server, type ServerOptions } from '@g
 import { HealthImplementation } from 'grpc-health-check';
 import type { Logger } from 'pino';
 import { refused } from '../base/errors.js';
+import { DiagnosisServiceService as PeerDiagnosisService } from '../gen/cnvm/peer/v1/diagnosis.js';
 import {
   HandOverServiceService,
   MembershipServiceService,
@@ -17,6 +18,7 @@ import {
 import { ReservationServiceService } from '../gen/cnvm/peer/v1/reservation.js';
 import { TrustServiceService } from '../gen/cnvm/peer/v1/trust.js';
 import { CnvmServiceService } from '../gen/cnvm/v1/cnvm.js';
+import { DiagnosisServiceService } from '../gen/cnvm/v1/diagnosis.js';
 import { IdentityServiceService } from '../gen/cnvm/v1/identity.js';
 import { ImageServiceService } from '../gen/cnvm/v1/image.js';
 import { MigrationServiceService } from '../gen/cnvm/v1/migration.js';
@@ -25,6 +27,7 @@ import { ServerReflectionService } from '../gen/grpc/reflection/v1/reflection.js
 import type { BulkPort, TargetPort } from '../migration/peer-port.js';
 import { bulkService } from './bulk-codec.js';
 import { type CnvmsPort, cnvmCalls } from './cnvm-calls.js';
+import { type DiagnosisPort, diagnosisCalls, peerDiagnosisCalls } from './diagnosis-calls.js';
 import type { Handling } from './handle.js';
 import { type ImagesPort, imageCalls, peerImageCalls } from './image-calls.js';
 import { type MigrationsPort, migrationCalls } from './migration-calls.js';
@@ -58,6 +61,7 @@ export interface RpcOptions {
   readonly images: ImagesPort;
   readonly mesh: MeshPort;
   readonly reservations: ReservationsPort;
+  readonly diagnosis: DiagnosisPort;
   readonly identity: TrustPort;
   readonly target: TargetPort;
   readonly bulk: BulkPort;
@@ -72,11 +76,17 @@ export interface RpcServer {
   stop(graceMs: number): Promise<void>;
 }
 
-const PEOPLE = ['CnvmService', 'IdentityService', 'ImageService', 'MigrationService', 'NodeService'].map(
-  (name) => `cnvm.v1.${name}`,
-);
+const PEOPLE = [
+  'CnvmService',
+  'DiagnosisService',
+  'IdentityService',
+  'ImageService',
+  'MigrationService',
+  'NodeService',
+].map((name) => `cnvm.v1.${name}`);
 const PEERS = [
   'BulkService',
+  'DiagnosisService',
   'HandOverService',
   'ImageService',
   'MembershipService',
@@ -158,7 +168,9 @@ function makeServer(
   server.addService(MigrationServiceService, migrationCalls(handling, options.migrations));
   server.addService(ImageServiceService, imageCalls(handling, options.images));
   server.addService(IdentityServiceService, identityCalls(handling, options.identity));
+  server.addService(DiagnosisServiceService, diagnosisCalls(handling, options.diagnosis));
   if (handling.caller === undefined) {
+    server.addService(PeerDiagnosisService, peerDiagnosisCalls(handling, options.diagnosis));
     server.addService(TrustServiceService, trustCalls(handling, options.identity));
     server.addService(MeshServiceService, meshCalls(handling, options.mesh, options.node));
     server.addService(MembershipServiceService, memberCalls(handling, options.mesh, options.network));

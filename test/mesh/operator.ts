@@ -102,6 +102,8 @@ export function openOperator(socket: () => string) {
         await sleep(20);
       }
     },
+    /** Calls that have no name here. */
+    ask,
     ...imageOrders(ask),
     /** "node2 alive" and so on, of the peers. */
     async states(): Promise<string[]> {

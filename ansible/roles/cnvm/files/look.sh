@@ -6,7 +6,7 @@ root=${CNVM_LOOK_ROOT:-}
 own_sources=${1:-}
 
 reasons=''
-no() { reasons="$reasons${reasons:+,}\"$(printf '%s' "$1" | tr -d '"\\')\""; }
+no() { reasons="$reasons${reasons:+,}\"$(printf '%s' "$1" | tr -d '"' | tr -d '\134')\""; }
 # at_least VERSION LEAST: both as dpkg compares them.
 at_least() { dpkg --compare-versions "$1" ge "$2"; }
 
@@ -65,7 +65,7 @@ if [ -z "$installed" ] && [ -z "$own_sources" ] && [ -z "$root" ]; then
   fi
 fi
 
-name=$(printf '%s' "${CNVM_LOOK_NAME:-$(uname -n)}" | tr 'A-Z' 'a-z')
+name=$(printf '%s' "${CNVM_LOOK_NAME:-$(uname -n)}" | tr '[:upper:]' '[:lower:]')
 config=$root/etc/cnvm/cnvmd.yaml
 [ -r "$config" ] && name=$(awk '$1 == "node:" { print $2; exit }' "$config")
 printf '%s' "$name" | grep -Eqx '[a-z0-9]([a-z0-9.-]{0,62}[a-z0-9])?' || no "$name is no name for a node: set the host's name"
