@@ -27,6 +27,9 @@ interface Entry extends Asked {
 
 export type Reservations = ReturnType<typeof createReservations>;
 
+/** More cnvms than one node makes at once; beyond that its oldest is let go, so that a peer cannot fill our memory. */
+export const OF_ONE_MAX = 256;
+
 /** @param lastsMs after which one that nobody lets go of is nobody's. */
 export function createReservations(node: string, lastsMs: number) {
   const entries = new Map<string, Entry>();
@@ -35,6 +38,11 @@ export function createReservations(node: string, lastsMs: number) {
     for (const [id, { untilMs }] of entries) if (untilMs <= nowMs) entries.delete(id);
     // Whoever asks anew has given the last try up.
     return [...entries.values()].find((one) => one.node !== from && clashes(one, asked));
+  }
+
+  function makeRoom(from: string): void {
+    const theirs = [...entries.values()].filter((one) => one.node === from);
+    if (theirs.length >= OF_ONE_MAX) entries.delete(theirs[0]?.id ?? '');
   }
 
   return {
@@ -46,6 +54,7 @@ export function createReservations(node: string, lastsMs: number) {
         if (!yields) return { granted: false, holder: clash.node, what: whatOf(clash, asked), made: false };
         entries.delete(clash.id);
       }
+      makeRoom(from);
       entries.set(asked.id, { ...asked, node: from, untilMs: nowMs + lastsMs, settled: false });
       return { granted: true };
     },

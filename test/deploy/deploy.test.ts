@@ -67,6 +67,7 @@ describe('a deployment', () => {
     mkdirSync(join(directory, 'keys'));
     const { stdout } = await execa(join(ROOT, 'scripts/package'), [directory]);
     copyFileSync(stdout.trim(), join(directory, 'cnvm.deb'));
+    await execa('bash', ['-ec', '. scripts/lib/deployer.sh; deployer_root; base_image'], { cwd: ROOT });
     await lab.down();
     await lab.up(NODES.length, '--bare');
     const key = `/var/lib/cnvm-vmlab/${LAB}/ssh/user`;

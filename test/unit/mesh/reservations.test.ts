@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { reserveFor } from '../../../src/cnvms/reserve-port.js';
-import { type Answer, createReservations, obstacle } from '../../../src/mesh/reservations.js';
+import { type Answer, createReservations, OF_ONE_MAX, obstacle } from '../../../src/mesh/reservations.js';
 
 const LASTS = 1_000;
 const wish = (id: string, name = 'web', address = '10.100.101.111') => ({ id, name, address });
@@ -43,6 +43,13 @@ describe('reservations', () => {
     settled.ask(wish('own'), 'node2', 0);
     assert.equal(settled.settle(wish('own'), 0), undefined);
     assert.deepEqual(settled.ask(wish('1'), 'node1', 0), no('node2'));
+  });
+
+  it('of one node are bounded', () => {
+    const table = createReservations('node2', LASTS);
+    for (let at = 0; at <= OF_ONE_MAX; at += 1) table.ask(wish(`${at}`, `web${at}`, `a${at}`), 'node3', 0);
+    assert.deepEqual(table.ask(wish('x', 'web0', 'x'), 'node1', 0), { granted: true });
+    assert.deepEqual(table.ask(wish('y', 'web1', 'y'), 'node1', 0), no('node3'));
   });
 
   it('a no on account of one who has yielded is none', () => {

@@ -14,7 +14,9 @@ remove() {
 
 # Its own cnvms first, while there is a daemon that knows how.
 if [ -S /run/cnvm/cnvmd.sock ]; then
-  cnvm ls --json 2>/dev/null | grep -o '"name":"[^"]*"' | cut -d'"' -f4 | sort -u | while read -r name; do
+  for record in /var/lib/cnvm/cnvms/*/; do
+    [ -d "$record" ] || continue
+    name=$(basename "$record")
     cnvm rm --force "$name" >/dev/null && gone "the cnvm $name"
   done
   cnvm leave --force >/dev/null 2>&1
@@ -24,6 +26,8 @@ if [ -e /etc/systemd/system/cnvm-firewall.service ]; then
   remove /etc/systemd/system/cnvm-firewall.service
 fi
 systemctl --quiet stop cnvmd.service 2>/dev/null
+# What outlives the daemon: its resolver, its tunnel where the kernel makes none.
+[ -e /sys/fs/cgroup/system.slice/cnvmd.service/cgroup.kill ] && echo 1 >/sys/fs/cgroup/system.slice/cnvmd.service/cgroup.kill
 # What a daemon that was ended hard left of a cnvm, by its cgroup.
 if [ -d /sys/fs/cgroup/cnvm ]; then
   find /sys/fs/cgroup/cnvm -name cgroup.kill -exec sh -c 'echo 1 >"$1"' sh {} \;
