@@ -2,7 +2,6 @@
  * The daemon: builds every part, starts them in order, stops them in reverse. Invariant: nothing is served before what an
  * earlier daemon left has been looked at; stopping leaves every cnvm running.
  */
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { audit } from './base/audit.js';
@@ -12,20 +11,20 @@ import type { CnvmRecord } from './cnvms/cnvm.js';
 import { type Cnvms, createCnvms } from './cnvms/cnvms.js';
 import { createLocks, type Locks } from './cnvms/locks.js';
 import type { Machine } from './cnvms/machine.js';
-import { type IsPortBusy, portsInUse, publishedBy, publishing } from './cnvms/published.js';
-import { openStore, type Store } from './cnvms/store.js';
+import { type IsPortBusy, portsInUse } from './cnvms/published.js';
+import type { Store } from './cnvms/store.js';
 import { createImages } from './images/images.js';
 import { ociArchitecture } from './images/oci.js';
 import type { ImageStore } from './images/store.js';
 import type { ImageTools } from './images/tools-port.js';
-import { createDiagnosing } from './mesh/diagnosing.js';
+import { createAgreements } from './mesh/agreements.js';
+import type { Cordon } from './mesh/cordon.js';
 import { logFindings } from './mesh/log-findings.js';
 import { createMesh, type Mesh } from './mesh/mesh.js';
-import type { Finding, NodeFacts } from './mesh/node-facts.js';
+import type { Finding, HostFacts, NodeFacts } from './mesh/node-facts.js';
 import { holdingsOf } from './mesh/own-holdings.js';
 import { type Claims, ownership } from './mesh/ownership.js';
 import { rekey } from './mesh/rekey.js';
-import { createReserving } from './mesh/reserving.js';
 import { leave, takePart } from './mesh/take-part.js';
 import { createYielding } from './mesh/yield-old.js';
 import { createArrivals } from './migration/arrivals.js';
@@ -34,16 +33,18 @@ import { lostTarget } from './migration/departure.js';
 import { createDepartures } from './migration/departures.js';
 import { createHistory } from './migration/history.js';
 import { imagesGiven, madeFrom } from './migration/image-use.js';
-import { type Journal, openJournal } from './migration/journal.js';
+import type { Journal } from './migration/journal.js';
+import { openOnDisk } from './migration/on-disk.js';
 import { recover } from './migration/recover.js';
+import { createRelief, openDoor, withCondition } from './migration/relief.js';
 import type { Sweep } from './migration/sweep.js';
 import { sweepPorts } from './migration/sweep-ports.js';
 import { createSweeping } from './migration/sweeping.js';
 import { tell, tellOff } from './migration/tell.js';
-import type { Limits } from './migration/watchdog.js';
+import { limitsOf } from './migration/watchdog.js';
 import type { Overlay } from './overlay/overlay.js';
 import { askSeed } from './rpc/ask-seed.js';
-import { onwardBy } from './rpc/onward.js';
+import { onwardBy, onwardToNode } from './rpc/onward.js';
 import { type OpenIdentity, openIdentity } from './rpc/open-identity.js';
 import { createPeerClient, type PeerClient } from './rpc/peer-client.js';
 import { startRpc } from './rpc/server.js';
@@ -58,8 +59,10 @@ export interface Host {
   readonly isPortBusy: IsPortBusy;
   /** Ends what a daemon before us started and what goes on without it. @returns what does not end, in words. */
   readonly endOrphans: () => Promise<readonly string[]>;
-  readonly facts: (cnvmCount: () => number) => () => Promise<NodeFacts>;
-  readonly check: (facts: NodeFacts) => Promise<Finding[]>;
+  readonly facts: (cnvmCount: () => number) => () => Promise<HostFacts>;
+  /** In percent of the last minute; undefined where the kernel does not say. */
+  readonly memoryPressure: () => Promise<number | undefined>;
+  readonly check: (facts: HostFacts) => Promise<Finding[]>;
   readonly sweep: Sweep;
   /** Stands between the daemon and its journal; only where faults are tested is there something. */
   readonly betweenJournal?: (journal: Journal) => Journal;
@@ -101,10 +104,7 @@ export async function startDaemon(config: Config, host: Host, log: Logger): Prom
   logFindings(await host.check(await facts()), log);
   const server = await startRpc({
     node: config.node,
-    listen: config.listen,
-    socket: config.socket,
-    socketGroup: config.socketGroup,
-    readers: config.readers,
+    ...{ listen: config.listen, socket: config.socket, socketGroup: config.socketGroup, readers: config.readers },
     trust: identity.trust,
     identity: identity.port,
     patience: config.limits.patience,
@@ -125,9 +125,12 @@ export async function startDaemon(config: Config, host: Host, log: Logger): Prom
     target: arrivals.target,
     bulk: departures.bulkPort,
     onward: parts.onward,
+    onwardTo: onwardToNode(mesh.find),
+    evacuations: parts.relief.port,
   });
   identity.start(() => mesh.peers().map(({ name, link }) => ({ name, trust: link.trust })));
   await takePart(parts, server.port, config.limits.settle * 1000 * config.limits.patience);
+  parts.relief.start();
   log.info({ port: server.port, socket: config.socket }, 'serving');
   return {
     port: server.port,
@@ -141,20 +144,17 @@ export async function startDaemon(config: Config, host: Host, log: Logger): Prom
 
 /** Every part, joined to the others; nothing is started, and what is on disk has been read. */
 function build(config: Config, host: Host, identity: OpenIdentity, log: Logger) {
-  for (const directory of [config.stateDir, config.runDir]) mkdirSync(directory, { recursive: true, mode: 0o755 });
-  const records = openStore(join(config.stateDir, 'cnvms'));
-  const publish = () => host.overlay.publish(publishedBy(records.all()));
-  const store = publishing(records, publish, log);
-  const onDisk = openJournal(join(config.stateDir, 'migrations'));
-  const journal = host.betweenJournal?.(onDisk) ?? onDisk;
+  const { store, publish, journal } = openOnDisk(config, host, log);
   const locks = createLocks();
   const history = createHistory(journal, ({ outcome }) => {
     // Who tells the end is not done yet with what it holds.
     if (outcome !== 'succeeded' && outcome !== 'in-doubt') setImmediate(() => void sweeping.now());
   });
-  const facts = host.facts(() => store.all().length);
+  const { cordon, door } = openDoor(config, store.all, () => void mesh.tellAll());
+  const hostFacts = host.facts(() => store.all().length);
+  const facts = withCondition(hostFacts, cordon, () => relief.strains());
   const claims = new Map<string, CnvmRecord>();
-  const mesh = makeMesh(config, host, identity, { store, claims }, facts, log);
+  const mesh = makeMesh(config, host, identity, { store, claims, cordon }, facts, log);
   const { directory } = mesh;
   const { node, landingZones } = config;
   const { machine, bulk } = host;
@@ -165,13 +165,13 @@ function build(config: Config, host: Host, identity: OpenIdentity, log: Logger) 
     peers: () => mesh.peers().map(({ link }) => link.images),
   });
   const busyPorts = portsInUse(host.isPortBusy, node);
-  const holdings = () => holdingsOf(store, claims);
-  const { peers, tellAll } = mesh;
   const { patience } = config.limits;
-  const reservations = createReserving({ node, peers, holdings, tellAll, patience, log });
+  const holdings = () => holdingsOf(store, claims);
+  const { reservations, reserving, diagnosing } = createAgreements({ config, mesh, holdings, log });
   const cnvms = createCnvms({
     ...{ node, overlayNetwork, landingZones, images, busyPorts, store, locks, machine, directory, log },
-    reserving: { ...reservations, part: Number(config.overlay.address.split('.')[3]) },
+    demandOpen: cordon.demandOpen,
+    reserving,
   });
   const common = {
     node,
@@ -183,28 +183,44 @@ function build(config: Config, host: Host, identity: OpenIdentity, log: Logger) 
     ...ownership(store, claims, host.overlay, mesh),
   };
   const findPeer = (target: string) => linkOf(mesh.find(target));
-  const limits = limitsOf(config);
+  const limits = limitsOf(config.limits);
   const roundsMax = config.limits.rounds;
+  const auditing = (entry: Parameters<typeof audit>[1]) => audit(join(config.stateDir, 'audit.log'), entry);
   const departures = createDepartures({
-    ...{ ports: { ...common, facts }, bulk, cnvms, locks, history, limits, roundsMax, findPeer },
-    audit: (entry) => audit(join(config.stateDir, 'audit.log'), entry),
+    ...{ ports: { ...common, facts }, bulk, cnvms, locks, history, limits, roundsMax, findPeer, audit: auditing },
   });
   const bulkOf = (peer: string) => mesh.peer(peer)?.link.bulk;
   const arrivals = createArrivals({
-    ...{ ports: common, cnvms, locks, directory, history, limits, roundsMax, overlayNetwork, facts, bulkOf, images },
+    ...{ ports: common, cnvms, locks, directory, history, limits, roundsMax, overlayNetwork },
+    ...{ facts, bulkOf, images, door, patience },
     portsTaken: async ({ ports = [] }) => [...takenPorts(ports, store.all(), node), ...(await busyPorts(ports))],
-    patience,
   });
   const sweeping = createSweeping(() =>
     host.sweep(sweepPorts({ store, journal, locks, history, marks: cnvms.marks, log })),
   );
-  const manners = mannersOf({ store, locks, cnvms, mesh }, log);
-  const diagnosis = createDiagnosing({
-    ...{ node, list: mesh.list, peer: mesh.peer, patience, doubts: departures.doubts, identity: identity.port },
-    describe: async () => describe(host, await facts()),
+  const relief = createRelief({
+    ...{ config, host, hostFacts, facts, cordon, door, store, locks, mesh, cnvms, arrivals, departures, log },
+    audit: auditing,
   });
+  const manners = mannersOf({ store, locks, cnvms, mesh }, log);
+  const describeHere = async () => describe(host, await facts());
+  const diagnosis = diagnosing({ describe: describeHere, doubts: departures.doubts, identity: identity.port });
   const asked = { reservations, diagnosis };
-  return { common, facts, mesh, cnvms, departures, arrivals, history, sweeping, images, publish, asked, ...manners };
+  return {
+    common,
+    facts,
+    mesh,
+    cnvms,
+    departures,
+    arrivals,
+    history,
+    sweeping,
+    images,
+    publish,
+    relief,
+    asked,
+    ...manners,
+  };
 }
 
 /** What is another node's: an old copy stops, and a call about it goes there. */
@@ -228,14 +244,14 @@ function mannersOf(
 }
 
 async function stop(
-  { departures, arrivals, sweeping, mesh, images }: ReturnType<typeof build>,
+  { departures, arrivals, relief, sweeping, mesh, images }: ReturnType<typeof build>,
   server: { stop(graceMs: number): Promise<void> },
   log: Logger,
 ): Promise<void> {
   log.info('stopping');
   images.stop();
   // The servers last: a migration that is rolled back or finished still needs its peer's calls.
-  await Promise.all([departures.stop(), arrivals.stop()]);
+  await Promise.all([relief.stop(), departures.stop(), arrivals.stop()]);
   await sweeping.stop();
   await server.stop(STOP_GRACE_MS);
   await mesh.stop();
@@ -246,13 +262,13 @@ function makeMesh(
   config: Config,
   host: Host,
   { trust }: OpenIdentity,
-  { store, claims }: { store: Store; claims: Claims },
+  { store, claims, cordon }: { store: Store; claims: Claims; cordon: Cordon },
   facts: () => Promise<NodeFacts>,
   log: Logger,
 ): Mesh<PeerClient> {
   const { network } = config.overlay;
   const { patience } = config.limits;
-  return createMesh({
+  const mesh = createMesh({
     node: config.node,
     listen: config.listen,
     advertise: config.advertise,
@@ -265,15 +281,15 @@ function makeMesh(
     dial: (peer) => createPeerClient(peer, trust, patience, network),
     ask: (endpoint, message, timeoutMs) => askSeed(endpoint, message, trust, { timeoutMs, network }),
     setBehind: (world) => host.overlay.setBehind(world),
+    isOut: trust.sessions.isOut,
     overlayCard: () => host.overlay.card(),
+    cordoned: () => cordon.get() !== undefined,
     holdings: () => holdingsOf(store, claims),
     facts,
     log,
   });
-}
-
-function limitsOf({ limits: { stall, seed, precopy, freeze } }: Config): Limits {
-  return { stallMs: stall * 1000, seedMs: seed * 1000, precopyMs: precopy * 1000, freezeMs: freeze * 1000 };
+  trust.sessions.onOut(mesh.directory.changed);
+  return mesh;
 }
 
 function linkOf(peer: { readonly name: string; readonly link: PeerClient }) {

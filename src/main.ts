@@ -20,6 +20,7 @@ import { createOverlay } from './overlay/overlay.js';
 import { gateJournal } from './plant-faults.js';
 import { endOrphans, OWNER_VARIABLE } from './tools/orphans.js';
 import { isPortBusy } from './tools/ports.js';
+import { memoryPressure } from './tools/pressure.js';
 import { breakGate } from './tools/restore-gate.js';
 import { tellReady } from './tools/supervisor.js';
 
@@ -70,7 +71,9 @@ async function serve(config: Config): Promise<void> {
   });
   const daemon = await startDaemon(config, realHost(config, log), log);
   process.on('SIGHUP', () => daemon.reload());
-  await tellReady().catch((error: unknown) => log.warn({ error: messageOf(error) }, 'systemd is not told'));
+  await tellReady(process.env['NOTIFY_SOCKET']).catch((error: unknown) =>
+    log.warn({ error: messageOf(error) }, 'systemd is not told'),
+  );
   log.info({ signal: await stopped }, 'told to stop');
   await daemon.stop();
 }
@@ -105,6 +108,7 @@ function realHost(config: Config, log: ReturnType<typeof createLog>): Host {
         ...{ node, version: version(), landingZones, images: imageRefs, cnvmCount },
         ...{ overlayAddress: address, overlayEncryption: encryption, overlayCard: overlay.card },
       }),
+    memoryPressure,
     sweep: createSweep({ stateDir, runDir, cgroupParent, network }),
     check: (facts) => selfCheck({ path: process.env['PATH'] ?? '' }, facts),
   };

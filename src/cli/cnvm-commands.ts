@@ -14,7 +14,16 @@ import type {
   StartCnvmResponse,
   StopCnvmResponse,
 } from '../gen/cnvm/v1/cnvm.js';
-import { collect, collectPorts, type PortSpec, parseCount, parseCpus, parseDuration, parseSize } from './arguments.js';
+import {
+  collect,
+  collectPorts,
+  type PortSpec,
+  parseCount,
+  parseCpus,
+  parseDuration,
+  parseLabels,
+  parseSize,
+} from './arguments.js';
 import { type CommonOptions, connected, withCommonOptions } from './common-options.js';
 import { type Connection, call, messages } from './connect.js';
 import { execCommand } from './exec-command.js';
@@ -50,9 +59,17 @@ export function addCnvmCommands(program: Command): void {
     )
     .option('-e, --env <key=value>', 'with this in the environment; may be given more than once', collect, [])
     .option('--entrypoint <program>', "in the place of the image's; again for each word more", collect, [])
+    .option('--label <key=value>', 'says this of it, also to the two below; may be given more than once', collect, [])
+    .option('--affinity <key=value>', 'evacuated, it rather goes where a cnvm has such a label', collect, [])
+    .option('--anti-affinity <key=value>', 'evacuated, it never goes where a cnvm has such a label', collect, [])
     .option('--no-start', 'leave it stopped')
     .action(create);
-  add('start <name>', 'start a stopped cnvm').action(start);
+  add('start <name>', 'start a stopped cnvm')
+    .option(
+      '--force',
+      'also when another node, which does not run it, claims it at the same epoch: this one becomes the owner',
+    )
+    .action(start);
   add('stop <name>', 'stop a cnvm: its stop signal, then KILL')
     .option('--grace <time>', 'between the two', parseDuration, 10_000)
     .action(stop);
@@ -90,10 +107,14 @@ interface CreateOptions {
   port: (PortSpec | 'exposed')[];
   env: string[];
   entrypoint: string[];
+  label: string[];
+  affinity: string[];
+  antiAffinity: string[];
 }
 
 async function create(name: string, command: string[], options: Option<CreateOptions>): Promise<void> {
   const { port: ports = [], env = [], entrypoint = [], image = '' } = options;
+  const { label = [], affinity = [], antiAffinity = [] } = options;
   const request: CreateCnvmRequest = {
     name,
     image: await pullIfElsewhere(image, options),
@@ -103,16 +124,17 @@ async function create(name: string, command: string[], options: Option<CreateOpt
     landing: options.landing ?? '',
     ports: ports.filter((port) => port !== 'exposed'),
     publishExposed: ports.includes('exposed'),
-    ...{ entrypoint, command, env },
+    ...{ entrypoint, command, env, labels: parseLabels(label), affinity, antiAffinity },
   };
   await oneCnvm(options, (connection) =>
     call<CreateCnvmResponse>(connection, (done) => connection.cnvms.createCnvm(request, done)),
   );
 }
 
-async function start(name: string, options: CommonOptions): Promise<void> {
+async function start(name: string, options: Option<{ force: true }>): Promise<void> {
+  const request = { name, force: options.force === true };
   await oneCnvm(options, (connection) =>
-    call<StartCnvmResponse>(connection, (done) => connection.cnvms.startCnvm({ name }, done)),
+    call<StartCnvmResponse>(connection, (done) => connection.cnvms.startCnvm(request, done)),
   );
 }
 

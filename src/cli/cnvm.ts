@@ -8,6 +8,7 @@ import { addCnvmCommands } from './cnvm-commands.js';
 import { type CommonOptions, connected, runProgram, withCommonOptions } from './common-options.js';
 import { completionScript } from './completion.js';
 import { call } from './connect.js';
+import { addEvacuationCommands } from './evacuation-commands.js';
 import { addEverydayCommands } from './everyday-commands.js';
 import { addImageCommands } from './image-commands.js';
 import { addManCommand } from './man-command.js';
@@ -19,6 +20,7 @@ const program = new Command('cnvm').description('machines as portable as contain
 addCnvmCommands(program);
 addImageCommands(program);
 addMeshCommands(program);
+addEvacuationCommands(program);
 addPkiCommands(program);
 addOverlayCommands(program);
 addEverydayCommands(program);

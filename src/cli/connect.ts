@@ -11,6 +11,7 @@ import {
 import { CnvmError, messageOf, refused } from '../base/errors.js';
 import { CnvmServiceClient } from '../gen/cnvm/v1/cnvm.js';
 import { DiagnosisServiceClient } from '../gen/cnvm/v1/diagnosis.js';
+import { EvacuationServiceClient } from '../gen/cnvm/v1/evacuation.js';
 import { IdentityServiceClient } from '../gen/cnvm/v1/identity.js';
 import { ImageServiceClient } from '../gen/cnvm/v1/image.js';
 import { MigrationServiceClient } from '../gen/cnvm/v1/migration.js';
@@ -37,6 +38,7 @@ export interface Connection {
   readonly migrations: MigrationServiceClient;
   readonly identity: IdentityServiceClient;
   readonly diagnosis: DiagnosisServiceClient;
+  readonly evacuations: EvacuationServiceClient;
   /** For people. */
   readonly who: string;
   close(): void;
@@ -56,6 +58,7 @@ export function connect(where: Where): Connection {
   const migrations = new MigrationServiceClient(address, secure, options);
   const identity = new IdentityServiceClient(address, secure, options);
   const diagnosis = new DiagnosisServiceClient(address, secure, options);
+  const evacuations = new EvacuationServiceClient(address, secure, options);
   const who = where.endpoint === undefined ? `cnvmd at ${where.socket}` : `cnvmd at ${where.endpoint}`;
   return {
     cnvms,
@@ -64,9 +67,10 @@ export function connect(where: Where): Connection {
     migrations,
     identity,
     diagnosis,
+    evacuations,
     who,
     close() {
-      for (const client of [cnvms, nodes, images, migrations, identity, diagnosis]) client.close();
+      for (const client of [cnvms, nodes, images, migrations, identity, diagnosis, evacuations]) client.close();
     },
   };
 }

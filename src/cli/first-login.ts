@@ -7,7 +7,7 @@ import { CnvmError, refused } from '../base/errors.js';
 import {
   type Cnvm,
   CnvmState,
-  type CreateCnvmRequest,
+  CreateCnvmRequest,
   type CreateCnvmResponse,
   type ListCnvmsResponse,
 } from '../gen/cnvm/v1/cnvm.js';
@@ -44,7 +44,7 @@ export async function firstCnvm(
   await demandAllAnswer(connection, order.name);
   say(`making your first cnvm, ${order.name}`);
   try {
-    const request: CreateCnvmRequest = { ...EMPTY, ...order };
+    const request = CreateCnvmRequest.fromPartial(order);
     const { cnvm } = await call<CreateCnvmResponse>(connection, (done) => connection.cnvms.createCnvm(request, done));
     return { cnvm, made: true };
   } catch (error) {
@@ -52,11 +52,6 @@ export async function firstCnvm(
     return { cnvm: await running(connection, order.name, say), made: false };
   }
 }
-
-const EMPTY = {
-  ...{ limits: undefined, noStart: false, landing: '', ports: [], publishExposed: false },
-  ...{ entrypoint: [], command: [], env: [] },
-};
 
 /** Silence is no sign that there is none. */
 async function demandAllAnswer(connection: Connection, name: string): Promise<void> {

@@ -17,10 +17,10 @@ import type { NodeFacts, NodeStatus } from './node-facts.js';
 import { cardOf, reachedAt } from './own-card.js';
 import { createPeerLinks, type KnownPeer, type LinkedPeer } from './peer-links.js';
 import { rememberPeers } from './remembered-peers.js';
-import { statusOf } from './status.js';
+import { selfStatus, statusOf } from './status.js';
 import { factsPauseMs } from './swim/arithmetic.js';
 import { overlayFields, overlayOf } from './swim/card.js';
-import type { News, Whom } from './swim/state.js';
+import type { Member, News, Whom } from './swim/state.js';
 import type { Message } from './swim/words.js';
 import { worldOf } from './world-of.js';
 
@@ -57,8 +57,12 @@ export interface MeshOptions<L extends MeshLink> {
   /** Asks whoever serves there, whose name is not known. */
   readonly ask: (endpoint: string, message: Message, timeoutMs: number) => Promise<{ from: string; message: Message }>;
   readonly setBehind: (world: World) => Promise<void>;
+  /** Its certificate is good no more: no way leads to it. */
+  readonly isOut: (name: string) => boolean;
   /** This node's end of the overlay. */
   readonly overlayCard: () => OverlayCard;
+  /** Whether this node takes no new work. */
+  readonly cordoned: () => boolean;
   /** What this node owns now. */
   readonly holdings: () => readonly Holding[];
   readonly facts: () => Promise<NodeFacts>;
@@ -89,7 +93,9 @@ export function createMesh<L extends MeshLink>(options: MeshOptions<L>) {
   const everything = (): Heard => new Map([...hearsay.heard(), [node, options.holdings()]]);
   const all = (): Owned[] => [...owners(everything()).values()];
 
-  const setRoutes = () => options.setBehind(worldOf(links.names(), cards, all()));
+  const hasLeft = (name: string) => membership?.member(name)?.state === 'left';
+  const insiders = () => links.names().filter(({ name }) => !hasLeft(name) && !options.isOut(name));
+  const setRoutes = () => options.setBehind(worldOf(insiders(), cards, all()));
   const word = (): Word => ({ holdings: options.holdings(), overlay: options.overlayCard() });
 
   async function route(): Promise<void> {
@@ -146,7 +152,7 @@ export function createMesh<L extends MeshLink>(options: MeshOptions<L>) {
   async function tellAll(): Promise<Told> {
     if (membership === undefined) return toldOf();
     membership.claim(options.holdings());
-    const card = { ...membership.card(), ...overlayFields(options.overlayCard()) };
+    const card = { ...membership.card(), ...overlayFields(options.overlayCard()), cordoned: options.cordoned() };
     if (JSON.stringify(card) !== JSON.stringify(membership.card())) membership.setCard(card);
     // Those that are too old for membership, or not yet met.
     const strangers = links.names().filter(({ name }) => membership?.member(name) === undefined);
@@ -249,12 +255,10 @@ export function createMesh<L extends MeshLink>(options: MeshOptions<L>) {
       return links.demand(target, { name: node, endpoint, overlayAddress: options.overlayAddress });
     },
     peer: (name: string): LinkedPeer<L> | undefined => links.get(name),
+    /** What the membership says of a node; undefined when it was never met. */
+    member: (name: string): Member | undefined => membership?.member(name),
     /** All that can be called and have not left. */
-    peers: (): LinkedPeer<L>[] =>
-      links
-        .names()
-        .filter(({ name }) => membership?.member(name)?.state !== 'left')
-        .flatMap(({ name }) => links.get(name) ?? []),
+    peers: (): LinkedPeer<L>[] => links.names().flatMap(({ name }) => (hasLeft(name) ? [] : (links.get(name) ?? []))),
     /** Whether it is known of every peer what it owns, or that it has left. */
     isComplete: (): boolean =>
       links.names().every(({ name }) => {
@@ -263,11 +267,7 @@ export function createMesh<L extends MeshLink>(options: MeshOptions<L>) {
         return hearsay.announced.has(name) || state === 'left' || (state === 'alive' && claimsRevision > 0);
       }),
     async list(): Promise<NodeStatus[]> {
-      const facts = await options.facts();
-      const endpoint = membership?.card().endpoint || options.listen;
-      const { overlayAddress } = options;
-      const base = { name: node, endpoint, overlayAddress, error: '', facts, stateMs: 0 };
-      const self: NodeStatus = { ...base, reach: 'self', state: 'alive' };
+      const self = selfStatus(membership?.card().endpoint || options.listen, await options.facts());
       return [self, ...(await Promise.all(links.names().map(status)))];
     },
     join: async (endpoint: string): Promise<string> => await running().join(endpoint),

@@ -81,12 +81,15 @@ export const whatOf = (one: Wish, other: Wish): 'name' | 'address' => (one.name 
 
 /**
  * Who keeps us from it, by the answers of all who answered; undefined when nobody does. A no on account of one who has
- * yielded to us is none.
+ * yielded to us is none, and neither is one on account of somebody whose own no is none.
  */
 export function obstacle(answers: ReadonlyMap<string, Answer>): Exclude<Answer, { granted: true }> | undefined {
-  for (const answer of answers.values()) {
-    if (answer.granted) continue;
-    if (answer.made || answers.get(answer.holder)?.granted !== true) return answer;
-  }
+  const yields = (name: string, seen: ReadonlySet<string>): boolean => {
+    const answer = answers.get(name);
+    if (answer === undefined || answer.granted) return answer !== undefined;
+    // In a circle nobody has yielded.
+    return !answer.made && !seen.has(answer.holder) && yields(answer.holder, new Set([...seen, answer.holder]));
+  };
+  for (const [name, answer] of answers) if (!answer.granted && !yields(name, new Set([name]))) return answer;
   return undefined;
 }

@@ -18,12 +18,6 @@ export async function tell(news: () => Promise<void>): Promise<boolean> {
   return false;
 }
 
-/** Afterwards a target that an earlier daemon was at work with lets go of what it holds. */
-export async function tellOff(link: TargetLink, migration: string, news: 'cancel' | 'release'): Promise<void> {
-  if (news === 'release') await link.release(migration, { timeoutMs: CALL_MS });
-  else await link.cancel(migration, 'the daemon of the source died', { timeoutMs: CALL_MS });
-}
-
 async function tellOn(news: () => Promise<void>): Promise<void> {
   for (let waited = 0; waited < FOR_MS; waited += AGAIN_MS) {
     await sleep(AGAIN_MS, undefined, { ref: false });
@@ -38,4 +32,10 @@ async function heard(news: () => Promise<void>): Promise<boolean> {
   } catch {
     return false;
   }
+}
+
+/** Off a migration that a daemon before us has begun. @throws when it was not heard. */
+export async function tellOff(link: TargetLink, migration: string, news: 'cancel' | 'release'): Promise<void> {
+  if (news === 'release') await link.release(migration, { timeoutMs: CALL_MS });
+  else await link.cancel(migration, 'the daemon of the source died', { timeoutMs: CALL_MS });
 }

@@ -12,7 +12,7 @@ import type { Word } from '../mesh/diagnosis.js';
 import type { Clients, Connection } from './connection.js';
 import { type Handling, unary } from './handle.js';
 import { fromFacts, fromFinding, REACHES, toFacts, toFinding } from './node-messages.js';
-import { isUnknownMethod } from './reservation-calls.js';
+import { isUnknownMethod } from './status.js';
 
 export type DiagnosisPort = Diagnosing;
 

@@ -107,8 +107,8 @@ export function handOverCalls(handling: Handling, target: TargetPort): wire.Hand
   return {
     offer: named(async (request: wire.OfferRequest, from) => {
       const answer = await target.offer(fromOffer(request), from);
-      const { memoryMode, compression } = answer;
-      return { ...answer, memoryMode: toMemoryMode(memoryMode), compression: toCompression(compression) };
+      const { memoryMode, compression, busy = false } = answer;
+      return { ...answer, busy, memoryMode: toMemoryMode(memoryMode), compression: toCompression(compression) };
     }),
     seed: named(async ({ migration }, from) => {
       const { diskBytes } = await target.seed(migration, from);
@@ -194,6 +194,7 @@ function fromOffer(request: wire.OfferRequest): Offer {
     memoryMode: fromMemoryMode(request.memoryMode),
     compression: fromCompression(request.compression) ?? 'none',
     layers: fromLayerSizes(request.layers),
+    evacuation: request.evacuation,
   };
 }
 

@@ -14,11 +14,13 @@ import { type RenewResponse, type RevocationsResponse, TrustServiceClient } from
 import type { ImagePeer } from '../images/peer-port.js';
 import type { DiagnosisLink } from '../mesh/diagnosing.js';
 import type { MeshLink } from '../mesh/mesh.js';
+import type { NodeFacts } from '../mesh/node-facts.js';
 import type { ReservationLink } from '../mesh/reserving.js';
 import type { BulkLink, CallLimits, HandOverResult, Offer, Standing, TargetLink } from '../migration/peer-port.js';
 import { bulkLink, createBulkClient } from './bulk-link.js';
 import { type Begin, type Connection, createConnection } from './connection.js';
 import { diagnosisLink } from './diagnosis-calls.js';
+import { type EvacuationLink, evacuationClients, evacuationLink } from './evacuation-link.js';
 import { imageLink, takeImage, type WithImages } from './image-link.js';
 import { toLayerSize } from './image-messages.js';
 import { demandMessage, toMemberMessage } from './member-messages.js';
@@ -36,7 +38,8 @@ import {
 import { fromFacts, toFacts } from './node-messages.js';
 import { fromWord, REASON_MAX, STANDINGS, toWord } from './peer-calls.js';
 import { PeerCredentials, wrongNode } from './peer-credentials.js';
-import { isUnknownMethod, reservationLink } from './reservation-calls.js';
+import { reservationLink } from './reservation-calls.js';
+import { isUnknownMethod } from './status.js';
 import type { TrustLink } from './tell-revocations.js';
 import type { Trust } from './trust.js';
 
@@ -53,6 +56,7 @@ export interface PeerClient extends MeshLink {
   readonly images: ImagePeer;
   readonly reservations: ReservationLink;
   readonly diagnosis: DiagnosisLink;
+  readonly evacuation: EvacuationLink;
   /** For calls that are handed on as they came. */
   readonly channel: () => ChannelInterface;
 }
@@ -103,6 +107,7 @@ export function createPeerClient(peer: PeerAddress, trust: Trust, patience = 1, 
       diagnosis: new DiagnosisServiceClient(endpoint, secure, { channelOverride: channel }),
       reservations: new ReservationServiceClient(endpoint, secure, { channelOverride: channel }),
       images: new wire.ImageServiceClient(endpoint, secure, { channelOverride: channel }),
+      ...evacuationClients(endpoint, secure, channel),
     };
   };
   const connectBulk = () => {
@@ -137,13 +142,15 @@ export function createPeerClient(peer: PeerAddress, trust: Trust, patience = 1, 
     }
   }
 
+  async function describe(limits: CallLimits): Promise<NodeFacts> {
+    const { facts } = await control.call<wire.DescribeResponse>(limits, ({ mesh }, o, done) =>
+      mesh.describe({}, new Metadata(), o, done),
+    );
+    return fromFacts(facts);
+  }
+
   return {
-    async describe(limits) {
-      const { facts } = await control.call<wire.DescribeResponse>(limits, ({ mesh }, o, done) =>
-        mesh.describe({}, new Metadata(), o, done),
-      );
-      return fromFacts(facts);
-    },
+    describe,
     async announce(node, word, limits) {
       const request = { node, ...toWord(word) };
       const answer = await control.call<wire.AnnounceResponse>(limits, ({ mesh }, o, done) =>
@@ -171,6 +178,7 @@ export function createPeerClient(peer: PeerAddress, trust: Trust, patience = 1, 
     trust: trustLink(control),
     reservations: reservationLink(control),
     diagnosis: diagnosisLink(control),
+    evacuation: evacuationLink(control, who, describe),
     images: imageLink(peer.name, who, control, bulk),
     bulk: bulkLink(() => bulk.clients().bulk, who, reach, 'none'),
     close() {
@@ -283,5 +291,6 @@ function toOffer(offer: Offer): wire.OfferRequest {
     memoryMode: toMemoryMode(offer.memoryMode),
     compression: toCompression(offer.compression),
     layers: offer.layers.map(toLayerSize),
+    evacuation: offer.evacuation ?? false,
   };
 }

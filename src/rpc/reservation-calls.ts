@@ -1,7 +1,7 @@
 /** Names and addresses that nodes reserve with each other, as messages, at both ends. */
-import { Metadata, type ServiceError, status } from '@grpc/grpc-js';
+import { Metadata } from '@grpc/grpc-js';
 import { cutText } from '../base/cut-text.js';
-import { CnvmError, refused } from '../base/errors.js';
+import { refused } from '../base/errors.js';
 import { addressRefusal } from '../cnvms/address.js';
 import { nameRefusal } from '../cnvms/check-new.js';
 import type {
@@ -14,6 +14,7 @@ import type { Answer, Asked } from '../mesh/reservations.js';
 import type { ReservationLink } from '../mesh/reserving.js';
 import type { Clients, Connection } from './connection.js';
 import { type Handling, unary } from './handle.js';
+import { isUnknownMethod } from './status.js';
 
 export interface ReservationsPort {
   asked(wish: Asked, from: string): Answer;
@@ -82,10 +83,4 @@ function toAnswer(answer: Answer): ReserveResponse {
 function fromAnswer({ granted, holder, nameTaken, made }: ReserveResponse): Answer {
   if (granted) return { granted };
   return { granted, holder: cutText(holder, NAME_MAX), what: nameTaken ? 'name' : 'address', made };
-}
-
-/** The peer's version has no such service. */
-export function isUnknownMethod(error: unknown): boolean {
-  const cause = error instanceof CnvmError ? (error.cause as Partial<ServiceError> | undefined) : undefined;
-  return cause?.code === status.UNIMPLEMENTED;
 }

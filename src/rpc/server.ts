@@ -9,6 +9,7 @@ import { HealthImplementation } from 'grpc-health-check';
 import type { Logger } from 'pino';
 import { refused } from '../base/errors.js';
 import { DiagnosisServiceService as PeerDiagnosisService } from '../gen/cnvm/peer/v1/diagnosis.js';
+import { BidServiceService } from '../gen/cnvm/peer/v1/evacuation.js';
 import {
   HandOverServiceService,
   MembershipServiceService,
@@ -19,6 +20,7 @@ import { ReservationServiceService } from '../gen/cnvm/peer/v1/reservation.js';
 import { TrustServiceService } from '../gen/cnvm/peer/v1/trust.js';
 import { CnvmServiceService } from '../gen/cnvm/v1/cnvm.js';
 import { DiagnosisServiceService } from '../gen/cnvm/v1/diagnosis.js';
+import { EvacuationServiceService } from '../gen/cnvm/v1/evacuation.js';
 import { IdentityServiceService } from '../gen/cnvm/v1/identity.js';
 import { ImageServiceService } from '../gen/cnvm/v1/image.js';
 import { MigrationServiceService } from '../gen/cnvm/v1/migration.js';
@@ -28,6 +30,7 @@ import type { BulkPort, TargetPort } from '../migration/peer-port.js';
 import { bulkService } from './bulk-codec.js';
 import { type CnvmsPort, cnvmCalls } from './cnvm-calls.js';
 import { type DiagnosisPort, diagnosisCalls, peerDiagnosisCalls } from './diagnosis-calls.js';
+import { bidCalls, type EvacuationsPort, evacuationCalls } from './evacuation-calls.js';
 import type { Handling } from './handle.js';
 import { type ImagesPort, imageCalls, peerImageCalls } from './image-calls.js';
 import { type MigrationsPort, migrationCalls } from './migration-calls.js';
@@ -67,6 +70,9 @@ export interface RpcOptions {
   readonly bulk: BulkPort;
   /** The owner of a cnvm that is not here, if it is known. */
   readonly onward: (cnvm: string) => Onward | undefined;
+  readonly evacuations: EvacuationsPort;
+  /** A node that is not this one. @throws `refused` when there is no such. */
+  readonly onwardTo: (node: string) => Onward | undefined;
 }
 
 export interface RpcServer {
@@ -79,12 +85,14 @@ export interface RpcServer {
 const PEOPLE = [
   'CnvmService',
   'DiagnosisService',
+  'EvacuationService',
   'IdentityService',
   'ImageService',
   'MigrationService',
   'NodeService',
 ].map((name) => `cnvm.v1.${name}`);
 const PEERS = [
+  'BidService',
   'BulkService',
   'DiagnosisService',
   'HandOverService',
@@ -109,15 +117,15 @@ export async function startRpc(options: RpcOptions): Promise<RpcServer> {
   const health = new HealthImplementation(
     Object.fromEntries(['', ...PEOPLE, ...PEERS].map((name) => [name, 'SERVING'])),
   );
-  const { log, onward, socket, socketGroup, readers } = options;
-  const remote = makeServer(options, { log, onward }, [...PEOPLE, ...PEERS, ...STANDARD], health);
+  const { log, onward, onwardTo, socket, socketGroup, readers } = options;
+  const remote = makeServer(options, { log, onward, onwardTo }, [...PEOPLE, ...PEERS, ...STANDARD], health);
   const sockets = [
     { path: socket, group: socketGroup, caller: LOCAL },
     ...(readers === undefined ? [] : [{ path: readers.socket, group: readers.group, caller: LOCAL_READER }]),
   ];
   const locals: Server[] = [];
   for (const { path, group, caller } of sockets) {
-    const local = makeServer(options, { log, caller, onward }, [...PEOPLE, ...STANDARD], health);
+    const local = makeServer(options, { log, caller, onward, onwardTo }, [...PEOPLE, ...STANDARD], health);
     await freeSocket(path);
     await bind(local, `unix:${path}`);
     guardSocket(path, group, log);
@@ -166,10 +174,12 @@ function makeServer(
   server.addService(CnvmServiceService, cnvmCalls(handling, options.cnvms));
   server.addService(NodeServiceService, nodeCalls(handling, options.nodes));
   server.addService(MigrationServiceService, migrationCalls(handling, options.migrations));
+  server.addService(EvacuationServiceService, evacuationCalls(handling, options.evacuations));
   server.addService(ImageServiceService, imageCalls(handling, options.images));
   server.addService(IdentityServiceService, identityCalls(handling, options.identity));
   server.addService(DiagnosisServiceService, diagnosisCalls(handling, options.diagnosis));
   if (handling.caller === undefined) {
+    server.addService(BidServiceService, bidCalls(handling, options.evacuations));
     server.addService(PeerDiagnosisService, peerDiagnosisCalls(handling, options.diagnosis));
     server.addService(TrustServiceService, trustCalls(handling, options.identity));
     server.addService(MeshServiceService, meshCalls(handling, options.mesh, options.node));

@@ -71,9 +71,13 @@ export async function startMesh(names: readonly string[], { authorities = [], ap
       ...openOperator(socket),
       /**
        * A daemon begins here; whatever an earlier one left it finds. @param without peers that its config leaves out.
-       * @param limits that its config sets.
+       * @param limits that its config sets. @param evacuation likewise.
        */
-      async begin(without: readonly string[] = [], limits: Partial<Config['limits']> = {}): Promise<void> {
+      async begin(
+        without: readonly string[] = [],
+        limits: Partial<Config['limits']> = {},
+        evacuation: Partial<Config['evacuation']> = {},
+      ): Promise<void> {
         life += 1;
         lease = host.lease();
         const peers = await Promise.all(
@@ -96,6 +100,7 @@ export async function startMesh(names: readonly string[], { authorities = [], ap
           overlayAddress,
           peers,
           limits,
+          evacuation,
         });
         daemon = await startDaemon(config, lease.host, createLog({ level: LOG_LEVEL, pretty: true }, { node: name }));
         ports.set(name, daemon.port);
@@ -230,9 +235,20 @@ interface NodeSketch {
   readonly overlayAddress: string;
   readonly peers: readonly { name: string; endpoint: string; overlayAddress: string }[];
   readonly limits: Partial<Config['limits']>;
+  readonly evacuation: Partial<Config['evacuation']>;
 }
 
-function configOf({ name, home, socket, stateDir, tls, overlayAddress, peers, limits }: NodeSketch): Config {
+function configOf({
+  name,
+  home,
+  socket,
+  stateDir,
+  tls,
+  overlayAddress,
+  peers,
+  limits,
+  evacuation,
+}: NodeSketch): Config {
   const config = {
     node: name,
     listen: '127.0.0.1:0',
@@ -248,6 +264,7 @@ function configOf({ name, home, socket, stateDir, tls, overlayAddress, peers, li
     peers,
     // Faster than on a real network, and not so fast that a busy machine takes the living for dead.
     limits: { probe: 0.25, settle: 1, ...limits },
+    evacuation,
   };
   return parseConfig(JSON.stringify(config), `the config of ${name}`);
 }

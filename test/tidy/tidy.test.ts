@@ -41,6 +41,7 @@ const PURE = [
   'src/cnvms/address.ts',
   'src/cnvms/bundle.ts',
   'src/cnvms/check-new.ts',
+  'src/cnvms/labels.ts',
   'src/cnvms/program.ts',
   'src/cnvms/seccomp.ts',
   'src/cnvms/states.ts',
@@ -53,7 +54,9 @@ const PURE = [
   'src/images/space.ts',
   'src/mesh/directory.ts',
   'src/mesh/find-peer.ts',
+  'src/mesh/placement.ts',
   'src/mesh/standing.ts',
+  'src/mesh/strains.ts',
   'src/mesh/swim/arithmetic.ts',
   'src/mesh/swim/card.ts',
   'src/mesh/swim/claims.ts',
@@ -183,7 +186,17 @@ describe('tidy', () => {
       'buf.gen.yaml',
       'buf.yaml',
     ];
-    const more = ['knip.json', 'package-lock.json', 'package.json', 'proto', 'scripts', 'src', 'test', 'tsconfig.json'];
+    const more = [
+      'knip.json',
+      'package-lock.json',
+      'package.json',
+      'packaging',
+      'proto',
+      'scripts',
+      'src',
+      'test',
+      'tsconfig.json',
+    ];
     assert.deepEqual(
       [...top].filter((name) => ![...allowed, ...more].includes(name ?? '')),
       [],

@@ -75,10 +75,8 @@ const bulk: BulkPort = {
   },
 };
 
-const nothing = { images: {} } as Pick<
-  RpcOptions,
-  'cnvms' | 'images' | 'diagnosis' | 'nodes' | 'migrations' | 'target' | 'identity'
->;
+type Unserved = 'cnvms' | 'images' | 'nodes' | 'migrations' | 'target' | 'identity' | 'evacuations' | 'diagnosis';
+const nothing = { images: {}, evacuations: {} } as Pick<RpcOptions, Unserved>;
 const describe = () => Promise.reject(new Error('no facts are told here'));
 const server = await startRpc({
   ...{
@@ -96,6 +94,7 @@ const server = await startRpc({
   mesh: { describe, announced: describe, asked: describe },
   reservations: { asked: () => ({ granted: true }), released: () => undefined },
   onward: () => undefined,
+  onwardTo: () => undefined,
   log: pino({ level: 'silent' }),
 });
 const pair = { key: readFileSync(tls.key), cert: readFileSync(tls.cert), ca: readFileSync(tls.ca) };

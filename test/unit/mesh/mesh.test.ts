@@ -42,6 +42,7 @@ const recordOf = (name: string, letter: string, cardRevision: number): MemberRec
     card: {
       ...{ name, endpoint: '127.0.0.1:1', overlayAddress: '10.100.0.2', version: '1', protocolMin: 1, protocolMax: 1 },
       ...{ overlayKey: key, overlayNextKey: nextKey, overlayPort: port, overlayMtu: mtu },
+      ...{ cordoned: false, strained: false },
       facts: {
         ...{ criuVersion: '4', runcVersion: '1', kernelRelease: '6', architecture: 'x64', cpuDigest: '', cpus: 1 },
         ...{ memoryModes: [], memoryTotalBytes: 1, memoryAvailableBytes: 1, loadCenti: 0, cnvmCount: 0 },
@@ -68,7 +69,9 @@ describe('a mesh with peers that are not there', () => {
         more.worlds?.push(world);
         await more.setBehind?.();
       },
+      isOut: () => false,
       overlayCard: () => overlay('w'),
+      cordoned: () => false,
       holdings: () => own,
       facts: async () => facts('node1'),
       log: pino({ level: 'silent' }),

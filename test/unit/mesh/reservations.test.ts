@@ -69,6 +69,21 @@ describe('reservations', () => {
       no('b', 'name', true),
     );
     assert.deepEqual(answers([['c', no('b')]]), no('b'));
+    assert.equal(
+      answers([
+        ['b', { granted: true }],
+        ['c', no('b')],
+        ['d', no('c')],
+      ]),
+      undefined,
+    );
+    assert.deepEqual(
+      answers([
+        ['c', no('d')],
+        ['d', no('c')],
+      ]),
+      no('d'),
+    );
     assert.equal(answers([]), undefined);
   });
 
