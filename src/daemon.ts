@@ -22,7 +22,7 @@ import type { Cordon } from './mesh/cordon.js';
 import { logFindings } from './mesh/log-findings.js';
 import { createMesh, type Mesh } from './mesh/mesh.js';
 import type { Finding, HostFacts, NodeFacts } from './mesh/node-facts.js';
-import { holdingsOf } from './mesh/own-holdings.js';
+import { ownHoldings } from './mesh/own-holdings.js';
 import { type Claims, ownership } from './mesh/ownership.js';
 import { rekey } from './mesh/rekey.js';
 import { leave, takePart } from './mesh/take-part.js';
@@ -166,7 +166,7 @@ function build(config: Config, host: Host, identity: OpenIdentity, log: Logger) 
   });
   const busyPorts = portsInUse(host.isPortBusy, node);
   const { patience } = config.limits;
-  const holdings = () => holdingsOf(store, claims);
+  const holdings = () => ownHoldings(store.all(), claims.values());
   const { reservations, reserving, diagnosing } = createAgreements({ config, mesh, holdings, log });
   const cnvms = createCnvms({
     ...{ node, overlayNetwork, landingZones, images, busyPorts, store, locks, machine, directory, log },
@@ -284,7 +284,7 @@ function makeMesh(
     isOut: trust.sessions.isOut,
     overlayCard: () => host.overlay.card(),
     cordoned: () => cordon.get() !== undefined,
-    holdings: () => holdingsOf(store, claims),
+    holdings: () => ownHoldings(store.all(), claims.values()),
     facts,
     log,
   });

@@ -92,7 +92,10 @@ describe('an evacuation', () => {
       await node(peer).cordon('', `${peer} is full of dust`);
       await node(peer)
         .create('other')
-        .then(assert.fail, (error: Error) => assert.match(error.message, /full of dust/));
+        .then(
+          () => assert.fail(),
+          (error: Error) => assert.match(error.message, /full of dust/),
+        );
     }
     const { end, results, summary } = await node('node1').evacuate();
     assert.deepEqual([end, results], ['stayed', { [NAME]: 'stayed' }]);
