@@ -17,6 +17,7 @@ import { createImages } from './images/images.js';
 import { ociArchitecture } from './images/oci.js';
 import type { ImageStore } from './images/store.js';
 import type { ImageTools } from './images/tools-port.js';
+import { createAgreements } from './mesh/agreements.js';
 import type { Cordon } from './mesh/cordon.js';
 import { logFindings } from './mesh/log-findings.js';
 import { createMesh, type Mesh } from './mesh/mesh.js';
@@ -103,10 +104,7 @@ export async function startDaemon(config: Config, host: Host, log: Logger): Prom
   logFindings(await host.check(await facts()), log);
   const server = await startRpc({
     node: config.node,
-    listen: config.listen,
-    socket: config.socket,
-    socketGroup: config.socketGroup,
-    readers: config.readers,
+    ...{ listen: config.listen, socket: config.socket, socketGroup: config.socketGroup, readers: config.readers },
     trust: identity.trust,
     identity: identity.port,
     patience: config.limits.patience,
@@ -123,6 +121,7 @@ export async function startDaemon(config: Config, host: Host, log: Logger): Prom
     images,
     migrations: { ...departures, watch: history.watch, list: history.list },
     mesh: { describe: facts, announced: mesh.announced, asked: mesh.asked },
+    ...parts.asked,
     target: arrivals.target,
     bulk: departures.bulkPort,
     onward: parts.onward,
@@ -166,9 +165,13 @@ function build(config: Config, host: Host, identity: OpenIdentity, log: Logger) 
     peers: () => mesh.peers().map(({ link }) => link.images),
   });
   const busyPorts = portsInUse(host.isPortBusy, node);
+  const { patience } = config.limits;
+  const holdings = () => ownHoldings(store.all(), claims.values());
+  const { reservations, reserving, diagnosing } = createAgreements({ config, mesh, holdings, log });
   const cnvms = createCnvms({
     ...{ node, overlayNetwork, landingZones, images, busyPorts, store, locks, machine, directory, log },
     demandOpen: cordon.demandOpen,
+    reserving,
   });
   const common = {
     node,
@@ -188,22 +191,9 @@ function build(config: Config, host: Host, identity: OpenIdentity, log: Logger) 
   });
   const bulkOf = (peer: string) => mesh.peer(peer)?.link.bulk;
   const arrivals = createArrivals({
-    ...{
-      ports: common,
-      cnvms,
-      locks,
-      directory,
-      history,
-      limits,
-      roundsMax,
-      overlayNetwork,
-      facts,
-      bulkOf,
-      images,
-      door,
-    },
+    ...{ ports: common, cnvms, locks, directory, history, limits, roundsMax, overlayNetwork },
+    ...{ facts, bulkOf, images, door, patience },
     portsTaken: async ({ ports = [] }) => [...takenPorts(ports, store.all(), node), ...(await busyPorts(ports))],
-    patience: config.limits.patience,
   });
   const sweeping = createSweeping(() =>
     host.sweep(sweepPorts({ store, journal, locks, history, marks: cnvms.marks, log })),
@@ -213,7 +203,24 @@ function build(config: Config, host: Host, identity: OpenIdentity, log: Logger) 
     audit: auditing,
   });
   const manners = mannersOf({ store, locks, cnvms, mesh }, log);
-  return { common, facts, mesh, cnvms, departures, arrivals, history, sweeping, images, publish, relief, ...manners };
+  const describeHere = async () => describe(host, await facts());
+  const diagnosis = diagnosing({ describe: describeHere, doubts: departures.doubts, identity: identity.port });
+  const asked = { reservations, diagnosis };
+  return {
+    common,
+    facts,
+    mesh,
+    cnvms,
+    departures,
+    arrivals,
+    history,
+    sweeping,
+    images,
+    publish,
+    relief,
+    asked,
+    ...manners,
+  };
 }
 
 /** What is another node's: an old copy stops, and a call about it goes there. */

@@ -9,7 +9,9 @@ import { type CommonOptions, connected, runProgram, withCommonOptions } from './
 import { completionScript } from './completion.js';
 import { call } from './connect.js';
 import { addEvacuationCommands } from './evacuation-commands.js';
+import { addEverydayCommands } from './everyday-commands.js';
 import { addImageCommands } from './image-commands.js';
+import { addManCommand } from './man-command.js';
 import { addMeshCommands } from './mesh-commands.js';
 import { addOverlayCommands } from './overlay-commands.js';
 import { addPkiCommands } from './pki-commands.js';
@@ -21,6 +23,7 @@ addMeshCommands(program);
 addEvacuationCommands(program);
 addPkiCommands(program);
 addOverlayCommands(program);
+addEverydayCommands(program);
 
 program
   .command('completion <shell>')
@@ -28,6 +31,8 @@ program
   .action((shell: string) => {
     process.stdout.write(completionScript(shell, program));
   });
+
+addManCommand(program);
 
 // For the completion scripts: names, one a line.
 withCommonOptions(program.command('__names', { hidden: true })).action(async (options: CommonOptions) => {

@@ -10,6 +10,7 @@ import {
 } from '@grpc/grpc-js';
 import { CnvmError, messageOf, refused } from '../base/errors.js';
 import { CnvmServiceClient } from '../gen/cnvm/v1/cnvm.js';
+import { DiagnosisServiceClient } from '../gen/cnvm/v1/diagnosis.js';
 import { EvacuationServiceClient } from '../gen/cnvm/v1/evacuation.js';
 import { IdentityServiceClient } from '../gen/cnvm/v1/identity.js';
 import { ImageServiceClient } from '../gen/cnvm/v1/image.js';
@@ -36,6 +37,7 @@ export interface Connection {
   readonly images: ImageServiceClient;
   readonly migrations: MigrationServiceClient;
   readonly identity: IdentityServiceClient;
+  readonly diagnosis: DiagnosisServiceClient;
   readonly evacuations: EvacuationServiceClient;
   /** For people. */
   readonly who: string;
@@ -55,6 +57,7 @@ export function connect(where: Where): Connection {
   const images = new ImageServiceClient(address, secure, options);
   const migrations = new MigrationServiceClient(address, secure, options);
   const identity = new IdentityServiceClient(address, secure, options);
+  const diagnosis = new DiagnosisServiceClient(address, secure, options);
   const evacuations = new EvacuationServiceClient(address, secure, options);
   const who = where.endpoint === undefined ? `cnvmd at ${where.socket}` : `cnvmd at ${where.endpoint}`;
   return {
@@ -63,10 +66,11 @@ export function connect(where: Where): Connection {
     images,
     migrations,
     identity,
+    diagnosis,
     evacuations,
     who,
     close() {
-      for (const client of [cnvms, nodes, images, migrations, identity, evacuations]) client.close();
+      for (const client of [cnvms, nodes, images, migrations, identity, diagnosis, evacuations]) client.close();
     },
   };
 }

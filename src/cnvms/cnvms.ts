@@ -6,13 +6,14 @@ import type { Logger } from 'pino';
 import { refused } from '../base/errors.js';
 import { createUndo } from '../base/undo.js';
 import type { StoredImage } from '../images/image.js';
-import { nextAddress, uidBase } from './address.js';
-import { landingZoneOf, newCnvmRefusals, type Taken, takenPorts } from './check-new.js';
+import { uidBase } from './address.js';
+import type { Taken } from './check-new.js';
 import type { CnvmRecord, CnvmState, CnvmView, NewCnvm, PublishedPort } from './cnvm.js';
 import type { ExecIo, ExecOrder } from './exec-order.js';
 import type { Locks } from './locks.js';
 import type { Machine } from './machine.js';
-import { argvOf } from './program.js';
+import { type PortUse, planNew } from './plan-new.js';
+import { type Among, type Held, type Reserving, reserveFor } from './reserve-port.js';
 import { createRestarts } from './restarts.js';
 import { conflictText, forceRefusal, type Rival, rivalry } from './rivalry.js';
 import { type Act, illegal } from './states.js';
@@ -51,6 +52,7 @@ export interface CnvmsOptions {
   readonly locks: Locks;
   readonly machine: Machine;
   readonly directory: DirectoryPort;
+  readonly reserving: Reserving;
   /** @throws `refused` while this node takes no new work. */
   readonly demandOpen: () => void;
   readonly log: Logger;
@@ -144,43 +146,9 @@ export function createCnvms(options: CnvmsOptions) {
   }
 
   /** @throws `refused` with every reason. */
-  function plan(
-    order: NewCnvm,
-    image: StoredImage,
-    ports: readonly PublishedPort[],
-    busy: readonly string[],
-  ): CnvmRecord {
-    const taken = directory.taken();
-    const given = [...promised.values()];
-    const addresses = new Map([...taken.addresses, ...given.map((one) => [one.address, one.name] as const)]);
-    const reasons = newCnvmRefusals({ ...order, ports }, options.overlayNetwork, { names: taken.names, addresses });
-    const landing = order.landing ?? options.landingZones[0] ?? '';
-    if (landingZoneOf(landing, options.landingZones) === undefined) {
-      reasons.push(`${landing} is not in a landing zone of ${node}: ${options.landingZones.join(', ')}`);
-    }
-    const address = order.address ?? nextAddress(options.overlayNetwork, new Set(addresses.keys()));
-    reasons.push(...takenPorts(ports, [...store.all(), ...given], node), ...busy);
-    const argv = argvOf(image, order.program);
-    if (argv.length === 0) reasons.push(`the image ${order.image} does not say what to run: say it after "--"`);
-    if (address === undefined) reasons.push(`the overlay ${options.overlayNetwork} has no free address`);
-    const kind = taken.names.has(order.name) || addresses.has(order.address ?? '') ? 'exists' : 'invalid';
-    if (reasons.length > 0 || address === undefined) throw refused(kind, reasons.join('; '), { reasons });
-    const { entrypoint, command, env } = order.program;
-    const { labels, affinity, antiAffinity } = order.wishes;
-    return {
-      name: order.name,
-      address,
-      image: { name: image.names[0] ?? order.image, digest: image.digest },
-      limits: order.limits,
-      createTime: new Date().toISOString(),
-      epoch: 1,
-      owner: node,
-      landing,
-      wanted: order.start ? 'running' : 'stopped',
-      ...(ports.length > 0 ? { ports } : {}),
-      ...(entrypoint.length + command.length + env.length > 0 ? { program: order.program } : {}),
-      ...(Object.keys(labels).length + affinity.length + antiAffinity.length > 0 ? { wishes: order.wishes } : {}),
-    };
+  function plan(order: NewCnvm, image: StoredImage, use: PortUse, among: Among): CnvmRecord {
+    const [taken, here] = [directory.taken(), store.all()];
+    return planNew(order, image, { ...options, ...use, among, taken, here, promised: [...promised.values()] });
   }
 
   async function make(record: CnvmRecord, start: boolean): Promise<void> {
@@ -209,20 +177,28 @@ export function createCnvms(options: CnvmsOptions) {
       return await locks.with(order.name, 'being created', async () => {
         const image = images.find(order.image);
         const letGo = images.hold(image.digest);
-        let record: CnvmRecord | undefined;
+        let held: Held<CnvmRecord> | undefined;
         try {
           const ports = portsOf(order, image);
           const busy = await options.busyPorts(ports);
-          record = plan(order, image, ports, busy);
-          promised.set(record.address, record);
-          await make(record, order.start);
+          held = await reserveFor<CnvmRecord>(options.reserving, {
+            given: order.address !== undefined,
+            choose(among) {
+              const record = plan(order, image, { ports, busy }, among);
+              promised.set(record.address, record);
+              return record;
+            },
+            drop: ({ address }) => void promised.delete(address),
+          });
+          await make(held.wish, order.start);
         } finally {
-          if (record !== undefined) promised.delete(record.address);
+          if (held !== undefined) promised.delete(held.wish.address);
+          held?.release();
           letGo();
         }
-        log.info({ cnvm: record.name, address: record.address }, 'created');
+        log.info({ cnvm: order.name, address: held.wish.address }, 'created');
         directory.changed();
-        return await view(record);
+        return await view(held.wish);
       });
     },
 

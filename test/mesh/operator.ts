@@ -107,6 +107,8 @@ export function openOperator(socket: () => string) {
         await sleep(20);
       }
     },
+    /** Calls that have no name here. */
+    ask,
     ...imageOrders(ask),
     ...evacuationOrders(ask),
     /** "node2 alive" and so on, of the peers. */
