@@ -40,9 +40,16 @@ export interface ReliefOptions {
     peers(): readonly ReliefPeer[];
     find(peer: string): { readonly name: string };
     member(name: string): Member | undefined;
+    tellAll(): Promise<unknown>;
   };
   readonly audit: EvacuationsOptions['audit'];
   readonly log: Logger;
+}
+
+/** What peers are told of it at once. */
+export interface Condition {
+  readonly cordoned: boolean;
+  readonly strained: boolean;
 }
 
 /** What keeps new work out, as the daemon before has left it. @param changed told when it is opened or shut. */
@@ -85,6 +92,7 @@ export function createRelief(options: ReliefOptions) {
     ...{ facts: hostFacts, memoryPressure: host.memoryPressure, log },
     check: async () => await host.check(await hostFacts()),
     cordoned: () => cordon.get() !== undefined,
+    changed: () => void mesh.tellAll(),
     seen: () =>
       alive().flatMap(({ name, link }) => {
         const card = mesh.member(name)?.card;
@@ -105,6 +113,7 @@ export function createRelief(options: ReliefOptions) {
       bid: async (from: string) => await bidFor({ facts, door, coming: arrivals.coming }, from),
     },
     strains: strains.now,
+    condition: (): Condition => ({ cordoned: cordon.get() !== undefined, strained: strains.now().length > 0 }),
     start: strains.start,
     /** No move begins any more. Resolves when those that run have ended, by whoever ends them. */
     async stop(): Promise<void> {
