@@ -19,6 +19,7 @@ import { ociArchitecture } from './images/oci.js';
 import type { ImageStore } from './images/store.js';
 import type { ImageTools } from './images/tools-port.js';
 import type { Holding } from './mesh/directory.js';
+import { logFindings } from './mesh/log-findings.js';
 import { createMesh, type Mesh } from './mesh/mesh.js';
 import type { Finding, NodeFacts } from './mesh/node-facts.js';
 import { type Claims, ownership } from './mesh/ownership.js';
@@ -32,6 +33,7 @@ import { createDepartures } from './migration/departures.js';
 import { createHistory } from './migration/history.js';
 import { imagesGiven, madeFrom } from './migration/image-use.js';
 import { type Journal, openJournal } from './migration/journal.js';
+import type { Migration } from './migration/migration.js';
 import type { TargetLink } from './migration/peer-port.js';
 import { recover } from './migration/recover.js';
 import { CALL_MS } from './migration/source-run.js';
@@ -46,6 +48,8 @@ import { onwardBy } from './rpc/onward.js';
 import { type OpenIdentity, openIdentity } from './rpc/open-identity.js';
 import { createPeerClient, type PeerClient } from './rpc/peer-client.js';
 import { startRpc } from './rpc/server.js';
+import { kicking, ownCnvms } from './watch/own-cnvms.js';
+import { createWatching } from './watch/watching.js';
 
 /** What the daemon stands on; the real ones in `main.ts`, others in tests. */
 export interface Host {
@@ -122,7 +126,7 @@ export async function startDaemon(config: Config, host: Host, log: Logger): Prom
     mesh: { describe: facts, announced: mesh.announced, asked: mesh.asked },
     target: arrivals.target,
     bulk: departures.bulkPort,
-    onward: parts.onward,
+    ...{ onward: parts.onward, watching: parts.watching },
   });
   identity.start(() => mesh.peers().map(({ name, link }) => ({ name, trust: link.trust })));
   await takePart(parts, server.port, config.limits.settle * 1000 * config.limits.patience);
@@ -146,14 +150,15 @@ function build(config: Config, host: Host, identity: OpenIdentity, log: Logger) 
   const onDisk = openJournal(join(config.stateDir, 'migrations'));
   const journal = host.betweenJournal?.(onDisk) ?? onDisk;
   const locks = createLocks();
-  const history = createHistory(journal, ({ outcome }) => {
+  const swept = ({ outcome }: Migration) => {
     // Who tells the end is not done yet with what it holds.
     if (outcome !== 'succeeded' && outcome !== 'in-doubt') setImmediate(() => void sweeping.now());
-  });
+  };
+  const history = createHistory(journal, swept, (migration, event) => watching.told(migration, event));
   const facts = host.facts(() => store.all().length);
   const claims = new Map<string, CnvmRecord>();
   const mesh = makeMesh(config, host, identity, { store, claims }, facts, log);
-  const { directory } = mesh;
+  const directory = kicking(mesh.directory, () => watching.kick());
   const { node, landingZones } = config;
   const { machine, bulk } = host;
   const overlayNetwork = config.overlay.network;
@@ -167,14 +172,10 @@ function build(config: Config, host: Host, identity: OpenIdentity, log: Logger) 
     ...{ node, overlayNetwork, landingZones, images, busyPorts, store, locks, machine, directory, log },
   });
   const common = {
-    node,
-    machine,
-    images: imagesGiven(images),
-    bulk,
-    journal,
-    log,
+    ...{ node, machine, images: imagesGiven(images), bulk, journal, log },
     ...ownership(store, claims, host.overlay, mesh),
   };
+  const watching = createWatching({ node, mesh, cnvms: ownCnvms(node, cnvms, claims), migrations: history.list, log });
   const findPeer = (target: string) => linkOf(mesh.find(target));
   const limits = limitsOf(config);
   const roundsMax = config.limits.rounds;
@@ -192,7 +193,8 @@ function build(config: Config, host: Host, identity: OpenIdentity, log: Logger) 
     host.sweep(sweepPorts({ store, journal, locks, history, marks: cnvms.marks, log })),
   );
   const manners = mannersOf({ store, locks, cnvms, mesh }, log);
-  return { common, facts, mesh, cnvms, departures, arrivals, history, sweeping, images, publish, ...manners };
+  const moving = { departures, arrivals, history, sweeping, watching };
+  return { common, facts, mesh, cnvms, images, publish, ...moving, ...manners };
 }
 
 /** What is another node's: an old copy stops, and a call about it goes there. */
@@ -216,7 +218,7 @@ function mannersOf(
 }
 
 async function stop(
-  { departures, arrivals, sweeping, mesh, images }: ReturnType<typeof build>,
+  { departures, arrivals, sweeping, mesh, images, watching }: ReturnType<typeof build>,
   server: { stop(graceMs: number): Promise<void> },
   log: Logger,
 ): Promise<void> {
@@ -225,6 +227,7 @@ async function stop(
   // The servers last: a migration that is rolled back or finished still needs its peer's calls.
   await Promise.all([departures.stop(), arrivals.stop()]);
   await sweeping.stop();
+  watching.stop();
   await server.stop(STOP_GRACE_MS);
   await mesh.stop();
   log.info('stopped');
@@ -286,11 +289,4 @@ async function describe(host: Host, facts: NodeFacts): Promise<{ facts: NodeFact
 async function tellOff(link: TargetLink, migration: string, news: 'cancel' | 'release'): Promise<void> {
   if (news === 'release') await link.release(migration, { timeoutMs: CALL_MS });
   else await link.cancel(migration, 'the daemon of the source died', { timeoutMs: CALL_MS });
-}
-
-function logFindings(findings: readonly Finding[], log: Logger): void {
-  for (const { level, subject, detail, remedy } of findings) {
-    if (level === 'warning') log.warn({ subject, detail, remedy }, 'self-check');
-    if (level === 'error') log.error({ subject, detail, remedy }, 'self-check');
-  }
 }

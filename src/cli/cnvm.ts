@@ -12,6 +12,8 @@ import { addImageCommands } from './image-commands.js';
 import { addMeshCommands } from './mesh-commands.js';
 import { addOverlayCommands } from './overlay-commands.js';
 import { addPkiCommands } from './pki-commands.js';
+import { addTopCommand } from './top-command.js';
+import { addWatchCommand } from './watch-command.js';
 
 const program = new Command('cnvm').description('machines as portable as containers').enablePositionalOptions();
 addCnvmCommands(program);
@@ -19,6 +21,8 @@ addImageCommands(program);
 addMeshCommands(program);
 addPkiCommands(program);
 addOverlayCommands(program);
+addWatchCommand(program);
+addTopCommand(program);
 
 program
   .command('completion <shell>')

@@ -241,6 +241,7 @@ export function createMesh<L extends MeshLink>(options: MeshOptions<L>) {
       const theirs = await link?.announce(node, word(), { timeoutMs: ANSWER_MS });
       return theirs?.holdings.some((holding) => holding.name === name && holding.epoch >= epoch) ?? false;
     },
+    members: () => ({ own: membership?.card(), others: membership?.members() ?? [] }),
     /** Each time something was heard. */
     onHeard: (listener: () => void): void => void listeners.push(listener),
     /** @throws `refused` when nobody here knows such a peer. */
@@ -265,8 +266,7 @@ export function createMesh<L extends MeshLink>(options: MeshOptions<L>) {
     async list(): Promise<NodeStatus[]> {
       const facts = await options.facts();
       const endpoint = membership?.card().endpoint || options.listen;
-      const { overlayAddress } = options;
-      const base = { name: node, endpoint, overlayAddress, error: '', facts, stateMs: 0 };
+      const base = { name: node, endpoint, overlayAddress: options.overlayAddress, error: '', facts, stateMs: 0 };
       const self: NodeStatus = { ...base, reach: 'self', state: 'alive' };
       return [self, ...(await Promise.all(links.names().map(status)))];
     },

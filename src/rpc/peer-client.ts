@@ -9,9 +9,11 @@ import { cutText } from '../base/cut-text.js';
 import { CnvmError, refused } from '../base/errors.js';
 import * as wire from '../gen/cnvm/peer/v1/peer.js';
 import { type RenewResponse, type RevocationsResponse, TrustServiceClient } from '../gen/cnvm/peer/v1/trust.js';
+import { WatchServiceClient } from '../gen/cnvm/peer/v1/watch.js';
 import type { ImagePeer } from '../images/peer-port.js';
 import type { MeshLink } from '../mesh/mesh.js';
 import type { BulkLink, CallLimits, HandOverResult, Offer, Standing, TargetLink } from '../migration/peer-port.js';
+import type { FollowLink } from '../watch/follow-peers.js';
 import { bulkLink, createBulkClient } from './bulk-link.js';
 import { type Begin, type Connection, createConnection } from './connection.js';
 import { imageLink, takeImage, type WithImages } from './image-link.js';
@@ -33,6 +35,7 @@ import { fromWord, REASON_MAX, STANDINGS, toWord } from './peer-calls.js';
 import { PeerCredentials, wrongNode } from './peer-credentials.js';
 import type { TrustLink } from './tell-revocations.js';
 import type { Trust } from './trust.js';
+import { watchLink } from './watch-link.js';
 
 export interface PeerAddress {
   readonly name: string;
@@ -40,7 +43,7 @@ export interface PeerAddress {
   readonly endpoint: string;
 }
 
-export interface PeerClient extends MeshLink {
+export interface PeerClient extends MeshLink, FollowLink {
   readonly target: TargetLink;
   readonly bulk: BulkLink;
   readonly trust: TrustLink;
@@ -93,6 +96,7 @@ export function createPeerClient(peer: PeerAddress, trust: Trust, patience = 1, 
       members: new wire.MembershipServiceClient(endpoint, secure, { channelOverride: channel }),
       trust: new TrustServiceClient(endpoint, secure, { channelOverride: channel }),
       images: new wire.ImageServiceClient(endpoint, secure, { channelOverride: channel }),
+      watch: new WatchServiceClient(endpoint, secure, { channelOverride: channel }),
     };
   };
   const connectBulk = () => {
@@ -159,6 +163,7 @@ export function createPeerClient(peer: PeerAddress, trust: Trust, patience = 1, 
     channel: () => control.clients().channel,
     target: targetLink(control, who),
     trust: trustLink(control),
+    ...watchLink(() => control.clients().watch, who),
     images: imageLink(peer.name, who, control, bulk),
     bulk: bulkLink(() => bulk.clients().bulk, who, reach, 'none'),
     close() {

@@ -15,11 +15,13 @@ import {
   ImageServiceService as PeerImageService,
 } from '../gen/cnvm/peer/v1/peer.js';
 import { TrustServiceService } from '../gen/cnvm/peer/v1/trust.js';
+import { WatchServiceService as PeerWatchService } from '../gen/cnvm/peer/v1/watch.js';
 import { CnvmServiceService } from '../gen/cnvm/v1/cnvm.js';
 import { IdentityServiceService } from '../gen/cnvm/v1/identity.js';
 import { ImageServiceService } from '../gen/cnvm/v1/image.js';
 import { MigrationServiceService } from '../gen/cnvm/v1/migration.js';
 import { NodeServiceService } from '../gen/cnvm/v1/node.js';
+import { WatchServiceService } from '../gen/cnvm/v1/watch.js';
 import { ServerReflectionService } from '../gen/grpc/reflection/v1/reflection.js';
 import type { BulkPort, TargetPort } from '../migration/peer-port.js';
 import { bulkService } from './bulk-codec.js';
@@ -35,6 +37,7 @@ import { LOCAL, LOCAL_READER } from './roles.js';
 import { listenTls, type TlsListener } from './tls-listener.js';
 import type { Trust } from './trust.js';
 import { identityCalls, type TrustPort, trustCalls } from './trust-calls.js';
+import { followCalls, type WatchPort, watchCalls } from './watch-calls.js';
 
 export interface RpcOptions {
   readonly node: string;
@@ -58,6 +61,7 @@ export interface RpcOptions {
   readonly identity: TrustPort;
   readonly target: TargetPort;
   readonly bulk: BulkPort;
+  readonly watching: WatchPort;
   /** The owner of a cnvm that is not here, if it is known. */
   readonly onward: (cnvm: string) => Onward | undefined;
 }
@@ -69,9 +73,14 @@ export interface RpcServer {
   stop(graceMs: number): Promise<void>;
 }
 
-const PEOPLE = ['CnvmService', 'IdentityService', 'ImageService', 'MigrationService', 'NodeService'].map(
-  (name) => `cnvm.v1.${name}`,
-);
+const PEOPLE = [
+  'CnvmService',
+  'IdentityService',
+  'ImageService',
+  'MigrationService',
+  'NodeService',
+  'WatchService',
+].map((name) => `cnvm.v1.${name}`);
 const PEERS = [
   'BulkService',
   'HandOverService',
@@ -79,6 +88,7 @@ const PEERS = [
   'MembershipService',
   'MeshService',
   'TrustService',
+  'WatchService',
 ].map((name) => `cnvm.peer.v1.${name}`);
 const STANDARD = ['grpc.health.v1.Health', 'grpc.reflection.v1.ServerReflection'];
 /** A caller that is gone is noticed within the sum of the two. */
@@ -153,9 +163,11 @@ function makeServer(
   server.addService(NodeServiceService, nodeCalls(handling, options.nodes));
   server.addService(MigrationServiceService, migrationCalls(handling, options.migrations));
   server.addService(ImageServiceService, imageCalls(handling, options.images));
+  server.addService(WatchServiceService, watchCalls(handling, options.watching));
   server.addService(IdentityServiceService, identityCalls(handling, options.identity));
   if (handling.caller === undefined) {
     server.addService(TrustServiceService, trustCalls(handling, options.identity));
+    server.addService(PeerWatchService, followCalls(handling, options.watching));
     server.addService(MeshServiceService, meshCalls(handling, options.mesh, options.node));
     server.addService(MembershipServiceService, memberCalls(handling, options.mesh, options.network));
     server.addService(HandOverServiceService, handOverCalls(handling, options.target));

@@ -22,6 +22,7 @@ const FLOORS = [
   ['plant-faults'],
   ['daemon'],
   ['rpc'],
+  ['watch'],
   ['migration'],
   ['mesh'],
   ['pki'],
@@ -92,11 +93,15 @@ const PURE = [
   'src/pki/subject.ts',
   'src/rpc/link-speed.ts',
   'src/rpc/roles.ts',
+  'src/watch/happenings.ts',
+  'src/watch/stand.ts',
   'src/cli/arguments.ts',
   'src/cli/exit-codes.ts',
   'src/cli/lifetime.ts',
   'src/cli/progress.ts',
   'src/cli/text.ts',
+  'src/cli/top-text.ts',
+  'src/cli/watch-text.ts',
 ];
 
 function roomOf(file: string): string {

@@ -75,7 +75,10 @@ const bulk: BulkPort = {
   },
 };
 
-const nothing = { images: {} } as Pick<RpcOptions, 'cnvms' | 'images' | 'nodes' | 'migrations' | 'target' | 'identity'>;
+const nothing = { images: {} } as Pick<
+  RpcOptions,
+  'cnvms' | 'images' | 'nodes' | 'migrations' | 'target' | 'identity' | 'watching'
+>;
 const describe = () => Promise.reject(new Error('no facts are told here'));
 const server = await startRpc({
   ...{
