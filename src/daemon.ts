@@ -48,8 +48,8 @@ import { onwardBy } from './rpc/onward.js';
 import { type OpenIdentity, openIdentity } from './rpc/open-identity.js';
 import { createPeerClient, type PeerClient } from './rpc/peer-client.js';
 import { startRpc } from './rpc/server.js';
-import { kicking, ownCnvms } from './watch/own-cnvms.js';
-import { createWatching } from './watch/watching.js';
+import { createObserving } from './telemetry/observing.js';
+import { kicking } from './watch/own-cnvms.js';
 
 /** What the daemon stands on; the real ones in `main.ts`, others in tests. */
 export interface Host {
@@ -100,7 +100,7 @@ export async function startDaemon(config: Config, host: Host, log: Logger): Prom
     },
   });
   await sweeping.now();
-  await images.start();
+  await Promise.all([images.start(), parts.observing.start()]);
   logFindings(await host.check(await facts()), log);
   const server = await startRpc({
     node: config.node,
@@ -126,7 +126,7 @@ export async function startDaemon(config: Config, host: Host, log: Logger): Prom
     mesh: { describe: facts, announced: mesh.announced, asked: mesh.asked },
     target: arrivals.target,
     bulk: departures.bulkPort,
-    ...{ onward: parts.onward, watching: parts.watching },
+    ...{ onward: parts.onward, watching: parts.observing.watching },
   });
   identity.start(() => mesh.peers().map(({ name, link }) => ({ name, trust: link.trust })));
   await takePart(parts, server.port, config.limits.settle * 1000 * config.limits.patience);
@@ -154,11 +154,11 @@ function build(config: Config, host: Host, identity: OpenIdentity, log: Logger) 
     // Who tells the end is not done yet with what it holds.
     if (outcome !== 'succeeded' && outcome !== 'in-doubt') setImmediate(() => void sweeping.now());
   };
-  const history = createHistory(journal, swept, (migration, event) => watching.told(migration, event));
+  const history = createHistory(journal, swept, (migration, event) => observing.told(migration, event));
   const facts = host.facts(() => store.all().length);
   const claims = new Map<string, CnvmRecord>();
   const mesh = makeMesh(config, host, identity, { store, claims }, facts, log);
-  const directory = kicking(mesh.directory, () => watching.kick());
+  const directory = kicking(mesh.directory, () => observing.watching.kick());
   const { node, landingZones } = config;
   const { machine, bulk } = host;
   const overlayNetwork = config.overlay.network;
@@ -175,7 +175,8 @@ function build(config: Config, host: Host, identity: OpenIdentity, log: Logger) 
     ...{ node, machine, images: imagesGiven(images), bulk, journal, log },
     ...ownership(store, claims, host.overlay, mesh),
   };
-  const watching = createWatching({ node, mesh, cnvms: ownCnvms(node, cnvms, claims), migrations: history.list, log });
+  const certificateEndMs = () => identity.port.identity().notAfterMs;
+  const observing = createObserving({ config, mesh, cnvms, claims, migrations: history.list, certificateEndMs, log });
   const findPeer = (target: string) => linkOf(mesh.find(target));
   const limits = limitsOf(config);
   const roundsMax = config.limits.rounds;
@@ -193,7 +194,7 @@ function build(config: Config, host: Host, identity: OpenIdentity, log: Logger) 
     host.sweep(sweepPorts({ store, journal, locks, history, marks: cnvms.marks, log })),
   );
   const manners = mannersOf({ store, locks, cnvms, mesh }, log);
-  const moving = { departures, arrivals, history, sweeping, watching };
+  const moving = { departures, arrivals, history, sweeping, observing };
   return { common, facts, mesh, cnvms, images, publish, ...moving, ...manners };
 }
 
@@ -218,7 +219,7 @@ function mannersOf(
 }
 
 async function stop(
-  { departures, arrivals, sweeping, mesh, images, watching }: ReturnType<typeof build>,
+  { departures, arrivals, sweeping, mesh, images, observing }: ReturnType<typeof build>,
   server: { stop(graceMs: number): Promise<void> },
   log: Logger,
 ): Promise<void> {
@@ -227,7 +228,7 @@ async function stop(
   // The servers last: a migration that is rolled back or finished still needs its peer's calls.
   await Promise.all([departures.stop(), arrivals.stop()]);
   await sweeping.stop();
-  watching.stop();
+  observing.stop();
   await server.stop(STOP_GRACE_MS);
   await mesh.stop();
   log.info('stopped');

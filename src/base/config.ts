@@ -131,6 +131,8 @@ const schema = z.strictObject({
       patience: z.number().min(1).max(PATIENCE_MAX).default(1),
     })
     .prefault({}),
+  /** HOST:PORT at which Prometheus may read figures, over plain HTTP; without: nowhere. */
+  metrics: z.strictObject({ listen: endpoint.default('127.0.0.1:9477') }).optional(),
   logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'),
 });
 

@@ -37,8 +37,6 @@ const PROGRESS_EVERY_MS = 500;
 /** Of those that have ended: a screen full. */
 const PAST_MAX = 20;
 
-export type OwnFeed = ReturnType<typeof createOwnFeed>;
-
 export function createOwnFeed({ cnvms, migrations, log }: OwnFeedOptions) {
   const followers = new Set<(news: News) => void>();
   /** By migration and phase: when its progress was last told. */

@@ -53,8 +53,6 @@ const LINGER_MS = 5_000;
 /** Of one node: far more than run at once, and those that have ended lately. */
 const MIGRATIONS_MAX = 500;
 
-export type Watching = ReturnType<typeof createWatching>;
-
 export function createWatching(options: WatchingOptions) {
   const { node, mesh, log } = options;
   const feed = createOwnFeed(options);

@@ -22,6 +22,7 @@ const FLOORS = [
   ['plant-faults'],
   ['daemon'],
   ['rpc'],
+  ['telemetry'],
   ['watch'],
   ['migration'],
   ['mesh'],
