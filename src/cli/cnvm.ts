@@ -8,6 +8,7 @@ import { addCnvmCommands } from './cnvm-commands.js';
 import { type CommonOptions, connected, runProgram, withCommonOptions } from './common-options.js';
 import { completionScript } from './completion.js';
 import { call } from './connect.js';
+import { addDashboardCommand } from './dashboard-command.js';
 import { addImageCommands } from './image-commands.js';
 import { addMeshCommands } from './mesh-commands.js';
 import { addOverlayCommands } from './overlay-commands.js';
@@ -23,6 +24,7 @@ addPkiCommands(program);
 addOverlayCommands(program);
 addWatchCommand(program);
 addTopCommand(program);
+addDashboardCommand(program);
 
 program
   .command('completion <shell>')

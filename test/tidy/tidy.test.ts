@@ -33,6 +33,7 @@ const FLOORS = [
   ['tools'],
   ['base'],
   ['gen'],
+  ['dashboard'],
 ];
 /** `cli` calls the daemon; what it shares with `rpc` is how errors travel. */
 const LINES_MAX = 300;
@@ -96,7 +97,9 @@ const PURE = [
   'src/rpc/roles.ts',
   'src/watch/happenings.ts',
   'src/watch/stand.ts',
+  'src/dashboard/layout.ts',
   'src/cli/arguments.ts',
+  'src/cli/dashboard-messages.ts',
   'src/cli/exit-codes.ts',
   'src/cli/lifetime.ts',
   'src/cli/progress.ts',

@@ -57,6 +57,7 @@ interface Panel {
 }
 
 describe('the alert rules', () => {
+  const directory = temporary();
   const { groups } = parse(read('alerts.yml')) as { groups: { name: string; rules: Rule[] }[] };
   const rules = groups.flatMap((group) => group.rules);
 
@@ -82,7 +83,7 @@ describe('the alert rules', () => {
         record: `panel:${at}`,
         expr: expr.replace(/\$__rate_interval|\$__range/g, '5m').replaceAll('$instance', '.*'),
       }));
-      const file = join(temporary(), 'rules.yml');
+      const file = join(directory(), 'rules.yml');
       writeFileSync(file, stringify({ groups: [...groups, { name: 'dashboard', rules: shown }] }));
       execFileSync(PROMTOOL, ['check', 'rules', file]);
     });
