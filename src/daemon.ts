@@ -33,6 +33,7 @@ import { createDepartures } from './migration/departures.js';
 import { createHistory } from './migration/history.js';
 import { imagesGiven, madeFrom } from './migration/image-use.js';
 import type { Journal } from './migration/journal.js';
+import type { Migration } from './migration/migration.js';
 import { openOnDisk } from './migration/on-disk.js';
 import { recover } from './migration/recover.js';
 import { type Condition, createRelief, openDoor, withCondition } from './migration/relief.js';
@@ -47,6 +48,8 @@ import { onwardBy, onwardToNode } from './rpc/onward.js';
 import { type OpenIdentity, openIdentity } from './rpc/open-identity.js';
 import { createPeerClient, type PeerClient } from './rpc/peer-client.js';
 import { startRpc } from './rpc/server.js';
+import { createObserving } from './telemetry/observing.js';
+import { kicking } from './watch/own-cnvms.js';
 
 /** What the daemon stands on; the real ones in `main.ts`, others in tests. */
 export interface Host {
@@ -99,7 +102,7 @@ export async function startDaemon(config: Config, host: Host, log: Logger): Prom
     },
   });
   await sweeping.now();
-  await images.start();
+  await Promise.all([images.start(), parts.observing.start()]);
   logFindings(await host.check(await facts()), log);
   const { node, listen, socket, socketGroup, readers } = config;
   const server = await startRpc({
@@ -120,7 +123,7 @@ export async function startDaemon(config: Config, host: Host, log: Logger): Prom
     ...parts.asked,
     target: arrivals.target,
     bulk: departures.bulkPort,
-    onward: parts.onward,
+    ...{ onward: parts.onward, watching: parts.observing.watching },
     onwardTo: onwardToNode(mesh.find),
     evacuations: parts.relief.port,
   });
@@ -142,16 +145,17 @@ export async function startDaemon(config: Config, host: Host, log: Logger): Prom
 function build(config: Config, host: Host, identity: OpenIdentity, log: Logger) {
   const { store, publish, journal } = openOnDisk(config, host, log);
   const locks = createLocks();
-  const history = createHistory(journal, ({ outcome }) => {
+  const swept = ({ outcome }: Migration) => {
     // Who tells the end is not done yet with what it holds.
     if (outcome !== 'succeeded' && outcome !== 'in-doubt') setImmediate(() => void sweeping.now());
-  });
+  };
+  const history = createHistory(journal, swept, (migration, event) => observing.told(migration, event));
   const { cordon, door } = openDoor(config, store.all, () => void mesh.tellAll());
   const hostFacts = host.facts(() => store.all().length);
   const facts = withCondition(hostFacts, cordon, () => relief.strains());
   const claims = new Map<string, CnvmRecord>();
   const mesh = makeMesh(config, host, identity, { store, claims }, facts, () => relief.condition(), log);
-  const { directory } = mesh;
+  const directory = kicking(mesh.directory, () => observing.watching.kick());
   const { node, landingZones } = config;
   const { machine, bulk } = host;
   const overlayNetwork = config.overlay.network;
@@ -170,14 +174,11 @@ function build(config: Config, host: Host, identity: OpenIdentity, log: Logger) 
     reserving,
   });
   const common = {
-    node,
-    machine,
-    images: imagesGiven(images),
-    bulk,
-    journal,
-    log,
+    ...{ node, machine, images: imagesGiven(images), bulk, journal, log },
     ...ownership(store, claims, host.overlay, mesh),
   };
+  const certificateEndMs = () => identity.port.identity().notAfterMs;
+  const observing = createObserving({ config, mesh, cnvms, claims, migrations: history.list, certificateEndMs, log });
   const findPeer = (target: string) => linkOf(mesh.find(target));
   const limits = limitsOf(config.limits);
   const roundsMax = config.limits.rounds;
@@ -201,22 +202,8 @@ function build(config: Config, host: Host, identity: OpenIdentity, log: Logger) 
   const manners = mannersOf({ store, locks, cnvms, mesh }, log);
   const describeHere = async () => describe(host, await facts());
   const diagnosis = diagnosing({ describe: describeHere, doubts: departures.doubts, identity: identity.port });
-  const asked = { reservations, diagnosis };
-  return {
-    common,
-    facts,
-    mesh,
-    cnvms,
-    departures,
-    arrivals,
-    history,
-    sweeping,
-    images,
-    publish,
-    relief,
-    asked,
-    ...manners,
-  };
+  const moving = { departures, arrivals, history, sweeping, observing, relief };
+  return { common, facts, mesh, cnvms, images, publish, asked: { reservations, diagnosis }, ...moving, ...manners };
 }
 
 /** What is another node's: an old copy stops, and a call about it goes there. */
@@ -240,7 +227,7 @@ function mannersOf(
 }
 
 async function stop(
-  { departures, arrivals, relief, sweeping, mesh, images }: ReturnType<typeof build>,
+  { departures, arrivals, relief, sweeping, mesh, images, observing }: ReturnType<typeof build>,
   server: { stop(graceMs: number): Promise<void> },
   log: Logger,
 ): Promise<void> {
@@ -249,6 +236,7 @@ async function stop(
   // The servers last: a migration that is rolled back or finished still needs its peer's calls.
   await Promise.all([relief.stop(), departures.stop(), arrivals.stop()]);
   await sweeping.stop();
+  observing.stop();
   await server.stop(STOP_GRACE_MS);
   await mesh.stop();
   log.info('stopped');

@@ -16,6 +16,7 @@ import { IdentityServiceClient } from '../gen/cnvm/v1/identity.js';
 import { ImageServiceClient } from '../gen/cnvm/v1/image.js';
 import { MigrationServiceClient } from '../gen/cnvm/v1/migration.js';
 import { NodeServiceClient } from '../gen/cnvm/v1/node.js';
+import { WatchServiceClient } from '../gen/cnvm/v1/watch.js';
 import { fromServiceError } from '../rpc/status.js';
 import { TLS } from '../rpc/trust.js';
 
@@ -39,6 +40,7 @@ export interface Connection {
   readonly identity: IdentityServiceClient;
   readonly diagnosis: DiagnosisServiceClient;
   readonly evacuations: EvacuationServiceClient;
+  readonly watch: WatchServiceClient;
   /** For people. */
   readonly who: string;
   close(): void;
@@ -59,6 +61,7 @@ export function connect(where: Where): Connection {
   const identity = new IdentityServiceClient(address, secure, options);
   const diagnosis = new DiagnosisServiceClient(address, secure, options);
   const evacuations = new EvacuationServiceClient(address, secure, options);
+  const watch = new WatchServiceClient(address, secure, options);
   const who = where.endpoint === undefined ? `cnvmd at ${where.socket}` : `cnvmd at ${where.endpoint}`;
   return {
     cnvms,
@@ -68,9 +71,10 @@ export function connect(where: Where): Connection {
     identity,
     diagnosis,
     evacuations,
+    watch,
     who,
     close() {
-      for (const client of [cnvms, nodes, images, migrations, identity, diagnosis, evacuations]) client.close();
+      for (const client of [cnvms, nodes, images, migrations, identity, diagnosis, evacuations, watch]) client.close();
     },
   };
 }

@@ -247,6 +247,7 @@ export function createMesh<L extends MeshLink>(options: MeshOptions<L>) {
       const theirs = await link?.announce(node, word(), { timeoutMs: ANSWER_MS });
       return theirs?.holdings.some((holding) => holding.name === name && holding.epoch >= epoch) ?? false;
     },
+    members: () => ({ own: membership?.card(), others: membership?.members() ?? [] }),
     /** Each time something was heard. */
     onHeard: (listener: () => void): void => void listeners.push(listener),
     /** @throws `refused` when nobody here knows such a peer. */

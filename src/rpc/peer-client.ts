@@ -11,12 +11,14 @@ import { DiagnosisServiceClient } from '../gen/cnvm/peer/v1/diagnosis.js';
 import * as wire from '../gen/cnvm/peer/v1/peer.js';
 import { ReservationServiceClient } from '../gen/cnvm/peer/v1/reservation.js';
 import { type RenewResponse, type RevocationsResponse, TrustServiceClient } from '../gen/cnvm/peer/v1/trust.js';
+import { WatchServiceClient } from '../gen/cnvm/peer/v1/watch.js';
 import type { ImagePeer } from '../images/peer-port.js';
 import type { DiagnosisLink } from '../mesh/diagnosing.js';
 import type { MeshLink } from '../mesh/mesh.js';
 import type { NodeFacts } from '../mesh/node-facts.js';
 import type { ReservationLink } from '../mesh/reserving.js';
 import type { BulkLink, CallLimits, HandOverResult, Offer, Standing, TargetLink } from '../migration/peer-port.js';
+import type { FollowLink } from '../watch/follow-peers.js';
 import { bulkLink, createBulkClient } from './bulk-link.js';
 import { type Begin, type Connection, createConnection } from './connection.js';
 import { diagnosisLink } from './diagnosis-calls.js';
@@ -42,6 +44,7 @@ import { reservationLink } from './reservation-calls.js';
 import { isUnknownMethod } from './status.js';
 import type { TrustLink } from './tell-revocations.js';
 import type { Trust } from './trust.js';
+import { watchLink } from './watch-link.js';
 
 export interface PeerAddress {
   readonly name: string;
@@ -49,7 +52,7 @@ export interface PeerAddress {
   readonly endpoint: string;
 }
 
-export interface PeerClient extends MeshLink {
+export interface PeerClient extends MeshLink, FollowLink {
   readonly target: TargetLink;
   readonly bulk: BulkLink;
   readonly trust: TrustLink;
@@ -108,6 +111,7 @@ export function createPeerClient(peer: PeerAddress, trust: Trust, patience = 1, 
       reservations: new ReservationServiceClient(endpoint, secure, { channelOverride: channel }),
       images: new wire.ImageServiceClient(endpoint, secure, { channelOverride: channel }),
       ...evacuationClients(endpoint, secure, channel),
+      watch: new WatchServiceClient(endpoint, secure, { channelOverride: channel }),
     };
   };
   const connectBulk = () => {
@@ -179,6 +183,7 @@ export function createPeerClient(peer: PeerAddress, trust: Trust, patience = 1, 
     reservations: reservationLink(control),
     diagnosis: diagnosisLink(control),
     evacuation: evacuationLink(control, who, describe),
+    ...watchLink(() => control.clients().watch, who),
     images: imageLink(peer.name, who, control, bulk),
     bulk: bulkLink(() => bulk.clients().bulk, who, reach, 'none'),
     close() {

@@ -18,6 +18,7 @@ import {
 } from '../gen/cnvm/peer/v1/peer.js';
 import { ReservationServiceService } from '../gen/cnvm/peer/v1/reservation.js';
 import { TrustServiceService } from '../gen/cnvm/peer/v1/trust.js';
+import { WatchServiceService as PeerWatchService } from '../gen/cnvm/peer/v1/watch.js';
 import { CnvmServiceService } from '../gen/cnvm/v1/cnvm.js';
 import { DiagnosisServiceService } from '../gen/cnvm/v1/diagnosis.js';
 import { EvacuationServiceService } from '../gen/cnvm/v1/evacuation.js';
@@ -25,6 +26,7 @@ import { IdentityServiceService } from '../gen/cnvm/v1/identity.js';
 import { ImageServiceService } from '../gen/cnvm/v1/image.js';
 import { MigrationServiceService } from '../gen/cnvm/v1/migration.js';
 import { NodeServiceService } from '../gen/cnvm/v1/node.js';
+import { WatchServiceService } from '../gen/cnvm/v1/watch.js';
 import { ServerReflectionService } from '../gen/grpc/reflection/v1/reflection.js';
 import type { BulkPort, TargetPort } from '../migration/peer-port.js';
 import { bulkService } from './bulk-codec.js';
@@ -43,6 +45,7 @@ import { LOCAL, LOCAL_READER } from './roles.js';
 import { listenTls, type TlsListener } from './tls-listener.js';
 import type { Trust } from './trust.js';
 import { identityCalls, type TrustPort, trustCalls } from './trust-calls.js';
+import { followCalls, type WatchPort, watchCalls } from './watch-calls.js';
 
 export interface RpcOptions {
   readonly node: string;
@@ -68,6 +71,7 @@ export interface RpcOptions {
   readonly identity: TrustPort;
   readonly target: TargetPort;
   readonly bulk: BulkPort;
+  readonly watching: WatchPort;
   /** The owner of a cnvm that is not here, if it is known. */
   readonly onward: (cnvm: string) => Onward | undefined;
   readonly evacuations: EvacuationsPort;
@@ -90,6 +94,7 @@ const PEOPLE = [
   'ImageService',
   'MigrationService',
   'NodeService',
+  'WatchService',
 ].map((name) => `cnvm.v1.${name}`);
 const PEERS = [
   'BidService',
@@ -101,6 +106,7 @@ const PEERS = [
   'MeshService',
   'ReservationService',
   'TrustService',
+  'WatchService',
 ].map((name) => `cnvm.peer.v1.${name}`);
 const STANDARD = ['grpc.health.v1.Health', 'grpc.reflection.v1.ServerReflection'];
 /** A caller that is gone is noticed within the sum of the two. */
@@ -176,12 +182,14 @@ function makeServer(
   server.addService(MigrationServiceService, migrationCalls(handling, options.migrations));
   server.addService(EvacuationServiceService, evacuationCalls(handling, options.evacuations));
   server.addService(ImageServiceService, imageCalls(handling, options.images));
+  server.addService(WatchServiceService, watchCalls(handling, options.watching));
   server.addService(IdentityServiceService, identityCalls(handling, options.identity));
   server.addService(DiagnosisServiceService, diagnosisCalls(handling, options.diagnosis));
   if (handling.caller === undefined) {
     server.addService(BidServiceService, bidCalls(handling, options.evacuations));
     server.addService(PeerDiagnosisService, peerDiagnosisCalls(handling, options.diagnosis));
     server.addService(TrustServiceService, trustCalls(handling, options.identity));
+    server.addService(PeerWatchService, followCalls(handling, options.watching));
     server.addService(MeshServiceService, meshCalls(handling, options.mesh, options.node));
     server.addService(MembershipServiceService, memberCalls(handling, options.mesh, options.network));
     server.addService(ReservationServiceService, reservationCalls(handling, options.reservations, options.network));

@@ -75,7 +75,16 @@ const bulk: BulkPort = {
   },
 };
 
-type Unserved = 'cnvms' | 'images' | 'nodes' | 'migrations' | 'target' | 'identity' | 'evacuations' | 'diagnosis';
+type Unserved =
+  | 'cnvms'
+  | 'images'
+  | 'nodes'
+  | 'migrations'
+  | 'target'
+  | 'identity'
+  | 'evacuations'
+  | 'diagnosis'
+  | 'watching';
 const nothing = { images: {}, evacuations: {} } as Pick<RpcOptions, Unserved>;
 const describe = () => Promise.reject(new Error('no facts are told here'));
 const server = await startRpc({
