@@ -85,7 +85,7 @@ type Unserved =
   | 'evacuations'
   | 'diagnosis'
   | 'watching';
-const nothing = { images: {}, evacuations: {} } as Pick<RpcOptions, Unserved>;
+const nothing = { images: {}, evacuations: {}, identity: {} } as Pick<RpcOptions, Unserved>;
 const describe = () => Promise.reject(new Error('no facts are told here'));
 const server = await startRpc({
   ...{
