@@ -102,14 +102,12 @@ export async function startDaemon(config: Config, host: Host, log: Logger): Prom
   await sweeping.now();
   await images.start();
   logFindings(await host.check(await facts()), log);
+  const { node, listen, socket, socketGroup, readers } = config;
   const server = await startRpc({
-    node: config.node,
-    ...{ listen: config.listen, socket: config.socket, socketGroup: config.socketGroup, readers: config.readers },
+    ...{ node, listen, socket, socketGroup, readers, log, cnvms, images },
     trust: identity.trust,
     identity: identity.port,
     patience: config.limits.patience,
-    log,
-    cnvms,
     network: config.overlay.network,
     nodes: {
       list: () => mesh.list(),
@@ -118,7 +116,6 @@ export async function startDaemon(config: Config, host: Host, log: Logger): Prom
       leave: (force) => leave(parts, force),
       rekeyOverlay: () => rekey(config, { overlay: host.overlay, tellAll: mesh.tellAll }),
     },
-    images,
     migrations: { ...departures, watch: history.watch, list: history.list },
     mesh: { describe: facts, announced: mesh.announced, asked: mesh.asked },
     ...parts.asked,
@@ -131,7 +128,7 @@ export async function startDaemon(config: Config, host: Host, log: Logger): Prom
   identity.start(() => mesh.peers().map(({ name, link }) => ({ name, trust: link.trust })));
   await takePart(parts, server.port, config.limits.settle * 1000 * config.limits.patience);
   parts.relief.start();
-  log.info({ port: server.port, socket: config.socket }, 'serving');
+  log.info({ port: server.port, socket }, 'serving');
   return {
     port: server.port,
     reload: identity.reload,
@@ -165,26 +162,19 @@ function build(config: Config, host: Host, identity: OpenIdentity, log: Logger) 
     peers: () => mesh.peers().map(({ link }) => link.images),
   });
   const busyPorts = portsInUse(host.isPortBusy, node);
-  const { patience } = config.limits;
+  const { patience, rounds: roundsMax } = config.limits;
   const holdings = () => ownHoldings(store.all(), claims.values());
   const { reservations, reserving, diagnosing } = createAgreements({ config, mesh, holdings, log });
   const cnvms = createCnvms({
     ...{ node, overlayNetwork, landingZones, images, busyPorts, store, locks, machine, directory, log },
-    demandOpen: cordon.demandOpen,
-    reserving,
+    ...{ demandOpen: cordon.demandOpen, reserving },
   });
   const common = {
-    node,
-    machine,
-    images: imagesGiven(images),
-    bulk,
-    journal,
-    log,
+    ...{ node, machine, bulk, journal, log, images: imagesGiven(images) },
     ...ownership(store, claims, host.overlay, mesh),
   };
   const findPeer = (target: string) => linkOf(mesh.find(target));
   const limits = limitsOf(config.limits);
-  const roundsMax = config.limits.rounds;
   const auditing = (entry: Parameters<typeof audit>[1]) => audit(join(config.stateDir, 'audit.log'), entry);
   const departures = createDepartures({
     ...{ ports: { ...common, facts }, bulk, cnvms, locks, history, limits, roundsMax, findPeer, audit: auditing },
@@ -203,24 +193,10 @@ function build(config: Config, host: Host, identity: OpenIdentity, log: Logger) 
     audit: auditing,
   });
   const manners = mannersOf({ store, locks, cnvms, mesh }, log);
-  const describeHere = async () => describe(host, await facts());
-  const diagnosis = diagnosing({ describe: describeHere, doubts: departures.doubts, identity: identity.port });
-  const asked = { reservations, diagnosis };
-  return {
-    common,
-    facts,
-    mesh,
-    cnvms,
-    departures,
-    arrivals,
-    history,
-    sweeping,
-    images,
-    publish,
-    relief,
-    asked,
-    ...manners,
-  };
+  const here = { describe: async () => describe(host, await facts()), doubts: departures.doubts };
+  const asked = { reservations, diagnosis: diagnosing({ ...here, identity: identity.port }) };
+  const more = { relief, asked, ...manners };
+  return { common, facts, mesh, cnvms, departures, arrivals, history, sweeping, images, publish, ...more };
 }
 
 /** What is another node's: an old copy stops, and a call about it goes there. */

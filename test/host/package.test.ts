@@ -77,7 +77,8 @@ describe('the package', () => {
     const ansible = join(directory, 'ansible');
     mkdirSync(ansible);
     await execa('cp', ['-r', join(ROOT, 'ansible'), directory]);
-    const steps = 'cd /mnt; for book in site.yml uninstall.yml; do ansible-playbook -i inventory.example.yml --syntax-check $book; done';
+    const steps =
+      'cd /mnt; for book in site.yml uninstall.yml; do ansible-playbook -i inventory.example.yml --syntax-check $book; done';
     const output = await inRoot('deployer', ansible, 'bash', '-ec', steps);
     assert.match(output, /playbook: site\.yml[\s\S]*playbook: uninstall\.yml/);
   }).timeout(BUILD_MS);
