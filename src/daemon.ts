@@ -18,7 +18,6 @@ import { ociArchitecture } from './images/oci.js';
 import type { ImageStore } from './images/store.js';
 import type { ImageTools } from './images/tools-port.js';
 import { createAgreements } from './mesh/agreements.js';
-import type { Cordon } from './mesh/cordon.js';
 import { logFindings } from './mesh/log-findings.js';
 import { createMesh, type Mesh } from './mesh/mesh.js';
 import type { Finding, HostFacts, NodeFacts } from './mesh/node-facts.js';
@@ -36,7 +35,7 @@ import { imagesGiven, madeFrom } from './migration/image-use.js';
 import type { Journal } from './migration/journal.js';
 import { openOnDisk } from './migration/on-disk.js';
 import { recover } from './migration/recover.js';
-import { createRelief, openDoor, withCondition } from './migration/relief.js';
+import { type Condition, createRelief, openDoor, withCondition } from './migration/relief.js';
 import type { Sweep } from './migration/sweep.js';
 import { sweepPorts } from './migration/sweep-ports.js';
 import { createSweeping } from './migration/sweeping.js';
@@ -151,7 +150,7 @@ function build(config: Config, host: Host, identity: OpenIdentity, log: Logger) 
   const hostFacts = host.facts(() => store.all().length);
   const facts = withCondition(hostFacts, cordon, () => relief.strains());
   const claims = new Map<string, CnvmRecord>();
-  const mesh = makeMesh(config, host, identity, { store, claims, cordon }, facts, log);
+  const mesh = makeMesh(config, host, identity, { store, claims }, facts, () => relief.condition(), log);
   const { directory } = mesh;
   const { node, landingZones } = config;
   const { machine, bulk } = host;
@@ -238,8 +237,9 @@ function makeMesh(
   config: Config,
   host: Host,
   { trust }: OpenIdentity,
-  { store, claims, cordon }: { store: Store; claims: Claims; cordon: Cordon },
+  { store, claims }: { store: Store; claims: Claims },
   facts: () => Promise<NodeFacts>,
+  condition: () => Condition,
   log: Logger,
 ): Mesh<PeerClient> {
   const { network } = config.overlay;
@@ -259,7 +259,7 @@ function makeMesh(
     setBehind: (world) => host.overlay.setBehind(world),
     isOut: trust.sessions.isOut,
     overlayCard: () => host.overlay.card(),
-    cordoned: () => cordon.get() !== undefined,
+    condition,
     holdings: () => ownHoldings(store.all(), claims.values()),
     facts,
     log,

@@ -61,8 +61,8 @@ export interface MeshOptions<L extends MeshLink> {
   readonly isOut: (name: string) => boolean;
   /** This node's end of the overlay. */
   readonly overlayCard: () => OverlayCard;
-  /** Whether this node takes no new work. */
-  readonly cordoned: () => boolean;
+  /** Whether this node takes no new work, and whether it were better empty. */
+  readonly condition: () => { readonly cordoned: boolean; readonly strained: boolean };
   /** What this node owns now. */
   readonly holdings: () => readonly Holding[];
   readonly facts: () => Promise<NodeFacts>;
@@ -152,7 +152,7 @@ export function createMesh<L extends MeshLink>(options: MeshOptions<L>) {
   async function tellAll(): Promise<Told> {
     if (membership === undefined) return toldOf();
     membership.claim(options.holdings());
-    const card = { ...membership.card(), ...overlayFields(options.overlayCard()), cordoned: options.cordoned() };
+    const card = { ...membership.card(), ...overlayFields(options.overlayCard()), ...options.condition() };
     if (JSON.stringify(card) !== JSON.stringify(membership.card())) membership.setCard(card);
     // Those that are too old for membership, or not yet met.
     const strangers = links.names().filter(({ name }) => membership?.member(name) === undefined);

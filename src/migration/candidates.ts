@@ -52,10 +52,15 @@ export interface CandidatePorts {
 /** A peer that does not answer in this time does not bid. */
 const BID_MS = 2_000;
 
+/** Never throws: of what cannot be measured the move itself says what is wrong. */
 export async function candidateOf({ stateOf, usage }: CandidatePorts, record: CnvmRecord): Promise<Candidate> {
-  const mode = (await stateOf(record)) === 'stopped' ? 'cold' : 'hot';
-  const { memoryBytes, diskBytes } = await usage(record);
-  return { record, mode, memoryBytes: mode === 'hot' ? memoryBytes : 0, diskBytes };
+  try {
+    const mode = (await stateOf(record)) === 'stopped' ? 'cold' : 'hot';
+    const { memoryBytes, diskBytes } = await usage(record);
+    return { record, mode, memoryBytes: mode === 'hot' ? memoryBytes : 0, diskBytes };
+  } catch {
+    return { record, mode: 'hot', memoryBytes: 0, diskBytes: 0 };
+  }
 }
 
 /** Never throws: who does not answer is silent. */

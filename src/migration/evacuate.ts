@@ -3,6 +3,7 @@
  * a time, and has one result at the end; when time is up or somebody ends it, what moves is finished and nothing begins.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { messageOf } from '../base/errors.js';
 import type { CnvmRecord } from '../cnvms/cnvm.js';
 import type { NodeFacts } from '../mesh/node-facts.js';
 import { createAttempts, endOfMove } from './attempts.js';
@@ -34,15 +35,15 @@ export interface EvacuationPorts extends CandidatePorts {
   readonly records: () => readonly CnvmRecord[];
   /** The names of all that something is being done to: they come, go, are made or removed, or are in doubt. */
   readonly locked: () => readonly string[];
-  /** Whom it may ask. @param to their names; none: all. */
-  readonly peers: (to: readonly string[]) => readonly BiddingPeer[];
+  /** Whom it asks now. @param to their names; none: whoever may take something of a node like this. */
+  readonly peers: (to: readonly string[], own: NodeFacts) => readonly BiddingPeer[];
   readonly migrate: (order: MigrateOrder) => AsyncIterable<MigrationEvent>;
 }
 
 /** Between two looks at what others do here. */
 const LOOK_MS = 200;
 /** A bid is old after this time, and as soon as a move has ended. */
-const FRESH_MS = 1_000;
+const FRESH_MS = 300;
 /** A candidate's size and state are looked at again after this time. */
 const SIZE_MS = 10_000;
 /** A peer that was silent for less than this may be about to answer: its daemon starts anew, or a packet was lost. */
@@ -64,6 +65,7 @@ export function createEvacuation(ports: EvacuationPorts, order: EvacuateOrder, t
   const sizes = new Map<string, { readonly candidate: Candidate; readonly atMs: number }>();
   const answeredMs = new Map<string, number>();
   let asked: Bids | undefined;
+  let trouble = '';
 
   const timeIsUp = () => performance.now() - began >= order.deadlineMs;
   const over = () => (signal.aborted ? 'stopped' : timeIsUp() ? 'deadline' : undefined);
@@ -105,9 +107,9 @@ export function createEvacuation(ports: EvacuationPorts, order: EvacuateOrder, t
     return candidate;
   }
 
-  async function bids(): Promise<Bids> {
+  async function bids(own: NodeFacts): Promise<Bids> {
     if (asked !== undefined && performance.now() - asked.askedMs < FRESH_MS) return asked;
-    const now = await gatherBids(ports.peers(order.to));
+    const now = await gatherBids(ports.peers(order.to, own));
     for (const node of now.bids.keys()) answeredMs.set(node, now.askedMs);
     asked = now;
     return now;
@@ -127,7 +129,8 @@ export function createEvacuation(ports: EvacuationPorts, order: EvacuateOrder, t
       const records = free();
       if (records.length === 0) return;
       const candidates = await Promise.all(records.map(sized));
-      const [now, source] = [await bids(), await ports.facts()];
+      const source = await ports.facts();
+      const now = await bids(source);
       const given = [...moving.values()];
       const { overlayNetwork } = ports;
       const { against } = attempts;
@@ -141,6 +144,13 @@ export function createEvacuation(ports: EvacuationPorts, order: EvacuateOrder, t
       }
       begin(candidate, first[1]);
     }
+  }
+
+  /** What keeps one look from its end may be gone at the next. */
+  function notNow(error: unknown): void {
+    const words = `nothing begins for a moment: ${messageOf(error)}`;
+    if (words !== trouble) say(words);
+    trouble = words;
   }
 
   function giveUp(name: string, why: readonly string[], { silent }: Bids): void {
@@ -201,7 +211,7 @@ export function createEvacuation(ports: EvacuationPorts, order: EvacuateOrder, t
     tell({ kind: 'started', started });
     for (;;) {
       noteGone();
-      await beginMoves();
+      await beginMoves().catch(notNow);
       if (moving.size === 0 && (over() !== undefined || (free().length === 0 && others().length === 0))) break;
       await Promise.race([...[...moving.values()].map(({ done }) => done), sleep(LOOK_MS)]);
     }

@@ -9,10 +9,8 @@ import { createEvacuation, type EvacuationPorts } from './evacuate.js';
 import type { EvacuateOrder, EvacuationEvent, EvacuationSummary } from './evacuation.js';
 import { planEvacuation } from './plan-evacuation.js';
 
-export interface EvacuationsOptions extends Omit<EvacuationPorts, 'peers'> {
+export interface EvacuationsOptions extends EvacuationPorts {
   readonly cordon: Cordon;
-  /** Whom it may ask now. @param to names of peers; none: all. */
-  readonly peers: EvacuationPorts['peers'];
   /** The name of the peer that is meant. @throws `refused` when there is none. */
   readonly nameOf: (peer: string) => string;
   /** Keeps for ever what was decided; durable when it resolves. */

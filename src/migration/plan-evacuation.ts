@@ -22,8 +22,8 @@ export async function planEvacuation(
   const attempts = createAttempts();
   const candidates = await Promise.all(ports.records().map((record) => candidateOf(ports, record)));
   tell({ kind: 'started', started: { node, cnvms: candidates.length, parallel, deadlineMs, dryRun: true } });
-  const asked = withoutLimits(await gatherBids(ports.peers(to)));
   const source = await ports.facts();
+  const asked = withoutLimits(await gatherBids(ports.peers(to, source)));
   const agreed = new Set<string>();
   const { against } = attempts;
   for (;;) {

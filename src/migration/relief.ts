@@ -6,6 +6,7 @@ import type { CnvmRecord } from '../cnvms/cnvm.js';
 import type { Locks } from '../cnvms/locks.js';
 import { type Cordon, openCordon } from '../mesh/cordon.js';
 import type { Finding, HostFacts, NodeFacts } from '../mesh/node-facts.js';
+import { shortlist } from '../mesh/shortlist.js';
 import type { Thresholds } from '../mesh/strains.js';
 import type { Member } from '../mesh/swim/state.js';
 import { type BidLink, bidFor } from './bids.js';
@@ -40,9 +41,16 @@ export interface ReliefOptions {
     peers(): readonly ReliefPeer[];
     find(peer: string): { readonly name: string };
     member(name: string): Member | undefined;
+    tellAll(): Promise<unknown>;
   };
   readonly audit: EvacuationsOptions['audit'];
   readonly log: Logger;
+}
+
+/** What peers are told of it at once. */
+export interface Condition {
+  readonly cordoned: boolean;
+  readonly strained: boolean;
 }
 
 /** What keeps new work out, as the daemon before has left it. @param changed told when it is opened or shut. */
@@ -65,6 +73,7 @@ export function createRelief(options: ReliefOptions) {
   const { config, host, hostFacts, facts, cordon, door, store, mesh, arrivals, log } = options;
   const { node, evacuation: settings } = config;
   const alive = () => mesh.peers().filter(({ name }) => mesh.member(name)?.state !== 'dead');
+  const cardOf = (name: string) => mesh.member(name)?.card;
   const evacuations = createEvacuations({
     ...{ node, overlayNetwork: config.overlay.network, facts, cordon, audit: options.audit, log },
     records: store.all,
@@ -73,10 +82,11 @@ export function createRelief(options: ReliefOptions) {
     usage: host.machine.usage,
     migrate: options.departures.migrate,
     nameOf: (peer) => mesh.find(peer).name,
-    peers: (to) =>
-      alive()
-        .filter(({ name }) => to.length === 0 || to.includes(name))
-        .map(({ name, link }) => ({ name, link: link.evacuation })),
+    peers: (to, own) => {
+      const all = alive();
+      const some = to.length > 0 ? all.filter(({ name }) => to.includes(name)) : shortlist(all, cardOf, own);
+      return some.map(({ name, link }) => ({ name, link: link.evacuation }));
+    },
   });
   const defaults = { parallel: settings.parallel, deadlineMs: settings.deadline * 1000 };
   const { itself, peers, hold, every, ...thresholds } = settings;
@@ -85,9 +95,10 @@ export function createRelief(options: ReliefOptions) {
     ...{ facts: hostFacts, memoryPressure: host.memoryPressure, log },
     check: async () => await host.check(await hostFacts()),
     cordoned: () => cordon.get() !== undefined,
+    changed: () => void mesh.tellAll(),
     seen: () =>
       alive().flatMap(({ name, link }) => {
-        const card = mesh.member(name)?.card;
+        const card = cardOf(name);
         if (card === undefined) return [];
         return [{ name, cordoned: card.cordoned, strained: card.strained, evacuate: link.evacuation.evacuate }];
       }),
@@ -105,6 +116,7 @@ export function createRelief(options: ReliefOptions) {
       bid: async (from: string) => await bidFor({ facts, door, coming: arrivals.coming }, from),
     },
     strains: strains.now,
+    condition: (): Condition => ({ cordoned: cordon.get() !== undefined, strained: strains.now().length > 0 }),
     start: strains.start,
     /** No move begins any more. Resolves when those that run have ended, by whoever ends them. */
     async stop(): Promise<void> {

@@ -33,6 +33,8 @@ export interface StrainsOptions {
   /** Those that are alive. */
   readonly seen: () => readonly SeenPeer[];
   readonly cordoned: () => boolean;
+  /** Told when this node has come under strain, or is not any more. */
+  readonly changed: () => void;
   /** Empties this node; resolves when that has ended. */
   readonly evacuate: (reason: string) => Promise<void>;
   readonly log: Logger;
@@ -59,8 +61,11 @@ export function createStrains(options: StrainsOptions) {
     }
     const [facts, pressure] = await Promise.all([options.facts(), options.memoryPressure()]);
     const now = strainsOf({ facts, memoryPressure: pressure, findings }, thresholds);
-    if (now.join() !== strains.join()) log.warn({ strains: now }, now.length === 0 ? 'no strain any more' : 'strained');
+    const changed = now.length > 0 !== strains.length > 0;
     strains = now;
+    if (!changed) return;
+    log.warn({ strains }, strains.length === 0 ? 'under strain no more' : 'under strain');
+    options.changed();
   }
 
   /** Whether it has lasted; afterwards it has to last as long again. */

@@ -55,6 +55,7 @@ const PURE = [
   'src/mesh/directory.ts',
   'src/mesh/find-peer.ts',
   'src/mesh/placement.ts',
+  'src/mesh/shortlist.ts',
   'src/mesh/standing.ts',
   'src/mesh/strains.ts',
   'src/mesh/swim/arithmetic.ts',

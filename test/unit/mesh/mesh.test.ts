@@ -71,7 +71,7 @@ describe('a mesh with peers that are not there', () => {
       },
       isOut: () => false,
       overlayCard: () => overlay('w'),
-      cordoned: () => false,
+      condition: () => ({ cordoned: false, strained: false }),
       holdings: () => own,
       facts: async () => facts('node1'),
       log: pino({ level: 'silent' }),
