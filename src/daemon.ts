@@ -165,13 +165,12 @@ function build(config: Config, host: Host, identity: OpenIdentity, log: Logger) 
     peers: () => mesh.peers().map(({ link }) => link.images),
   });
   const busyPorts = portsInUse(host.isPortBusy, node);
-  const { patience } = config.limits;
+  const { patience, rounds: roundsMax } = config.limits;
   const holdings = () => ownHoldings(store.all(), claims.values());
   const { reservations, reserving, diagnosing } = createAgreements({ config, mesh, holdings, log });
   const cnvms = createCnvms({
     ...{ node, overlayNetwork, landingZones, images, busyPorts, store, locks, machine, directory, log },
-    demandOpen: cordon.demandOpen,
-    reserving,
+    ...{ demandOpen: cordon.demandOpen, reserving },
   });
   const common = {
     ...{ node, machine, images: imagesGiven(images), bulk, journal, log },
@@ -181,7 +180,6 @@ function build(config: Config, host: Host, identity: OpenIdentity, log: Logger) 
   const observing = createObserving({ config, mesh, cnvms, claims, migrations: history.list, certificateEndMs, log });
   const findPeer = (target: string) => linkOf(mesh.find(target));
   const limits = limitsOf(config.limits);
-  const roundsMax = config.limits.rounds;
   const auditing = (entry: Parameters<typeof audit>[1]) => audit(join(config.stateDir, 'audit.log'), entry);
   const departures = createDepartures({
     ...{ ports: { ...common, facts }, bulk, cnvms, locks, history, limits, roundsMax, findPeer, audit: auditing },
@@ -200,10 +198,10 @@ function build(config: Config, host: Host, identity: OpenIdentity, log: Logger) 
     audit: auditing,
   });
   const manners = mannersOf({ store, locks, cnvms, mesh }, log);
-  const describeHere = async () => describe(host, await facts());
-  const diagnosis = diagnosing({ describe: describeHere, doubts: departures.doubts, identity: identity.port });
+  const here = { describe: async () => describe(host, await facts()), doubts: departures.doubts };
+  const asked = { reservations, diagnosis: diagnosing({ ...here, identity: identity.port }) };
   const moving = { departures, arrivals, history, sweeping, observing, relief };
-  return { common, facts, mesh, cnvms, images, publish, asked: { reservations, diagnosis }, ...moving, ...manners };
+  return { common, facts, mesh, cnvms, images, publish, asked, ...moving, ...manners };
 }
 
 /** What is another node's: an old copy stops, and a call about it goes there. */

@@ -25,8 +25,6 @@ interface Entry extends Asked {
   readonly settled: boolean;
 }
 
-export type Reservations = ReturnType<typeof createReservations>;
-
 /** More cnvms than one node makes at once; beyond that its oldest is let go, so that a peer cannot fill our memory. */
 export const OF_ONE_MAX = 256;
 
