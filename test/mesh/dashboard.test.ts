@@ -1,18 +1,10 @@
 /** The dashboard over HTTP, of a mesh of real daemons. */
 import assert from 'node:assert/strict';
-import { copyFileSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
-import { join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
-import { build } from 'esbuild';
-import { type Connection, connect } from '../../src/cli/connect.js';
-import { type DashboardFeed, followForPages } from '../../src/cli/dashboard-feed.js';
-import { type DashboardServer, loopbackOf, serveDashboard } from '../../src/cli/dashboard-server.js';
+import { loopbackOf } from '../../src/cli/dashboard-server.js';
 import type { PageChange, PageMigration, PageSnapshot } from '../../src/dashboard/words.js';
-import { temporary } from '../support/temporary.js';
+import { type OpenDashboard, openDashboard } from './open-dashboard.js';
 import { eventually, NAME, testMesh } from './support.js';
-
-const SOURCE = fileURLToPath(new URL('../../src/dashboard/', import.meta.url));
 
 interface Heard {
   readonly event: string;
@@ -21,32 +13,15 @@ interface Heard {
 
 describe('the dashboard', () => {
   const mesh = testMesh(['node1', 'node2', 'node3']);
-  const directory = temporary();
-  let connection: Connection;
-  let stop: AbortController;
-  let feed: DashboardFeed;
-  let server: DashboardServer;
+  let server: OpenDashboard;
   const reading: AbortController[] = [];
 
   beforeEach(async () => {
-    for (const file of ['page.html', 'page.css', 'icon.svg']) copyFileSync(join(SOURCE, file), join(directory(), file));
-    await build({
-      entryPoints: [join(SOURCE, 'page.ts')],
-      ...{ bundle: true, outdir: directory(), target: 'es2022', minify: true, logLevel: 'warning' },
-    });
-    const over = { endpoint: undefined, ca: undefined, cert: undefined, key: undefined, serverName: undefined };
-    connection = connect({ socket: mesh().node('node3').readerSocket(), ...over });
-    stop = new AbortController();
-    feed = followForPages(connection, stop);
-    await feed.begun;
-    server = await serveDashboard('127.0.0.1:0', pathToFileURL(`${directory()}/`), feed);
+    server = await openDashboard(mesh().node('node3').readerSocket());
   });
   afterEach(async () => {
     for (const one of reading.splice(0)) one.abort();
-    server.close();
-    stop.abort();
-    await feed.ended;
-    connection.close();
+    await server.close();
   });
 
   /** What a browser hears, from now on. */
