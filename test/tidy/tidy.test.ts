@@ -44,6 +44,7 @@ const PURE = [
   'src/cnvms/program.ts',
   'src/cnvms/seccomp.ts',
   'src/cnvms/states.ts',
+  'src/cnvms/unmovable.ts',
   'src/cnvms/users.ts',
   'src/images/garbage.ts',
   'src/images/layers.ts',
