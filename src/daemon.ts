@@ -7,18 +7,18 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { audit } from './base/audit.js';
 import type { Config } from './base/config.js';
-import { takenPorts } from './cnvms/check-new.js';
 import type { CnvmRecord } from './cnvms/cnvm.js';
 import { type Cnvms, createCnvms } from './cnvms/cnvms.js';
 import { createLocks, type Locks } from './cnvms/locks.js';
 import type { Machine } from './cnvms/machine.js';
-import { type IsPortBusy, portsInUse, publishedBy, publishing } from './cnvms/published.js';
+import { type IsPortBusy, portsInUse, portsTakenOn, publishedBy, publishing } from './cnvms/published.js';
 import { openStore, type Store } from './cnvms/store.js';
 import { createImages } from './images/images.js';
 import { ociArchitecture } from './images/oci.js';
 import type { ImageStore } from './images/store.js';
 import type { ImageTools } from './images/tools-port.js';
 import type { Holding } from './mesh/directory.js';
+import { logFindings } from './mesh/log-findings.js';
 import { createMesh, type Mesh } from './mesh/mesh.js';
 import type { Finding, NodeFacts } from './mesh/node-facts.js';
 import { type Claims, ownership } from './mesh/ownership.js';
@@ -46,6 +46,7 @@ import { onwardBy } from './rpc/onward.js';
 import { type OpenIdentity, openIdentity } from './rpc/open-identity.js';
 import { createPeerClient, type PeerClient } from './rpc/peer-client.js';
 import { startRpc } from './rpc/server.js';
+import { createSnapshots } from './snapshots/snapshots.js';
 
 /** What the daemon stands on; the real ones in `main.ts`, others in tests. */
 export interface Host {
@@ -95,6 +96,7 @@ export async function startDaemon(config: Config, host: Host, log: Logger): Prom
       if (link !== undefined) void tell(() => tellOff(link, migration.id, news));
     },
   });
+  await parts.snapshots.recover();
   await sweeping.now();
   await images.start();
   logFindings(await host.check(await facts()), log);
@@ -117,11 +119,10 @@ export async function startDaemon(config: Config, host: Host, log: Logger): Prom
       leave: (force) => leave(parts, force),
       rekeyOverlay: () => rekey(config, { overlay: host.overlay, tellAll: mesh.tellAll }),
     },
-    images,
+    ...{ images, snapshots: parts.snapshots },
     migrations: { ...departures, watch: history.watch, list: history.list },
     mesh: { describe: facts, announced: mesh.announced, asked: mesh.asked },
-    target: arrivals.target,
-    bulk: departures.bulkPort,
+    ...{ target: arrivals.target, bulk: departures.bulkPort },
     onward: parts.onward,
   });
   identity.start(() => mesh.peers().map(({ name, link }) => ({ name, trust: link.trust })));
@@ -176,22 +177,24 @@ function build(config: Config, host: Host, identity: OpenIdentity, log: Logger) 
     ...ownership(store, claims, host.overlay, mesh),
   };
   const findPeer = (target: string) => linkOf(mesh.find(target));
-  const limits = limitsOf(config);
-  const roundsMax = config.limits.rounds;
+  const ways = { limits: limitsOf(config), roundsMax: config.limits.rounds };
+  const portsTaken = portsTakenOn(store, busyPorts, node);
   const departures = createDepartures({
-    ...{ ports: { ...common, facts }, bulk, cnvms, locks, history, limits, roundsMax, findPeer },
-    audit: (entry) => audit(join(config.stateDir, 'audit.log'), entry),
+    ...{ ports: { ...common, facts }, bulk, cnvms, locks, history, ...ways, findPeer, audit: auditIn(config) },
+  });
+  const snapshots = createSnapshots({
+    ...{ ...common, images, facts, cnvms, locks, store, directory, landingZones, overlayNetwork, portsTaken },
+    ...{ stateDir: config.stateDir, nodes: mesh.list, available: host.imageTools.available, audit: auditIn(config) },
   });
   const bulkOf = (peer: string) => mesh.peer(peer)?.link.bulk;
   const arrivals = createArrivals({
-    ...{ ports: common, cnvms, locks, directory, history, limits, roundsMax, overlayNetwork, facts, bulkOf, images },
-    portsTaken: async ({ ports = [] }) => [...takenPorts(ports, store.all(), node), ...(await busyPorts(ports))],
-    patience: config.limits.patience,
+    ...{ ports: common, cnvms, locks, directory, history, ...ways, overlayNetwork, facts, bulkOf, images },
+    ...{ portsTaken, patience: config.limits.patience },
   });
   const sweeping = createSweeping(() =>
     host.sweep(sweepPorts({ store, journal, locks, history, marks: cnvms.marks, log })),
   );
-  const manners = mannersOf({ store, locks, cnvms, mesh }, log);
+  const manners = { snapshots, ...mannersOf({ store, locks, cnvms, mesh }, log) };
   return { common, facts, mesh, cnvms, departures, arrivals, history, sweeping, images, publish, ...manners };
 }
 
@@ -216,14 +219,14 @@ function mannersOf(
 }
 
 async function stop(
-  { departures, arrivals, sweeping, mesh, images }: ReturnType<typeof build>,
+  { departures, arrivals, snapshots, sweeping, mesh, images }: ReturnType<typeof build>,
   server: { stop(graceMs: number): Promise<void> },
   log: Logger,
 ): Promise<void> {
   log.info('stopping');
   images.stop();
   // The servers last: a migration that is rolled back or finished still needs its peer's calls.
-  await Promise.all([departures.stop(), arrivals.stop()]);
+  await Promise.all([departures.stop(), arrivals.stop(), snapshots.stop()]);
   await sweeping.stop();
   await server.stop(STOP_GRACE_MS);
   await mesh.stop();
@@ -270,6 +273,10 @@ function limitsOf({ limits: { stall, seed, precopy, freeze } }: Config): Limits 
   return { stallMs: stall * 1000, seedMs: seed * 1000, precopyMs: precopy * 1000, freezeMs: freeze * 1000 };
 }
 
+function auditIn({ stateDir }: Config) {
+  return (entry: Parameters<typeof audit>[1]) => audit(join(stateDir, 'audit.log'), entry);
+}
+
 function holdingOf(record: CnvmRecord, state: Holding['state'] = record.wanted): Holding {
   const { name, address, epoch, image } = record;
   return { name, address, epoch, state, image: `${image.name}@${image.digest}` };
@@ -286,11 +293,4 @@ async function describe(host: Host, facts: NodeFacts): Promise<{ facts: NodeFact
 async function tellOff(link: TargetLink, migration: string, news: 'cancel' | 'release'): Promise<void> {
   if (news === 'release') await link.release(migration, { timeoutMs: CALL_MS });
   else await link.cancel(migration, 'the daemon of the source died', { timeoutMs: CALL_MS });
-}
-
-function logFindings(findings: readonly Finding[], log: Logger): void {
-  for (const { level, subject, detail, remedy } of findings) {
-    if (level === 'warning') log.warn({ subject, detail, remedy }, 'self-check');
-    if (level === 'error') log.error({ subject, detail, remedy }, 'self-check');
-  }
 }

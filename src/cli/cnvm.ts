@@ -12,6 +12,7 @@ import { addImageCommands } from './image-commands.js';
 import { addMeshCommands } from './mesh-commands.js';
 import { addOverlayCommands } from './overlay-commands.js';
 import { addPkiCommands } from './pki-commands.js';
+import { addSnapshotCommands } from './snapshot-commands.js';
 
 const program = new Command('cnvm').description('machines as portable as containers').enablePositionalOptions();
 addCnvmCommands(program);
@@ -19,6 +20,7 @@ addImageCommands(program);
 addMeshCommands(program);
 addPkiCommands(program);
 addOverlayCommands(program);
+addSnapshotCommands(program);
 
 program
   .command('completion <shell>')

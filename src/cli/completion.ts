@@ -3,7 +3,19 @@ import type { Command } from 'commander';
 import { refused } from '../base/errors.js';
 
 /** Subcommands whose first argument is a cnvm. */
-const TAKES_CNVM = ['start', 'stop', 'rm', 'inspect', 'exec', 'ssh', 'logs', 'migrations', 'abort', 'recover'];
+const TAKES_CNVM = [
+  'start',
+  'stop',
+  'rm',
+  'inspect',
+  'exec',
+  'ssh',
+  'logs',
+  'migrations',
+  'abort',
+  'recover',
+  'snapshot',
+];
 /** Those that take an image. */
 const TAKES_IMAGE = ['image', 'create'];
 

@@ -14,6 +14,7 @@ import { IdentityServiceClient } from '../gen/cnvm/v1/identity.js';
 import { ImageServiceClient } from '../gen/cnvm/v1/image.js';
 import { MigrationServiceClient } from '../gen/cnvm/v1/migration.js';
 import { NodeServiceClient } from '../gen/cnvm/v1/node.js';
+import { SnapshotServiceClient } from '../gen/cnvm/v1/snapshot.js';
 import { fromServiceError } from '../rpc/status.js';
 import { TLS } from '../rpc/trust.js';
 
@@ -35,6 +36,7 @@ export interface Connection {
   readonly images: ImageServiceClient;
   readonly migrations: MigrationServiceClient;
   readonly identity: IdentityServiceClient;
+  readonly snapshots: SnapshotServiceClient;
   /** For people. */
   readonly who: string;
   close(): void;
@@ -53,6 +55,7 @@ export function connect(where: Where): Connection {
   const images = new ImageServiceClient(address, secure, options);
   const migrations = new MigrationServiceClient(address, secure, options);
   const identity = new IdentityServiceClient(address, secure, options);
+  const snapshots = new SnapshotServiceClient(address, secure, options);
   const who = where.endpoint === undefined ? `cnvmd at ${where.socket}` : `cnvmd at ${where.endpoint}`;
   return {
     cnvms,
@@ -60,9 +63,10 @@ export function connect(where: Where): Connection {
     images,
     migrations,
     identity,
+    snapshots,
     who,
     close() {
-      for (const client of [cnvms, nodes, images, migrations, identity]) client.close();
+      for (const client of [cnvms, nodes, images, migrations, identity, snapshots]) client.close();
     },
   };
 }

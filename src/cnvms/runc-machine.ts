@@ -19,6 +19,7 @@ import { uidBase } from './address.js';
 import { bundleConfig } from './bundle.js';
 import type { CnvmRecord } from './cnvm.js';
 import { diskBytes, diskPaths, makeDisk, personalise, removeDisk, unmountDisk } from './disk.js';
+import { diskArchives } from './disk-archive.js';
 import { beginPreDump, type DumpPlaces, readyDump, shareImages, writeCriuConfig } from './dumps.js';
 import { execInside } from './exec.js';
 import { openFrozenMemory } from './frozen-memory.js';
@@ -218,6 +219,7 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
     },
 
     diskDirectory: (record) => pathsOf(record).upper,
+    ...diskArchives(runDir, pathsOf, network),
     async flushDisk(record) {
       const before = Date.now();
       await syncFileSystem(pathsOf(record).upper);

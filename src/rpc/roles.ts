@@ -60,6 +60,8 @@ const ALLOWED: Readonly<Record<string, readonly Role[]>> = {
   '/cnvm.v1.NodeService/JoinMesh': ACTS,
   '/cnvm.v1.NodeService/LeaveMesh': ACTS,
   '/cnvm.v1.NodeService/RekeyOverlay': ACTS,
+  '/cnvm.v1.SnapshotService/TakeSnapshot': ACTS,
+  '/cnvm.v1.SnapshotService/RestoreSnapshot': ACTS,
   '/cnvm.v1.IdentityService/GetIdentity': READS,
   '/cnvm.v1.IdentityService/PublishRevocations': ACTS,
   '/cnvm.peer.v1.MeshService/Describe': PEERS,

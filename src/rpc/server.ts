@@ -20,6 +20,7 @@ import { IdentityServiceService } from '../gen/cnvm/v1/identity.js';
 import { ImageServiceService } from '../gen/cnvm/v1/image.js';
 import { MigrationServiceService } from '../gen/cnvm/v1/migration.js';
 import { NodeServiceService } from '../gen/cnvm/v1/node.js';
+import { SnapshotServiceService } from '../gen/cnvm/v1/snapshot.js';
 import { ServerReflectionService } from '../gen/grpc/reflection/v1/reflection.js';
 import type { BulkPort, TargetPort } from '../migration/peer-port.js';
 import { bulkService } from './bulk-codec.js';
@@ -32,6 +33,7 @@ import type { Onward } from './onward.js';
 import { bulkCalls, handOverCalls, type MeshPort, memberCalls, meshCalls } from './peer-calls.js';
 import { OLDER_REFLECTION, reflectionCalls } from './reflection.js';
 import { LOCAL, LOCAL_READER } from './roles.js';
+import { type SnapshotsPort, snapshotCalls } from './snapshot-calls.js';
 import { listenTls, type TlsListener } from './tls-listener.js';
 import type { Trust } from './trust.js';
 import { identityCalls, type TrustPort, trustCalls } from './trust-calls.js';
@@ -54,6 +56,7 @@ export interface RpcOptions {
   readonly nodes: NodesPort;
   readonly migrations: MigrationsPort;
   readonly images: ImagesPort;
+  readonly snapshots: SnapshotsPort;
   readonly mesh: MeshPort;
   readonly identity: TrustPort;
   readonly target: TargetPort;
@@ -69,9 +72,14 @@ export interface RpcServer {
   stop(graceMs: number): Promise<void>;
 }
 
-const PEOPLE = ['CnvmService', 'IdentityService', 'ImageService', 'MigrationService', 'NodeService'].map(
-  (name) => `cnvm.v1.${name}`,
-);
+const PEOPLE = [
+  'CnvmService',
+  'IdentityService',
+  'ImageService',
+  'MigrationService',
+  'NodeService',
+  'SnapshotService',
+].map((name) => `cnvm.v1.${name}`);
 const PEERS = [
   'BulkService',
   'HandOverService',
@@ -153,6 +161,7 @@ function makeServer(
   server.addService(NodeServiceService, nodeCalls(handling, options.nodes));
   server.addService(MigrationServiceService, migrationCalls(handling, options.migrations));
   server.addService(ImageServiceService, imageCalls(handling, options.images));
+  server.addService(SnapshotServiceService, snapshotCalls(handling, options.snapshots));
   server.addService(IdentityServiceService, identityCalls(handling, options.identity));
   if (handling.caller === undefined) {
     server.addService(TrustServiceService, trustCalls(handling, options.identity));

@@ -163,6 +163,10 @@ export function createFakeHost({ node, overlayAddress, directory, witness }: Fak
       if (found.status !== 'running') throw new Error(`${name} is frozen on ${node}`);
       found.memory[key] = value;
     },
+    /** Its processes hold what cannot be dumped. */
+    hinder(name: string, ...reasons: string[]): void {
+      state.obstacles.set(name, reasons);
+    },
     /** Its kernel tells which pages have changed, or does not. */
     track(tracks: boolean): void {
       state.tracks = tracks;

@@ -23,6 +23,7 @@ import {
   type NodeStatus,
 } from '../../src/gen/cnvm/v1/node.js';
 import { imageOrders } from './image-orders.js';
+import { snapshotOrders } from './snapshot-orders.js';
 
 export interface Ended {
   readonly id: string;
@@ -103,6 +104,7 @@ export function openOperator(socket: () => string) {
       }
     },
     ...imageOrders(ask),
+    ...snapshotOrders(ask),
     /** "node2 alive" and so on, of the peers. */
     async states(): Promise<string[]> {
       const { nodes } = await one<ListNodesResponse>((at, done) => at.nodes.listNodes({}, done));

@@ -75,7 +75,8 @@ const bulk: BulkPort = {
   },
 };
 
-const nothing = { images: {} } as Pick<RpcOptions, 'cnvms' | 'images' | 'nodes' | 'migrations' | 'target' | 'identity'>;
+type Unused = 'cnvms' | 'images' | 'nodes' | 'migrations' | 'snapshots' | 'target' | 'identity';
+const nothing = { images: {} } as Pick<RpcOptions, Unused>;
 const describe = () => Promise.reject(new Error('no facts are told here'));
 const server = await startRpc({
   ...{
