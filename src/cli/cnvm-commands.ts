@@ -46,6 +46,7 @@ export function addCnvmCommands(program: Command): void {
       'what it is made from: a name or a digest of "cnvm image ls"; or docker://HOST/NAME, which is pulled',
       'base',
     )
+    .option('--insecure', 'an image that is pulled: over plain HTTP, or with a certificate that nobody vouches for')
     .option('--address <ip>', 'its address on the overlay (default: the next free one, from 10.100.101.111 on)')
     .option('--memory <size>', 'limit, for example 512M', parseSize, 0)
     .option('--cpus <n>', 'limit, for example 1.5', parseCpus, 0)
@@ -98,6 +99,7 @@ export function addCnvmCommands(program: Command): void {
 
 interface CreateOptions {
   image: string;
+  insecure: boolean;
   address: string;
   memory: number;
   cpus: number;
