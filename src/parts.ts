@@ -82,7 +82,6 @@ export function build(config: Config, host: Host, identity: OpenIdentity, log: L
   const overlayNetwork = config.overlay.network;
   const images = makeImages({ node, host, store, journal, mesh, log });
   const busyPorts = portsInUse(host.isPortBusy, node);
-  const { patience } = config.limits;
   const holdings = () => ownHoldings(store.all(), claims.values());
   const { reservations, reserving, diagnosing } = createAgreements({ config, mesh, holdings, log });
   const cnvms = createCnvms({
@@ -109,7 +108,7 @@ export function build(config: Config, host: Host, identity: OpenIdentity, log: L
   const bulkOf = (peer: string) => mesh.peer(peer)?.link.bulk;
   const arrivals = createArrivals({
     ...{ ports: common, cnvms, locks, directory, history, ...ways, overlayNetwork },
-    ...{ facts, bulkOf, images, door, patience, portsTaken },
+    ...{ facts, bulkOf, images, door, patience: config.limits.patience, portsTaken },
   });
   const sweeping = createSweeping(() =>
     host.sweep(sweepPorts({ store, journal, locks, history, marks: cnvms.marks, log })),

@@ -55,6 +55,7 @@ Exit codes: 0 measured, 1 failed or interrupted, 2 wrong usage.
 
 interface Usage {
   readonly rounds: number;
+  readonly quick: boolean;
   readonly plot: string | undefined;
   readonly json: boolean;
   readonly lab: string;
@@ -89,9 +90,9 @@ function readUsage(): Usage | undefined {
   const asked: readonly string[] = values.part ?? (values.quick ? QUICK_PARTS : PARTS);
   const wrong = asked.find((part) => !PARTS.some((known) => known === part));
   if (wrong !== undefined) throw new Error(`there is no part "${wrong}"; there are ${PARTS.join(', ')}`);
-  const { json, lab, plot } = values;
-  const cases = casesOf(values.case, values.quick);
-  return { rounds, json, lab, plot, cases, parts: PARTS.filter((part) => asked.includes(part)) };
+  const { quick, json, lab, plot } = values;
+  const cases = casesOf(values.case, quick);
+  return { rounds, quick, json, lab, plot, cases, parts: PARTS.filter((part) => asked.includes(part)) };
 }
 
 function casesOf(named: readonly string[] | undefined, quick: boolean): readonly Case[] {
@@ -108,7 +109,7 @@ async function run({ rounds, json, lab, parts, plot, ...usage }: Usage, signal: 
   const cases = parts.includes('teleport') ? await inLab(lab, usage.cases, rounds, signal) : [];
   const stream = parts.includes('stream') ? await measureStream(rounds, signal, say) : undefined;
   const overlay = parts.includes('overlay') ? await measureOverlay(lab, rounds, signal, say) : undefined;
-  const disk = parts.includes('disk') ? await measureDisk(lab, { rounds, quick }, signal, say) : undefined;
+  const disk = parts.includes('disk') ? await measureDisk(lab, { rounds, quick: usage.quick }, signal, say) : undefined;
   const freeze = parts.includes('freeze') ? await measureFreeze(lab, signal, say) : undefined;
   const ratios = {
     ...{ ...labRatios(cases), ...NO_STREAM_RATIOS, ...stream?.ratios },
