@@ -97,6 +97,7 @@ const PURE = [
   'src/rpc/link-speed.ts',
   'src/rpc/roles.ts',
   'src/cli/arguments.ts',
+  'src/cli/evacuation-text.ts',
   'src/cli/exit-codes.ts',
   'src/cli/lifetime.ts',
   'src/cli/progress.ts',
