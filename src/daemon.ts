@@ -17,10 +17,11 @@ import { createImages } from './images/images.js';
 import { ociArchitecture } from './images/oci.js';
 import type { ImageStore } from './images/store.js';
 import type { ImageTools } from './images/tools-port.js';
-import type { Holding } from './mesh/directory.js';
+import { createAgreements } from './mesh/agreements.js';
 import { logFindings } from './mesh/log-findings.js';
 import { createMesh, type Mesh } from './mesh/mesh.js';
 import type { Finding, HostFacts, NodeFacts } from './mesh/node-facts.js';
+import { ownHoldings } from './mesh/own-holdings.js';
 import { type Claims, ownership } from './mesh/ownership.js';
 import { rekey } from './mesh/rekey.js';
 import { leave, takePart } from './mesh/take-part.js';
@@ -32,6 +33,7 @@ import { createDepartures } from './migration/departures.js';
 import { createHistory } from './migration/history.js';
 import { imagesGiven, madeFrom } from './migration/image-use.js';
 import type { Journal } from './migration/journal.js';
+import type { Migration } from './migration/migration.js';
 import { openOnDisk } from './migration/on-disk.js';
 import { recover } from './migration/recover.js';
 import { type Condition, createRelief, openDoor, withCondition } from './migration/relief.js';
@@ -46,6 +48,8 @@ import { onwardBy, onwardToNode } from './rpc/onward.js';
 import { type OpenIdentity, openIdentity } from './rpc/open-identity.js';
 import { createPeerClient, type PeerClient } from './rpc/peer-client.js';
 import { startRpc } from './rpc/server.js';
+import { createObserving } from './telemetry/observing.js';
+import { kicking } from './watch/own-cnvms.js';
 
 /** What the daemon stands on; the real ones in `main.ts`, others in tests. */
 export interface Host {
@@ -98,7 +102,7 @@ export async function startDaemon(config: Config, host: Host, log: Logger): Prom
     },
   });
   await sweeping.now();
-  await images.start();
+  await Promise.all([images.start(), parts.observing.start()]);
   logFindings(await host.check(await facts()), log);
   const { node, listen, socket, socketGroup, readers } = config;
   const server = await startRpc({
@@ -116,9 +120,10 @@ export async function startDaemon(config: Config, host: Host, log: Logger): Prom
     },
     migrations: { ...departures, watch: history.watch, list: history.list },
     mesh: { describe: facts, announced: mesh.announced, asked: mesh.asked },
+    ...parts.asked,
     target: arrivals.target,
     bulk: departures.bulkPort,
-    onward: parts.onward,
+    ...{ onward: parts.onward, watching: parts.observing.watching },
     onwardTo: onwardToNode(mesh.find),
     evacuations: parts.relief.port,
   });
@@ -140,16 +145,17 @@ export async function startDaemon(config: Config, host: Host, log: Logger): Prom
 function build(config: Config, host: Host, identity: OpenIdentity, log: Logger) {
   const { store, publish, journal } = openOnDisk(config, host, log);
   const locks = createLocks();
-  const history = createHistory(journal, ({ outcome }) => {
+  const swept = ({ outcome }: Migration) => {
     // Who tells the end is not done yet with what it holds.
     if (outcome !== 'succeeded' && outcome !== 'in-doubt') setImmediate(() => void sweeping.now());
-  });
+  };
+  const history = createHistory(journal, swept, (migration, event) => observing.told(migration, event));
   const { cordon, door } = openDoor(config, store.all, () => void mesh.tellAll());
   const hostFacts = host.facts(() => store.all().length);
   const facts = withCondition(hostFacts, cordon, () => relief.strains());
   const claims = new Map<string, CnvmRecord>();
   const mesh = makeMesh(config, host, identity, { store, claims }, facts, () => relief.condition(), log);
-  const { directory } = mesh;
+  const directory = kicking(mesh.directory, () => observing.watching.kick());
   const { node, landingZones } = config;
   const { machine, bulk } = host;
   const overlayNetwork = config.overlay.network;
@@ -159,30 +165,29 @@ function build(config: Config, host: Host, identity: OpenIdentity, log: Logger) 
     peers: () => mesh.peers().map(({ link }) => link.images),
   });
   const busyPorts = portsInUse(host.isPortBusy, node);
+  const { patience, rounds: roundsMax } = config.limits;
+  const holdings = () => ownHoldings(store.all(), claims.values());
+  const { reservations, reserving, diagnosing } = createAgreements({ config, mesh, holdings, log });
   const cnvms = createCnvms({
     ...{ node, overlayNetwork, landingZones, images, busyPorts, store, locks, machine, directory, log },
-    demandOpen: cordon.demandOpen,
+    ...{ demandOpen: cordon.demandOpen, reserving },
   });
   const common = {
-    node,
-    machine,
-    images: imagesGiven(images),
-    bulk,
-    journal,
-    log,
+    ...{ node, machine, images: imagesGiven(images), bulk, journal, log },
     ...ownership(store, claims, host.overlay, mesh),
   };
+  const certificateEndMs = () => identity.port.identity().notAfterMs;
+  const observing = createObserving({ config, mesh, cnvms, claims, migrations: history.list, certificateEndMs, log });
   const findPeer = (target: string) => linkOf(mesh.find(target));
   const limits = limitsOf(config.limits);
-  const roundsMax = config.limits.rounds;
   const auditing = (entry: Parameters<typeof audit>[1]) => audit(join(config.stateDir, 'audit.log'), entry);
   const departures = createDepartures({
     ...{ ports: { ...common, facts }, bulk, cnvms, locks, history, limits, roundsMax, findPeer, audit: auditing },
   });
   const bulkOf = (peer: string) => mesh.peer(peer)?.link.bulk;
   const arrivals = createArrivals({
-    ...{ ports: common, cnvms, locks, directory, history, limits, roundsMax, overlayNetwork, facts },
-    ...{ bulkOf, images, door, patience: config.limits.patience },
+    ...{ ports: common, cnvms, locks, directory, history, limits, roundsMax, overlayNetwork },
+    ...{ facts, bulkOf, images, door, patience },
     portsTaken: async ({ ports = [] }) => [...takenPorts(ports, store.all(), node), ...(await busyPorts(ports))],
   });
   const sweeping = createSweeping(() =>
@@ -193,7 +198,10 @@ function build(config: Config, host: Host, identity: OpenIdentity, log: Logger) 
     audit: auditing,
   });
   const manners = mannersOf({ store, locks, cnvms, mesh }, log);
-  return { common, facts, mesh, cnvms, departures, arrivals, history, sweeping, images, publish, relief, ...manners };
+  const here = { describe: async () => describe(host, await facts()), doubts: departures.doubts };
+  const asked = { reservations, diagnosis: diagnosing({ ...here, identity: identity.port }) };
+  const moving = { departures, arrivals, history, sweeping, observing, relief };
+  return { common, facts, mesh, cnvms, images, publish, asked, ...moving, ...manners };
 }
 
 /** What is another node's: an old copy stops, and a call about it goes there. */
@@ -217,7 +225,7 @@ function mannersOf(
 }
 
 async function stop(
-  { departures, arrivals, relief, sweeping, mesh, images }: ReturnType<typeof build>,
+  { departures, arrivals, relief, sweeping, mesh, images, observing }: ReturnType<typeof build>,
   server: { stop(graceMs: number): Promise<void> },
   log: Logger,
 ): Promise<void> {
@@ -226,6 +234,7 @@ async function stop(
   // The servers last: a migration that is rolled back or finished still needs its peer's calls.
   await Promise.all([relief.stop(), departures.stop(), arrivals.stop()]);
   await sweeping.stop();
+  observing.stop();
   await server.stop(STOP_GRACE_MS);
   await mesh.stop();
   log.info('stopped');
@@ -242,7 +251,7 @@ function makeMesh(
 ): Mesh<PeerClient> {
   const { network } = config.overlay;
   const { patience } = config.limits;
-  return createMesh({
+  const mesh = createMesh({
     node: config.node,
     listen: config.listen,
     advertise: config.advertise,
@@ -255,23 +264,15 @@ function makeMesh(
     dial: (peer) => createPeerClient(peer, trust, patience, network),
     ask: (endpoint, message, timeoutMs) => askSeed(endpoint, message, trust, { timeoutMs, network }),
     setBehind: (world) => host.overlay.setBehind(world),
+    isOut: trust.sessions.isOut,
     overlayCard: () => host.overlay.card(),
     condition,
-    holdings: () => {
-      const coming = [...claims.values()].filter(({ name }) => store.get(name) === undefined);
-      return [
-        ...store.all().map((record) => holdingOf(record)),
-        ...coming.map((record) => holdingOf(record, 'arriving')),
-      ];
-    },
+    holdings: () => ownHoldings(store.all(), claims.values()),
     facts,
     log,
   });
-}
-
-function holdingOf(record: CnvmRecord, state: Holding['state'] = record.wanted): Holding {
-  const { name, address, epoch, image } = record;
-  return { name, address, epoch, state, image: `${image.name}@${image.digest}` };
+  trust.sessions.onOut(mesh.directory.changed);
+  return mesh;
 }
 
 function linkOf(peer: { readonly name: string; readonly link: PeerClient }) {

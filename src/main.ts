@@ -22,6 +22,7 @@ import { endOrphans, OWNER_VARIABLE } from './tools/orphans.js';
 import { isPortBusy } from './tools/ports.js';
 import { memoryPressure } from './tools/pressure.js';
 import { breakGate } from './tools/restore-gate.js';
+import { tellReady } from './tools/supervisor.js';
 
 const HELP = `Usage: cnvmd [--config FILE] [--check-config]
 
@@ -70,6 +71,9 @@ async function serve(config: Config): Promise<void> {
   });
   const daemon = await startDaemon(config, realHost(config, log), log);
   process.on('SIGHUP', () => daemon.reload());
+  await tellReady(process.env['NOTIFY_SOCKET']).catch((error: unknown) =>
+    log.warn({ error: messageOf(error) }, 'systemd is not told'),
+  );
   log.info({ signal: await stopped }, 'told to stop');
   await daemon.stop();
 }

@@ -162,6 +162,8 @@ const schema = z.strictObject({
       peers: z.boolean().default(false),
     })
     .prefault({}),
+  /** HOST:PORT at which Prometheus may read figures, over plain HTTP; without: nowhere. */
+  metrics: z.strictObject({ listen: endpoint.default('127.0.0.1:9477') }).optional(),
   logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'),
 });
 

@@ -64,7 +64,12 @@ export function addCnvmCommands(program: Command): void {
     .option('--anti-affinity <key=value>', 'evacuated, it never goes where a cnvm has such a label', collect, [])
     .option('--no-start', 'leave it stopped')
     .action(create);
-  add('start <name>', 'start a stopped cnvm').action(start);
+  add('start <name>', 'start a stopped cnvm')
+    .option(
+      '--force',
+      'also when another node, which does not run it, claims it at the same epoch: this one becomes the owner',
+    )
+    .action(start);
   add('stop <name>', 'stop a cnvm: its stop signal, then KILL')
     .option('--grace <time>', 'between the two', parseDuration, 10_000)
     .action(stop);
@@ -126,9 +131,10 @@ async function create(name: string, command: string[], options: Option<CreateOpt
   );
 }
 
-async function start(name: string, options: CommonOptions): Promise<void> {
+async function start(name: string, options: Option<{ force: true }>): Promise<void> {
+  const request = { name, force: options.force === true };
   await oneCnvm(options, (connection) =>
-    call<StartCnvmResponse>(connection, (done) => connection.cnvms.startCnvm({ name }, done)),
+    call<StartCnvmResponse>(connection, (done) => connection.cnvms.startCnvm(request, done)),
   );
 }
 

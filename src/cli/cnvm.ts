@@ -8,11 +8,16 @@ import { addCnvmCommands } from './cnvm-commands.js';
 import { type CommonOptions, connected, runProgram, withCommonOptions } from './common-options.js';
 import { completionScript } from './completion.js';
 import { call } from './connect.js';
+import { addDashboardCommand } from './dashboard-command.js';
 import { addEvacuationCommands } from './evacuation-commands.js';
+import { addEverydayCommands } from './everyday-commands.js';
 import { addImageCommands } from './image-commands.js';
+import { addManCommand } from './man-command.js';
 import { addMeshCommands } from './mesh-commands.js';
 import { addOverlayCommands } from './overlay-commands.js';
 import { addPkiCommands } from './pki-commands.js';
+import { addTopCommand } from './top-command.js';
+import { addWatchCommand } from './watch-command.js';
 
 const program = new Command('cnvm').description('machines as portable as containers').enablePositionalOptions();
 addCnvmCommands(program);
@@ -21,6 +26,10 @@ addMeshCommands(program);
 addEvacuationCommands(program);
 addPkiCommands(program);
 addOverlayCommands(program);
+addEverydayCommands(program);
+addWatchCommand(program);
+addTopCommand(program);
+addDashboardCommand(program);
 
 program
   .command('completion <shell>')
@@ -28,6 +37,8 @@ program
   .action((shell: string) => {
     process.stdout.write(completionScript(shell, program));
   });
+
+addManCommand(program);
 
 // For the completion scripts: names, one a line.
 withCommonOptions(program.command('__names', { hidden: true })).action(async (options: CommonOptions) => {

@@ -57,6 +57,8 @@ export interface MeshOptions<L extends MeshLink> {
   /** Asks whoever serves there, whose name is not known. */
   readonly ask: (endpoint: string, message: Message, timeoutMs: number) => Promise<{ from: string; message: Message }>;
   readonly setBehind: (world: World) => Promise<void>;
+  /** Its certificate is good no more: no way leads to it. */
+  readonly isOut: (name: string) => boolean;
   /** This node's end of the overlay. */
   readonly overlayCard: () => OverlayCard;
   /** Whether this node takes no new work, and whether it were better empty. */
@@ -91,7 +93,9 @@ export function createMesh<L extends MeshLink>(options: MeshOptions<L>) {
   const everything = (): Heard => new Map([...hearsay.heard(), [node, options.holdings()]]);
   const all = (): Owned[] => [...owners(everything()).values()];
 
-  const setRoutes = () => options.setBehind(worldOf(links.names(), cards, all()));
+  const hasLeft = (name: string) => membership?.member(name)?.state === 'left';
+  const insiders = () => links.names().filter(({ name }) => !hasLeft(name) && !options.isOut(name));
+  const setRoutes = () => options.setBehind(worldOf(insiders(), cards, all()));
   const word = (): Word => ({ holdings: options.holdings(), overlay: options.overlayCard() });
 
   async function route(): Promise<void> {
@@ -243,6 +247,7 @@ export function createMesh<L extends MeshLink>(options: MeshOptions<L>) {
       const theirs = await link?.announce(node, word(), { timeoutMs: ANSWER_MS });
       return theirs?.holdings.some((holding) => holding.name === name && holding.epoch >= epoch) ?? false;
     },
+    members: () => ({ own: membership?.card(), others: membership?.members() ?? [] }),
     /** Each time something was heard. */
     onHeard: (listener: () => void): void => void listeners.push(listener),
     /** @throws `refused` when nobody here knows such a peer. */
@@ -254,11 +259,7 @@ export function createMesh<L extends MeshLink>(options: MeshOptions<L>) {
     /** What the membership says of a node; undefined when it was never met. */
     member: (name: string): Member | undefined => membership?.member(name),
     /** All that can be called and have not left. */
-    peers: (): LinkedPeer<L>[] =>
-      links
-        .names()
-        .filter(({ name }) => membership?.member(name)?.state !== 'left')
-        .flatMap(({ name }) => links.get(name) ?? []),
+    peers: (): LinkedPeer<L>[] => links.names().flatMap(({ name }) => (hasLeft(name) ? [] : (links.get(name) ?? []))),
     /** Whether it is known of every peer what it owns, or that it has left. */
     isComplete: (): boolean =>
       links.names().every(({ name }) => {

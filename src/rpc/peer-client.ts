@@ -7,14 +7,21 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type ChannelInterface, type ChannelOptions, Metadata } from '@grpc/grpc-js';
 import { cutText } from '../base/cut-text.js';
 import { refused } from '../base/errors.js';
+import { DiagnosisServiceClient } from '../gen/cnvm/peer/v1/diagnosis.js';
 import * as wire from '../gen/cnvm/peer/v1/peer.js';
+import { ReservationServiceClient } from '../gen/cnvm/peer/v1/reservation.js';
 import { type RenewResponse, type RevocationsResponse, TrustServiceClient } from '../gen/cnvm/peer/v1/trust.js';
+import { WatchServiceClient } from '../gen/cnvm/peer/v1/watch.js';
 import type { ImagePeer } from '../images/peer-port.js';
+import type { DiagnosisLink } from '../mesh/diagnosing.js';
 import type { MeshLink } from '../mesh/mesh.js';
 import type { NodeFacts } from '../mesh/node-facts.js';
+import type { ReservationLink } from '../mesh/reserving.js';
 import type { BulkLink, CallLimits, HandOverResult, Offer, Standing, TargetLink } from '../migration/peer-port.js';
+import type { FollowLink } from '../watch/follow-peers.js';
 import { bulkLink, createBulkClient } from './bulk-link.js';
 import { type Begin, type Connection, createConnection } from './connection.js';
+import { diagnosisLink } from './diagnosis-calls.js';
 import { type EvacuationLink, evacuationClients, evacuationLink } from './evacuation-link.js';
 import { imageLink, takeImage, type WithImages } from './image-link.js';
 import { toLayerSize } from './image-messages.js';
@@ -33,9 +40,11 @@ import {
 import { fromFacts, toFacts } from './node-messages.js';
 import { fromWord, REASON_MAX, STANDINGS, toWord } from './peer-calls.js';
 import { PeerCredentials, wrongNode } from './peer-credentials.js';
+import { reservationLink } from './reservation-calls.js';
 import { isUnknownMethod } from './status.js';
 import type { TrustLink } from './tell-revocations.js';
 import type { Trust } from './trust.js';
+import { watchLink } from './watch-link.js';
 
 export interface PeerAddress {
   readonly name: string;
@@ -43,11 +52,13 @@ export interface PeerAddress {
   readonly endpoint: string;
 }
 
-export interface PeerClient extends MeshLink {
+export interface PeerClient extends MeshLink, FollowLink {
   readonly target: TargetLink;
   readonly bulk: BulkLink;
   readonly trust: TrustLink;
   readonly images: ImagePeer;
+  readonly reservations: ReservationLink;
+  readonly diagnosis: DiagnosisLink;
   readonly evacuation: EvacuationLink;
   /** For calls that are handed on as they came. */
   readonly channel: () => ChannelInterface;
@@ -96,8 +107,11 @@ export function createPeerClient(peer: PeerAddress, trust: Trust, patience = 1, 
       handOver: new wire.HandOverServiceClient(endpoint, secure, { channelOverride: channel }),
       members: new wire.MembershipServiceClient(endpoint, secure, { channelOverride: channel }),
       trust: new TrustServiceClient(endpoint, secure, { channelOverride: channel }),
+      diagnosis: new DiagnosisServiceClient(endpoint, secure, { channelOverride: channel }),
+      reservations: new ReservationServiceClient(endpoint, secure, { channelOverride: channel }),
       images: new wire.ImageServiceClient(endpoint, secure, { channelOverride: channel }),
       ...evacuationClients(endpoint, secure, channel),
+      watch: new WatchServiceClient(endpoint, secure, { channelOverride: channel }),
     };
   };
   const connectBulk = () => {
@@ -166,7 +180,10 @@ export function createPeerClient(peer: PeerAddress, trust: Trust, patience = 1, 
     channel: () => control.clients().channel,
     target: targetLink(control, who),
     trust: trustLink(control),
+    reservations: reservationLink(control),
+    diagnosis: diagnosisLink(control),
     evacuation: evacuationLink(control, who, describe),
+    ...watchLink(() => control.clients().watch, who),
     images: imageLink(peer.name, who, control, bulk),
     bulk: bulkLink(() => bulk.clients().bulk, who, reach, 'none'),
     close() {

@@ -50,6 +50,7 @@ export function createFakeHost({ node, overlayAddress, directory, witness }: Fak
   const busyPorts = new Set<string>();
   let pressure = 0;
   let published: readonly Published[] = [];
+  let peers: readonly string[] = [];
   // As the daemons of this host find it, one after the other.
   let imageStore = openImageStore(imagesDir);
   const machine = createFakeMachine(state, plan, (digest) => imageStore.byDigest(digest) !== undefined);
@@ -57,7 +58,9 @@ export function createFakeHost({ node, overlayAddress, directory, witness }: Fak
   const sweep = createFakeSweep(state, bulk.closeImages);
   const overlay: Host['overlay'] = {
     start: async () => undefined,
-    setBehind: async () => undefined,
+    setBehind: async (world) => {
+      peers = world.peers.map(({ name }) => name);
+    },
     card: () => NO_CARD,
     prepareKey: async () => undefined,
     changeKey: async () => undefined,
@@ -96,6 +99,8 @@ export function createFakeHost({ node, overlayAddress, directory, witness }: Fak
     registry,
     busyPorts,
     published: () => published,
+    /** Those to which the overlay leads. */
+    overlayPeers: () => peers,
     images: () => imageStore,
     /** The base image is here, or another one is as small. */
     async addImage(name = 'base', options: Partial<FakeImageOptions> = {}): Promise<ImageRef> {

@@ -107,6 +107,8 @@ export function openOperator(socket: () => string) {
         await sleep(20);
       }
     },
+    /** Calls that have no name here. */
+    ask,
     ...imageOrders(ask),
     ...evacuationOrders(ask),
     /** "node2 alive" and so on, of the peers. */
@@ -125,8 +127,8 @@ export function openOperator(socket: () => string) {
     async inspect(name: string): Promise<Cnvm | undefined> {
       return (await one<{ cnvm: Cnvm | undefined }>((at, done) => at.cnvms.getCnvm({ name }, done))).cnvm;
     },
-    start: async (name: string): Promise<void> => {
-      await one((at, done) => at.cnvms.startCnvm({ name }, done));
+    start: async (name: string, force = false): Promise<void> => {
+      await one((at, done) => at.cnvms.startCnvm({ name, force }, done));
     },
     stopCnvm: async (name: string): Promise<void> => {
       await one((at, done) => at.cnvms.stopCnvm({ name }, done));

@@ -7,7 +7,7 @@ import { writeFile } from 'node:fs/promises';
 import { cpus, loadavg, release } from 'node:os';
 import { parseArgs } from 'node:util';
 import { type Lab, openLab } from '../lab.js';
-import { CASES, type Case, QUICK_CASES } from './cases.js';
+import { CASES, type Case, caseOf, QUICK_CASES } from './cases.js';
 import { freezeTable, measureFreeze, NO_FREEZE_RATIOS } from './freeze-part.js';
 import { measureCase } from './measure-case.js';
 import { measureOverlay, NO_OVERLAY_RATIOS, overlayTable } from './overlay-part.js';
@@ -37,6 +37,8 @@ Measures in one run, in turn, on this machine:
 
 Brings up labs of its own and takes them down at the end. A first round of each of the first three is not counted.
 
+  --case CASE  only this case of the part teleport: "idle", or MIB:RATE:PROCESSES, for example 256:10:1; may be given
+               more than once. All of them, with ten rounds each, take some hours
   --part NAME  only this part; may be given more than once; all of them without it
   --rounds N   rounds of each; ${ROUNDS} without it, ${QUICK_ROUNDS} with --quick
   --quick      an idle base image and 256 MiB that do not change alone; without the freeze part
@@ -50,11 +52,11 @@ Exit codes: 0 measured, 1 failed or interrupted, 2 wrong usage.
 
 interface Usage {
   readonly rounds: number;
-  readonly quick: boolean;
   readonly plot: string | undefined;
   readonly json: boolean;
   readonly lab: string;
   readonly parts: readonly Part[];
+  readonly cases: readonly Case[];
 }
 
 const PARTS = ['teleport', 'stream', 'overlay', 'freeze'] as const;
@@ -72,6 +74,7 @@ function readUsage(): Usage | undefined {
       plot: { type: 'string' },
       lab: { type: 'string', default: 'bench' },
       part: { type: 'string', multiple: true },
+      case: { type: 'string', multiple: true },
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
@@ -83,13 +86,23 @@ function readUsage(): Usage | undefined {
   const asked: readonly string[] = values.part ?? (values.quick ? QUICK_PARTS : PARTS);
   const wrong = asked.find((part) => !PARTS.some((known) => known === part));
   if (wrong !== undefined) throw new Error(`there is no part "${wrong}"; there are ${PARTS.join(', ')}`);
-  const { quick, json, lab, plot } = values;
-  return { rounds, quick, json, lab, plot, parts: PARTS.filter((part) => asked.includes(part)) };
+  const { json, lab, plot } = values;
+  const cases = casesOf(values.case, values.quick);
+  return { rounds, json, lab, plot, cases, parts: PARTS.filter((part) => asked.includes(part)) };
+}
+
+function casesOf(named: readonly string[] | undefined, quick: boolean): readonly Case[] {
+  if (named === undefined) return quick ? QUICK_CASES : CASES;
+  return named.map((text) => {
+    const found = caseOf(text);
+    if (found === undefined) throw new Error(`"${text}" is no case: "idle", or MIB:RATE:PROCESSES`);
+    return found;
+  });
 }
 
 /** Each part's figures and table; their ratios in one. */
-async function run({ rounds, quick, json, lab, parts, plot }: Usage, signal: AbortSignal): Promise<void> {
-  const cases = parts.includes('teleport') ? await inLab(lab, quick ? QUICK_CASES : CASES, rounds, signal) : [];
+async function run({ rounds, json, lab, parts, plot, ...usage }: Usage, signal: AbortSignal): Promise<void> {
+  const cases = parts.includes('teleport') ? await inLab(lab, usage.cases, rounds, signal) : [];
   const stream = parts.includes('stream') ? await measureStream(rounds, signal, say) : undefined;
   const overlay = parts.includes('overlay') ? await measureOverlay(lab, rounds, signal, say) : undefined;
   const freeze = parts.includes('freeze') ? await measureFreeze(lab, signal, say) : undefined;

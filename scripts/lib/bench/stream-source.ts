@@ -75,8 +75,17 @@ const bulk: BulkPort = {
   },
 };
 
-type Unserved = 'cnvms' | 'images' | 'nodes' | 'migrations' | 'target' | 'identity' | 'evacuations';
-const nothing = { images: {}, evacuations: {} } as Pick<RpcOptions, Unserved>;
+type Unserved =
+  | 'cnvms'
+  | 'images'
+  | 'nodes'
+  | 'migrations'
+  | 'target'
+  | 'identity'
+  | 'evacuations'
+  | 'diagnosis'
+  | 'watching';
+const nothing = { images: {}, evacuations: {}, identity: {} } as Pick<RpcOptions, Unserved>;
 const describe = () => Promise.reject(new Error('no facts are told here'));
 const server = await startRpc({
   ...{
@@ -92,6 +101,7 @@ const server = await startRpc({
   },
   trust: fixedTrust(tls),
   mesh: { describe, announced: describe, asked: describe },
+  reservations: { asked: () => ({ granted: true }), released: () => undefined },
   onward: () => undefined,
   onwardTo: () => undefined,
   log: pino({ level: 'silent' }),

@@ -69,6 +69,7 @@ describe('a mesh with peers that are not there', () => {
         more.worlds?.push(world);
         await more.setBehind?.();
       },
+      isOut: () => false,
       overlayCard: () => overlay('w'),
       condition: () => ({ cordoned: false, strained: false }),
       holdings: () => own,
