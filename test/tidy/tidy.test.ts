@@ -109,6 +109,7 @@ const PURE = [
   'src/dashboard/layout.ts',
   'src/cli/arguments.ts',
   'src/cli/dashboard-messages.ts',
+  'src/cli/evacuation-text.ts',
   'src/cli/exit-codes.ts',
   'src/cli/lifetime.ts',
   'src/cli/progress.ts',
