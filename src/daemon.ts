@@ -228,7 +228,7 @@ async function stop(
   // The servers last: a migration that is rolled back or finished still needs its peer's calls.
   await Promise.all([departures.stop(), arrivals.stop()]);
   await sweeping.stop();
-  observing.stop();
+  await observing.stop();
   await server.stop(STOP_GRACE_MS);
   await mesh.stop();
   log.info('stopped');

@@ -95,6 +95,7 @@ const PURE = [
   'src/pki/subject.ts',
   'src/rpc/link-speed.ts',
   'src/rpc/roles.ts',
+  'src/telemetry/migration-spans.ts',
   'src/watch/happenings.ts',
   'src/watch/stand.ts',
   'src/dashboard/layout.ts',
