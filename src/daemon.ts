@@ -96,7 +96,7 @@ async function stop(
   // The servers last: a migration that is rolled back or finished still needs its peer's calls.
   await Promise.all([relief.stop(), departures.stop(), arrivals.stop(), snapshots.stop()]);
   await sweeping.stop();
-  observing.stop();
+  await observing.stop();
   await server.stop(STOP_GRACE_MS);
   await mesh.stop();
   log.info('stopped');

@@ -104,6 +104,7 @@ const PURE = [
   'src/snapshots/refusals.ts',
   'src/rpc/link-speed.ts',
   'src/rpc/roles.ts',
+  'src/telemetry/migration-spans.ts',
   'src/watch/happenings.ts',
   'src/watch/stand.ts',
   'src/dashboard/layout.ts',
