@@ -207,7 +207,6 @@ describe('tidy', () => {
       'knip.json',
       'package-lock.json',
       'package.json',
-      'packaging',
       'proto',
       'scripts',
       'src',
