@@ -16,6 +16,7 @@ import { addManCommand } from './man-command.js';
 import { addMeshCommands } from './mesh-commands.js';
 import { addOverlayCommands } from './overlay-commands.js';
 import { addPkiCommands } from './pki-commands.js';
+import { addSnapshotCommands } from './snapshot-commands.js';
 import { addTopCommand } from './top-command.js';
 import { addWatchCommand } from './watch-command.js';
 
@@ -30,6 +31,7 @@ addEverydayCommands(program);
 addWatchCommand(program);
 addTopCommand(program);
 addDashboardCommand(program);
+addSnapshotCommands(program);
 
 program
   .command('completion <shell>')

@@ -31,12 +31,7 @@ export function followForPages(connection: Connection, stop: AbortController): D
   const { signal } = stop;
   let mesh: Mesh | undefined;
   let last: PageMessage | undefined;
-  let begin: () => void = () => undefined;
-  let fail: (error: unknown) => void = () => undefined;
-  const begun = new Promise<void>((resolve, reject) => {
-    begin = resolve;
-    fail = reject;
-  });
+  const { promise: begun, resolve: begin, reject: fail } = promised();
   const tell = (message: PageMessage) => {
     for (const listener of listeners) listener(message);
   };
@@ -64,10 +59,7 @@ export function followForPages(connection: Connection, stop: AbortController): D
         stop.abort();
         return;
       } catch (error) {
-        if (mesh === undefined) {
-          fail(error);
-          return;
-        }
+        if (mesh === undefined) return fail(error);
         last = ['down', { why: messageOf(error) }];
         tell(last);
       }
@@ -86,4 +78,13 @@ export function followForPages(connection: Connection, stop: AbortController): D
       return () => listeners.delete(listener);
     },
   };
+}
+
+function promised() {
+  let resolve: () => void = () => undefined;
+  let reject: (error: unknown) => void = () => undefined;
+  const promise = new Promise<void>((...both) => {
+    [resolve, reject] = both;
+  });
+  return { promise, resolve, reject };
 }

@@ -31,12 +31,13 @@ function centres(): Map<string, Point> {
 }
 
 export function drawWays(running: readonly PageMigration[]): void {
-  const svg = byId('ways');
+  const [ways, packets] = [byId('ways'), byId('packets')];
   const places = centres();
   const wanted = new Set<string>();
-  if (places.size <= LINKED_MAX) drawLinks(svg, places, wanted);
-  for (const migration of running) drawWay(svg, places, migration, wanted);
-  for (const child of [...svg.children]) if (!wanted.has((child as SVGElement).dataset['key'] ?? '')) child.remove();
+  if (places.size <= LINKED_MAX) drawLinks(ways, places, wanted);
+  for (const migration of running) drawWay({ ways, packets }, places, migration, wanted);
+  for (const child of [...ways.children, ...packets.children])
+    if (!wanted.has((child as SVGElement).dataset['key'] ?? '')) child.remove();
 }
 
 function drawLinks(svg: Element, places: ReadonlyMap<string, Point>, wanted: Set<string>): void {
@@ -53,8 +54,9 @@ function drawLinks(svg: Element, places: ReadonlyMap<string, Point>, wanted: Set
   }
 }
 
+/** The packets lie on the cards, and the ways under them. */
 function drawWay(
-  svg: Element,
+  { ways, packets }: { readonly ways: Element; readonly packets: Element },
   places: ReadonlyMap<string, Point>,
   { id, source, target, phase, bytesDone, bytesTotal }: PageMigration,
   wanted: Set<string>,
@@ -62,9 +64,9 @@ function drawWay(
   const [from, to] = [places.get(source), places.get(target)];
   if (from === undefined || to === undefined) return;
   const over = bend(from, to);
-  const way = shape(svg, 'path', `way ${id}`, 'way');
+  const way = shape(ways, 'path', `way ${id}`, 'way');
   way.setAttribute('d', `M${from.x} ${from.y}Q${over.x} ${over.y} ${to.x} ${to.y}`);
-  const packet = shape(svg, 'circle', `packet ${id}`, 'packet');
+  const packet = shape(packets, 'circle', `packet ${id}`, 'packet');
   packet.setAttribute('r', String(PACKET_RADIUS));
   const at = along(from, over, to, partDone(STEPS, phase, bytesDone, bytesTotal));
   packet.style.transform = `translate(${at.x}px, ${at.y}px)`;

@@ -4,7 +4,7 @@
  */
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type ChannelInterface, type ChannelOptions, Metadata } from '@grpc/grpc-js';
+import { type ChannelInterface, Metadata } from '@grpc/grpc-js';
 import { cutText } from '../base/cut-text.js';
 import { refused } from '../base/errors.js';
 import { DiagnosisServiceClient } from '../gen/cnvm/peer/v1/diagnosis.js';
@@ -14,7 +14,7 @@ import { type RenewResponse, type RevocationsResponse, TrustServiceClient } from
 import { WatchServiceClient } from '../gen/cnvm/peer/v1/watch.js';
 import type { ImagePeer } from '../images/peer-port.js';
 import type { DiagnosisLink } from '../mesh/diagnosing.js';
-import type { MeshLink } from '../mesh/mesh.js';
+import type { MeshLink } from '../mesh/mesh-port.js';
 import type { NodeFacts } from '../mesh/node-facts.js';
 import type { ReservationLink } from '../mesh/reserving.js';
 import type { BulkLink, CallLimits, HandOverResult, Offer, Standing, TargetLink } from '../migration/peer-port.js';
@@ -39,6 +39,7 @@ import {
 } from './messages.js';
 import { fromFacts, toFacts } from './node-messages.js';
 import { fromWord, REASON_MAX, STANDINGS, toWord } from './peer-calls.js';
+import { channelOptions, RECONNECT_MS_MIN } from './peer-channel.js';
 import { PeerCredentials, wrongNode } from './peer-credentials.js';
 import { reservationLink } from './reservation-calls.js';
 import { isUnknownMethod } from './status.js';
@@ -64,15 +65,6 @@ export interface PeerClient extends MeshLink, FollowLink {
   readonly channel: () => ChannelInterface;
 }
 
-/** A link that is cut is noticed within the sum of the two. */
-const KEEPALIVE_EVERY_MS = 10_000;
-const KEEPALIVE_WAIT_MS = 5_000;
-/** Bytes in flight: 40 ms of a 1.6 Gbit/s link. */
-const BULK_WINDOW_BYTES = 8 * 1024 * 1024;
-export const MESSAGE_BYTES_MAX = 8 * 1024 * 1024;
-/** A peer that is up again is to be found again soon. */
-const RECONNECT_MS_MIN = 200;
-const RECONNECT_MS_MAX = 1_000;
 /** The bulk of a link that was cut is connected again later than its control, by a few tries. */
 const BULK_CONNECT_MS = 10_000;
 /** For each try; an answer takes a round trip. */
@@ -86,18 +78,7 @@ export function createPeerClient(peer: PeerAddress, trust: Trust, patience = 1, 
   let { endpoint } = peer;
   const who = `${peer.name} (${peer.endpoint})`;
   const secure = new PeerCredentials(trust, (certificate) => wrongNode(peer.name, certificate));
-  const options: ChannelOptions = {
-    'grpc.ssl_target_name_override': peer.name,
-    'grpc.keepalive_time_ms': KEEPALIVE_EVERY_MS,
-    'grpc.keepalive_timeout_ms': KEEPALIVE_WAIT_MS * patience,
-    'grpc.max_receive_message_length': MESSAGE_BYTES_MAX,
-    'grpc.initial_reconnect_backoff_ms': RECONNECT_MS_MIN,
-    'grpc.max_reconnect_backoff_ms': RECONNECT_MS_MAX,
-    'grpc.enable_retries': 0,
-    // No channel waits for the try to connect of another one.
-    'grpc.use_local_subchannel_pool': 1,
-  };
-  const bulkOptions: ChannelOptions = { ...options, 'grpc-node.flow_control_window': BULK_WINDOW_BYTES };
+  const { options, bulkOptions } = channelOptions(peer.name, patience);
   const connectControl = () => {
     const mesh = new wire.MeshServiceClient(endpoint, secure, options);
     const channel = mesh.getChannel();

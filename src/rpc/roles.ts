@@ -68,6 +68,8 @@ const ALLOWED: Readonly<Record<string, readonly Role[]>> = {
   '/cnvm.v1.EvacuationService/Cordon': ACTS,
   '/cnvm.v1.EvacuationService/Uncordon': ACTS,
   '/cnvm.v1.WatchService/Watch': READS,
+  '/cnvm.v1.SnapshotService/TakeSnapshot': ACTS,
+  '/cnvm.v1.SnapshotService/RestoreSnapshot': ACTS,
   '/cnvm.v1.IdentityService/GetIdentity': READS,
   '/cnvm.v1.IdentityService/PublishRevocations': ACTS,
   '/cnvm.peer.v1.MeshService/Describe': PEERS,

@@ -26,6 +26,7 @@ import { IdentityServiceService } from '../gen/cnvm/v1/identity.js';
 import { ImageServiceService } from '../gen/cnvm/v1/image.js';
 import { MigrationServiceService } from '../gen/cnvm/v1/migration.js';
 import { NodeServiceService } from '../gen/cnvm/v1/node.js';
+import { SnapshotServiceService } from '../gen/cnvm/v1/snapshot.js';
 import { WatchServiceService } from '../gen/cnvm/v1/watch.js';
 import { ServerReflectionService } from '../gen/grpc/reflection/v1/reflection.js';
 import type { BulkPort, TargetPort } from '../migration/peer-port.js';
@@ -42,6 +43,7 @@ import { bulkCalls, handOverCalls, type MeshPort, memberCalls, meshCalls } from 
 import { OLDER_REFLECTION, reflectionCalls } from './reflection.js';
 import { type ReservationsPort, reservationCalls } from './reservation-calls.js';
 import { LOCAL, LOCAL_READER } from './roles.js';
+import { type SnapshotsPort, snapshotCalls } from './snapshot-calls.js';
 import { listenTls, type TlsListener } from './tls-listener.js';
 import type { Trust } from './trust.js';
 import { identityCalls, type TrustPort, trustCalls } from './trust-calls.js';
@@ -65,6 +67,7 @@ export interface RpcOptions {
   readonly nodes: NodesPort;
   readonly migrations: MigrationsPort;
   readonly images: ImagesPort;
+  readonly snapshots: SnapshotsPort;
   readonly mesh: MeshPort;
   readonly reservations: ReservationsPort;
   readonly diagnosis: DiagnosisPort;
@@ -95,6 +98,7 @@ const PEOPLE = [
   'MigrationService',
   'NodeService',
   'WatchService',
+  'SnapshotService',
 ].map((name) => `cnvm.v1.${name}`);
 const PEERS = [
   'BidService',
@@ -183,6 +187,7 @@ function makeServer(
   server.addService(EvacuationServiceService, evacuationCalls(handling, options.evacuations));
   server.addService(ImageServiceService, imageCalls(handling, options.images));
   server.addService(WatchServiceService, watchCalls(handling, options.watching));
+  server.addService(SnapshotServiceService, snapshotCalls(handling, options.snapshots));
   server.addService(IdentityServiceService, identityCalls(handling, options.identity));
   server.addService(DiagnosisServiceService, diagnosisCalls(handling, options.diagnosis));
   if (handling.caller === undefined) {

@@ -1,8 +1,11 @@
 /** The dashboard over HTTP, of a mesh of real daemons. */
 import assert from 'node:assert/strict';
+import { rmSync, symlinkSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
+import { join } from 'node:path';
 import { loopbackOf } from '../../src/cli/dashboard-server.js';
 import type { PageChange, PageMigration, PageSnapshot } from '../../src/dashboard/words.js';
+import { temporary } from '../support/temporary.js';
 import { type OpenDashboard, openDashboard } from './open-dashboard.js';
 import { eventually, NAME, testMesh } from './support.js';
 
@@ -16,8 +19,17 @@ describe('the dashboard', () => {
   let server: OpenDashboard;
   const reading: AbortController[] = [];
 
+  const directory = temporary();
+  /** Each daemon of a node has a socket of its own here; under one name, as on a real node. */
+  const socket = () => join(directory(), 'cnvmd.sock');
+  function link(): void {
+    rmSync(socket(), { force: true });
+    symlinkSync(mesh().node('node3').readerSocket(), socket());
+  }
+
   beforeEach(async () => {
-    server = await openDashboard(mesh().node('node3').readerSocket());
+    link();
+    server = await openDashboard(socket());
   });
   afterEach(async () => {
     for (const one of reading.splice(0)) one.abort();
@@ -96,12 +108,16 @@ describe('the dashboard', () => {
     assert.equal(snapshot.cnvms.find(({ name }) => name === NAME)?.owner, 'node2');
   });
 
-  it('says when the daemon is gone', async () => {
+  it('says when the daemon is gone, and how it stands when it is back', async () => {
     const heard = listen();
     await eventually('a snapshot', () => heard.length > 0);
     await mesh().node('node3').stop();
     await eventually('that it is gone', () => heard.some(({ event }) => event === 'down'));
+    await mesh().node('node1').create('meanwhile');
     await mesh().node('node3').begin();
+    link();
+    await eventually('a new snapshot', () => heard.filter(({ event }) => event === 'snapshot').length >= 2, 15_000);
+    await eventually('what has come meanwhile', () => JSON.stringify(heard).includes('meanwhile'));
   });
 
   it('serves the page and what it needs, with a policy that lets in nothing else', async () => {

@@ -31,11 +31,13 @@ export interface MeshSetting {
   readonly apart?: boolean;
   /** Each serves its figures. */
   readonly metrics?: boolean;
+  /** Where each sends its traces. */
+  readonly traces?: string;
 }
 
 /** Afterwards every node of `names` serves, and has heard of the others unless they are to be apart. */
 export async function startMesh(names: readonly string[], setting: MeshSetting = {}) {
-  const { authorities = [], apart = false, metrics = false } = setting;
+  const { authorities = [], apart = false, metrics = false, traces } = setting;
   const directory = mkdtempSync(join(tmpdir(), 'cnvm-mesh-'));
   const witness = createWitness();
   const pkiDir = join(directory, 'pki');
@@ -106,7 +108,10 @@ export async function startMesh(names: readonly string[], setting: MeshSetting =
           peers,
           limits,
           evacuation,
-          more: metrics ? { metrics: { listen: `127.0.0.1:${metricsPort}` } } : {},
+          more: {
+            ...(metrics ? { metrics: { listen: `127.0.0.1:${metricsPort}` } } : {}),
+            ...(traces === undefined ? {} : { traces: { endpoint: traces } }),
+          },
         });
         daemon = await startDaemon(config, lease.host, createLog({ level: LOG_LEVEL, pretty: true }, { node: name }));
         ports.set(name, daemon.port);

@@ -80,6 +80,7 @@ type Unserved =
   | 'images'
   | 'nodes'
   | 'migrations'
+  | 'snapshots'
   | 'target'
   | 'identity'
   | 'evacuations'
