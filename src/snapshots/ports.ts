@@ -38,6 +38,8 @@ export interface SnapshotPorts {
   readonly claim: (record: CnvmRecord) => void;
   readonly disclaim: (record: CnvmRecord) => void;
   readonly announce: () => void;
+  /** @throws `refused` while this node takes no new work. */
+  readonly demandOpen: () => void;
   readonly audit: (facts: Readonly<Record<string, string | number>>) => Promise<void>;
   readonly log: Logger;
 }
