@@ -7,7 +7,7 @@ import { CnvmError, messageOf } from './base/errors.js';
 import { tuneHeap } from './base/heap.js';
 import { createLog } from './base/log.js';
 import { createRuncMachine } from './cnvms/runc-machine.js';
-import { type Host, startDaemon } from './daemon.js';
+import { startDaemon } from './daemon.js';
 import { ociArchitecture } from './images/oci.js';
 import { createImageTools } from './images/real-tools.js';
 import { openImageStore } from './images/store.js';
@@ -17,10 +17,13 @@ import { selfCheck } from './mesh/self-check.js';
 import { createBulk, imageDirectories } from './migration/bulk.js';
 import { createSweep } from './migration/sweep.js';
 import { createOverlay } from './overlay/overlay.js';
+import type { Host } from './parts.js';
 import { gateJournal } from './plant-faults.js';
 import { endOrphans, OWNER_VARIABLE } from './tools/orphans.js';
 import { isPortBusy } from './tools/ports.js';
+import { memoryPressure } from './tools/pressure.js';
 import { breakGate } from './tools/restore-gate.js';
+import { tellReady } from './tools/supervisor.js';
 
 const HELP = `Usage: cnvmd [--config FILE] [--check-config]
 
@@ -69,6 +72,9 @@ async function serve(config: Config): Promise<void> {
   });
   const daemon = await startDaemon(config, realHost(config, log), log);
   process.on('SIGHUP', () => daemon.reload());
+  await tellReady(process.env['NOTIFY_SOCKET']).catch((error: unknown) =>
+    log.warn({ error: messageOf(error) }, 'systemd is not told'),
+  );
   log.info({ signal: await stopped }, 'told to stop');
   await daemon.stop();
 }
@@ -103,6 +109,7 @@ function realHost(config: Config, log: ReturnType<typeof createLog>): Host {
         ...{ node, version: version(), landingZones, images: imageRefs, cnvmCount },
         ...{ overlayAddress: address, overlayEncryption: encryption, overlayCard: overlay.card },
       }),
+    memoryPressure,
     sweep: createSweep({ stateDir, runDir, cgroupParent, network }),
     check: (facts) => selfCheck({ path: process.env['PATH'] ?? '' }, facts),
   };

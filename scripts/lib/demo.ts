@@ -1,25 +1,32 @@
-/** The demo: a cnvm teleports round three nodes while an ssh session and a TCP stream in it live on. */
+/**
+ * The demo: a cnvm teleports round three nodes, or many times round five, while an ssh session and a TCP stream in it live on.
+ */
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { type Lab, openLab } from './lab.js';
 import { openNumberStream, startStreamServer } from './number-stream.js';
+import { roundTrip, worldTour } from './routes.js';
 import { openShell } from './shell-session.js';
 
 const NAME = 'sneaker01.gonkulator.io';
 const ADDRESS = '10.100.101.111';
-const ROUTE = ['node1', 'node2', 'node3', 'node1'] as const;
 const NODES = 3;
+const WORLD_NODES = 5;
+const WORLD_HOPS = 30;
 /** So that the stream's silence is measured to its end. */
 const SETTLE_MS = 500;
 
-const HELP = `Usage: scripts/demo [--json] [--keep] [--lab NAME]
+const HELP = `Usage: scripts/demo [--globetrotter [--hops N]] [--json] [--keep] [--lab NAME]
 
 Brings up a lab of three nodes, creates ${NAME} at ${ADDRESS}, opens an ssh session and a
-numbered TCP stream in it, teleports it ${ROUTE.join(' -> ')}, and checks that nothing was lost.
+numbered TCP stream in it, teleports it ${roundTrip(NODES).join(' -> ')}, and checks that nothing was lost.
 
-  --json   the last line on standard output is one JSON object with the figures
-  --keep   leaves the lab up and says what to type next
+  --globetrotter   the same with ${WORLD_NODES} nodes and ${WORLD_HOPS} hops, over every way between any two of them; each is asked of
+                   node1, wherever the cnvm is
+  --hops N         so many hops instead
+  --json           the last line on standard output is one JSON object with the figures
+  --keep           leaves the lab up and says what to type next
 
 Exit codes: 0 all is well, 1 something broke, 2 wrong usage.
 `;
@@ -49,16 +56,17 @@ interface Ended {
   readonly ended?: { freezeMs: number; memoryBytes: number; diskBytes: number; totalMs: number };
 }
 
-async function teleport(lab: Lab, from: string, to: string): Promise<NonNullable<Ended['ended']>> {
+async function teleport(lab: Lab, asked: string, to: string): Promise<NonNullable<Ended['ended']>> {
   const destination = `cnvm@${to}:/home/cnvm/sneakers`;
-  say(`\n${from}# teleport ${NAME} ${destination}`);
-  const lines = (await lab.must(from, ['teleport', '--json', NAME, destination])).trim().split('\n');
+  say(`\n${asked}# teleport ${NAME} ${destination}`);
+  const lines = (await lab.must(asked, ['teleport', '--json', NAME, destination])).trim().split('\n');
   const { ended } = JSON.parse(lines.at(-1) ?? '{}') as Ended;
   if (ended === undefined) throw new Error(`the teleport ended without a word: ${lines.at(-1)}`);
   return ended;
 }
 
-async function tour(lab: Lab): Promise<Result> {
+/** @param askOf the node that is asked to teleport it from where it is. */
+async function tour(lab: Lab, route: readonly string[], askOf: (from: string) => string): Promise<Result> {
   say(`\nnode1# cnvm create ${NAME} --address ${ADDRESS}`);
   say(await lab.must('node1', ['cnvm', 'create', NAME, '--address', ADDRESS]));
   await waitForSsh(lab);
@@ -71,10 +79,10 @@ async function tour(lab: Lab): Promise<Result> {
   say(`in the session: shell variable, pid and directory are: ${before}`);
   const hops: Hop[] = [];
   let sessionSurvived = true;
-  for (const [index, to] of ROUTE.slice(1).entries()) {
-    const from = ROUTE[index] ?? '';
+  for (const [index, to] of route.slice(1).entries()) {
+    const from = route[index] ?? '';
     stream.reset();
-    const { freezeMs, memoryBytes, diskBytes, totalMs } = await teleport(lab, from, to);
+    const { freezeMs, memoryBytes, diskBytes, totalMs } = await teleport(lab, askOf(from), to);
     await sleep(SETTLE_MS);
     const clientGapMs = stream.gapMs();
     const after = await shell.type('echo $treasure $$ $PWD');
@@ -116,13 +124,21 @@ function table(hops: readonly Hop[]): string {
       (totalMs / 1000).toFixed(2),
     ]),
   );
-  return [row(['hop', 'frozen ms', 'client gap ms', 'moved', 'total s']), ...lines].join('\n');
+  return [row(['hop', 'frozen ms', 'client gap ms', 'moved', 'total s']), ...lines, spread(hops)].join('\n');
+}
+
+function spread(hops: readonly Hop[]): string {
+  const gaps = hops.map(({ clientGapMs }) => clientGapMs).sort((one, other) => one - other);
+  const at = (part: number) => (gaps[Math.floor(part * (gaps.length - 1))] ?? 0).toFixed(0);
+  return `client gap over ${hops.length} hops: median ${at(0.5)}, least ${at(0)}, most ${at(1)} ms`;
 }
 
 async function main(): Promise<number> {
   const { values } = parseArgs({
     options: {
       json: { type: 'boolean', default: false },
+      globetrotter: { type: 'boolean', default: false },
+      hops: { type: 'string', default: String(WORLD_HOPS) },
       keep: { type: 'boolean', default: false },
       lab: { type: 'string', default: 'demo' },
       help: { type: 'boolean', short: 'h', default: false },
@@ -132,12 +148,19 @@ async function main(): Promise<number> {
     process.stdout.write(HELP);
     return 0;
   }
+  const hopCount = Number(values.hops);
+  if (!Number.isInteger(hopCount) || hopCount < 1) {
+    say(`--hops takes a number of at least 1, not ${values.hops}`);
+    return 2;
+  }
+  const nodes = values.globetrotter ? WORLD_NODES : NODES;
+  const route = values.globetrotter ? worldTour(nodes, hopCount) : roundTrip(nodes);
   const lab = openLab(values.lab, true);
   let result: Result = { ok: false, hops: [], sessionSurvived: false, streamIntact: false };
   await lab.down();
   try {
-    await lab.up(NODES);
-    result = await tour(lab);
+    await lab.up(nodes);
+    result = await tour(lab, route, (from) => (values.globetrotter ? 'node1' : from));
     say(`\n${table(result.hops)}`);
     say(result.ok ? '\nThe session and the stream survived every hop.' : '\nSomething broke; see above.');
   } catch (error) {

@@ -41,6 +41,10 @@ const seconds = z
 /** Far beyond what converges, if anything does. */
 const ROUNDS_MAX = 1_000;
 
+/** Far more than any link carries at once. */
+const MOVES_MAX = 64;
+const PERCENT_MAX = 100;
+
 /** More than anybody writes by hand; the others are found through them. */
 const PEERS_MAX = 1_000;
 
@@ -129,6 +133,33 @@ const schema = z.strictObject({
       settle: seconds.default(10),
       /** A factor, not seconds: how much longer than usual a peer, or a program here, may be silent, where nodes are slow. */
       patience: z.number().min(1).max(PATIENCE_MAX).default(1),
+    })
+    .prefault({}),
+  /** How this node is emptied, and what empties it without anybody's call. */
+  evacuation: z
+    .strictObject({
+      /** Moves at once, when nobody says another number. */
+      parallel: z.number().int().min(1).max(MOVES_MAX).default(2),
+      /** Seconds after which no new move begins, when nobody says another time. */
+      deadline: seconds.default(10 * 60),
+      /** So many cnvms may be on their way here at once from nodes that are being evacuated. */
+      arrivals: z.number().int().min(1).max(MOVES_MAX).default(2),
+      /** When this node is under strain: with less of its memory free than this, in percent. 0: not for that. */
+      memoryAvailableMin: z.number().min(0).max(PERCENT_MAX).default(0),
+      /** When something waited for memory in more of the last minute than this, in percent (PSI, "some"). 0: not for that. */
+      memoryPressureMax: z.number().min(0).max(PERCENT_MAX).default(0),
+      /** With less free than this in a landing zone, in MiB. 0: not for that. */
+      diskAvailableMin: z.number().int().nonnegative().default(0),
+      /** With an error in its self-check ("cnvm node"). */
+      errors: z.boolean().default(false),
+      /** Seconds that a strain must last before anything is done about it. */
+      hold: seconds.default(60),
+      /** Seconds between two looks. */
+      every: seconds.default(5),
+      /** This node empties itself when it is under strain. */
+      itself: z.boolean().default(false),
+      /** This node asks peers that say that they are under strain to empty themselves. */
+      peers: z.boolean().default(false),
     })
     .prefault({}),
   /** HOST:PORT at which Prometheus may read figures, over plain HTTP; without: nowhere. */

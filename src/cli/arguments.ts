@@ -1,5 +1,6 @@
 /** What people type, taken apart. Pure; a wrong argument is refused with what would be right. */
 import { refused } from '../base/errors.js';
+import { labelOf } from '../cnvms/labels.js';
 
 export interface Destination {
   /** Kept for habit; who runs things on the target is the target's own affair. */
@@ -95,4 +96,14 @@ export function collectPorts(text: string, before: readonly (PortSpec | 'exposed
 /** For an option that may be given more than once. (One that takes several values would eat what follows it.) */
 export function collect(value: string, before: readonly string[]): string[] {
   return [...before, value];
+}
+
+/** "tier=web" and the like; the last of one key counts. */
+export function parseLabels(texts: readonly string[]): Record<string, string> {
+  const labels = texts.map((text) => {
+    const label = labelOf(text);
+    if (label === undefined) throw refused('invalid', `"${text}" is no label; write KEY=value, for example tier=web`);
+    return label;
+  });
+  return Object.fromEntries(labels);
 }

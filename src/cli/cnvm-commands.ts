@@ -14,7 +14,16 @@ import type {
   StartCnvmResponse,
   StopCnvmResponse,
 } from '../gen/cnvm/v1/cnvm.js';
-import { collect, collectPorts, type PortSpec, parseCount, parseCpus, parseDuration, parseSize } from './arguments.js';
+import {
+  collect,
+  collectPorts,
+  type PortSpec,
+  parseCount,
+  parseCpus,
+  parseDuration,
+  parseLabels,
+  parseSize,
+} from './arguments.js';
 import { type CommonOptions, connected, withCommonOptions } from './common-options.js';
 import { type Connection, call, messages } from './connect.js';
 import { execCommand } from './exec-command.js';
@@ -28,31 +37,13 @@ export function addCnvmCommands(program: Command): void {
   const add = (usage: string, description: string) =>
     withCommonOptions(program.command(usage)).description(description);
 
-  add(
-    'create <name> [command...]',
-    'make a cnvm and start it; after "--" what it runs in the place of its image\'s command',
-  )
+  addCreate(program);
+  add('start <name>', 'start a stopped cnvm')
     .option(
-      '--image <name>',
-      'what it is made from: a name or a digest of "cnvm image ls"; or docker://HOST/NAME, which is pulled',
-      'base',
+      '--force',
+      'also when another node, which does not run it, claims it at the same epoch: this one becomes the owner',
     )
-    .option('--address <ip>', 'its address on the overlay (default: the next free one, from 10.100.101.111 on)')
-    .option('--memory <size>', 'limit, for example 512M', parseSize, 0)
-    .option('--cpus <n>', 'limit, for example 1.5', parseCpus, 0)
-    .option('--pids <n>', 'limit of processes', parseCount, 0)
-    .option('--landing <dir>', 'a landing zone of this node or a directory below one')
-    .option(
-      '--port <node:cnvm[/udp]>',
-      'a port of the node that leads to it and moves with it; may be given more than once; "exposed": all of the image',
-      collectPorts,
-      [],
-    )
-    .option('-e, --env <key=value>', 'with this in the environment; may be given more than once', collect, [])
-    .option('--entrypoint <program>', "in the place of the image's; again for each word more", collect, [])
-    .option('--no-start', 'leave it stopped')
-    .action(create);
-  add('start <name>', 'start a stopped cnvm').action(start);
+    .action(start);
   add('stop <name>', 'stop a cnvm: its stop signal, then KILL')
     .option('--grace <time>', 'between the two', parseDuration, 10_000)
     .action(stop);
@@ -79,8 +70,38 @@ export function addCnvmCommands(program: Command): void {
     .action(logs);
 }
 
+function addCreate(program: Command): void {
+  withCommonOptions(program.command('create <name> [command...]'))
+    .description('make a cnvm and start it; after "--" what it runs in the place of its image\'s command')
+    .option(
+      '--image <name>',
+      'what it is made from: a name or a digest of "cnvm image ls"; or docker://HOST/NAME, which is pulled',
+      'base',
+    )
+    .option('--insecure', 'an image that is pulled: over plain HTTP, or with a certificate that nobody vouches for')
+    .option('--address <ip>', 'its address on the overlay (default: the next free one, from 10.100.101.111 on)')
+    .option('--memory <size>', 'limit, for example 512M', parseSize, 0)
+    .option('--cpus <n>', 'limit, for example 1.5', parseCpus, 0)
+    .option('--pids <n>', 'limit of processes', parseCount, 0)
+    .option('--landing <dir>', 'a landing zone of this node or a directory below one')
+    .option(
+      '--port <node:cnvm[/udp]>',
+      'a port of the node that leads to it and moves with it; may be given more than once; "exposed": all of the image',
+      collectPorts,
+      [],
+    )
+    .option('-e, --env <key=value>', 'with this in the environment; may be given more than once', collect, [])
+    .option('--entrypoint <program>', "in the place of the image's; again for each word more", collect, [])
+    .option('--label <key=value>', 'says this of it, also to the two below; may be given more than once', collect, [])
+    .option('--affinity <key=value>', 'evacuated, it rather goes where a cnvm has such a label', collect, [])
+    .option('--anti-affinity <key=value>', 'evacuated, it never goes where a cnvm has such a label', collect, [])
+    .option('--no-start', 'leave it stopped')
+    .action(create);
+}
+
 interface CreateOptions {
   image: string;
+  insecure: boolean;
   address: string;
   memory: number;
   cpus: number;
@@ -90,10 +111,14 @@ interface CreateOptions {
   port: (PortSpec | 'exposed')[];
   env: string[];
   entrypoint: string[];
+  label: string[];
+  affinity: string[];
+  antiAffinity: string[];
 }
 
 async function create(name: string, command: string[], options: Option<CreateOptions>): Promise<void> {
   const { port: ports = [], env = [], entrypoint = [], image = '' } = options;
+  const { label = [], affinity = [], antiAffinity = [] } = options;
   const request: CreateCnvmRequest = {
     name,
     image: await pullIfElsewhere(image, options),
@@ -103,16 +128,17 @@ async function create(name: string, command: string[], options: Option<CreateOpt
     landing: options.landing ?? '',
     ports: ports.filter((port) => port !== 'exposed'),
     publishExposed: ports.includes('exposed'),
-    ...{ entrypoint, command, env },
+    ...{ entrypoint, command, env, labels: parseLabels(label), affinity, antiAffinity },
   };
   await oneCnvm(options, (connection) =>
     call<CreateCnvmResponse>(connection, (done) => connection.cnvms.createCnvm(request, done)),
   );
 }
 
-async function start(name: string, options: CommonOptions): Promise<void> {
+async function start(name: string, options: Option<{ force: true }>): Promise<void> {
+  const request = { name, force: options.force === true };
   await oneCnvm(options, (connection) =>
-    call<StartCnvmResponse>(connection, (done) => connection.cnvms.startCnvm({ name }, done)),
+    call<StartCnvmResponse>(connection, (done) => connection.cnvms.startCnvm(request, done)),
   );
 }
 

@@ -9,10 +9,14 @@ import { type CommonOptions, connected, runProgram, withCommonOptions } from './
 import { completionScript } from './completion.js';
 import { call } from './connect.js';
 import { addDashboardCommand } from './dashboard-command.js';
+import { addEvacuationCommands } from './evacuation-commands.js';
+import { addEverydayCommands } from './everyday-commands.js';
 import { addImageCommands } from './image-commands.js';
+import { addManCommand } from './man-command.js';
 import { addMeshCommands } from './mesh-commands.js';
 import { addOverlayCommands } from './overlay-commands.js';
 import { addPkiCommands } from './pki-commands.js';
+import { addSnapshotCommands } from './snapshot-commands.js';
 import { addTopCommand } from './top-command.js';
 import { addWatchCommand } from './watch-command.js';
 
@@ -20,11 +24,14 @@ const program = new Command('cnvm').description('machines as portable as contain
 addCnvmCommands(program);
 addImageCommands(program);
 addMeshCommands(program);
+addEvacuationCommands(program);
 addPkiCommands(program);
 addOverlayCommands(program);
+addEverydayCommands(program);
 addWatchCommand(program);
 addTopCommand(program);
 addDashboardCommand(program);
+addSnapshotCommands(program);
 
 program
   .command('completion <shell>')
@@ -32,6 +39,8 @@ program
   .action((shell: string) => {
     process.stdout.write(completionScript(shell, program));
   });
+
+addManCommand(program);
 
 // For the completion scripts: names, one a line.
 withCommonOptions(program.command('__names', { hidden: true })).action(async (options: CommonOptions) => {

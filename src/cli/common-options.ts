@@ -54,13 +54,18 @@ export function version(): string {
   return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
 }
 
+/** What each program's help has beside its own. */
+export function withProgramHelp(program: Command): Command {
+  return program.version(version()).addHelpText('after', `\n${EXIT_HELP}`);
+}
+
 /** Parses and runs a program; its exit code is the process's. */
 export async function runProgram(program: Command, argv: readonly string[]): Promise<void> {
   // Who reads has seen enough, as "head" has: that is no failure, but what is done goes on.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EPIPE') throw error;
   });
-  program.version(version()).addHelpText('after', `\n${EXIT_HELP}`);
+  withProgramHelp(program);
   for (const command of [program, ...program.commands, ...program.commands.flatMap((one) => one.commands)]) {
     command.exitOverride().showHelpAfterError('(--help says more)');
   }

@@ -3,7 +3,22 @@ import type { Command } from 'commander';
 import { refused } from '../base/errors.js';
 
 /** Subcommands whose first argument is a cnvm. */
-const TAKES_CNVM = ['start', 'stop', 'rm', 'inspect', 'exec', 'ssh', 'logs', 'migrations', 'abort', 'recover', 'watch'];
+const TAKES_CNVM = [
+  'start',
+  'stop',
+  'rm',
+  'inspect',
+  'exec',
+  'ssh',
+  'logs',
+  'migrations',
+  'abort',
+  'recover',
+  'snapshot',
+  'watch',
+];
+/** Those that take a node. */
+const TAKES_NODE = ['evacuate', 'cordon', 'uncordon'];
 /** Those that take an image. */
 const TAKES_IMAGE = ['image', 'create'];
 
@@ -16,10 +31,11 @@ export function completionScript(shell: string, program: Command): string {
   const words = commands.map((command) => command.name());
   const cases = commands.map((command) => {
     const cnvms = TAKES_CNVM.includes(command.name()) ? ' $(cnvm __names 2>/dev/null)' : '';
+    const nodes = TAKES_NODE.includes(command.name()) ? ' $(cnvm __nodes 2>/dev/null)' : '';
     const images = TAKES_IMAGE.includes(command.name()) ? ' $(cnvm __images 2>/dev/null)' : '';
     const below = command.commands.map((one) => one.name());
     const all = new Set([...below, ...[command, ...command.commands].flatMap(flags)]);
-    return `    ${command.name()}) words="${[...all].join(' ')}${cnvms}${images}" ;;`;
+    return `    ${command.name()}) words="${[...all].join(' ')}${cnvms}${nodes}${images}" ;;`;
   });
   const top =
     words.length > 0
@@ -62,11 +78,13 @@ function fishScript(
   const rest = commands.flatMap((command) => {
     const when = `-n '__fish_seen_subcommand_from ${command.name()}'`;
     const names = TAKES_CNVM.includes(command.name()) ? [`complete -c ${name} ${when} -f -a '(cnvm __names)'`] : [];
+    const nodes = TAKES_NODE.includes(command.name()) ? [`complete -c ${name} ${when} -f -a '(cnvm __nodes)'`] : [];
     const images = TAKES_IMAGE.includes(command.name()) ? [`complete -c ${name} ${when} -f -a '(cnvm __images)'`] : [];
     const below = command.commands.map((one) => `complete -c ${name} ${when} -f -a '${one.name()}'`);
     const all = new Set([command, ...command.commands].flatMap(flags));
     return [
       ...names,
+      ...nodes,
       ...images,
       ...below,
       ...[...all].map((flag) => `complete -c ${name} ${when} -l ${flag.slice(2)}`),

@@ -10,10 +10,13 @@ import {
 } from '@grpc/grpc-js';
 import { CnvmError, messageOf, refused } from '../base/errors.js';
 import { CnvmServiceClient } from '../gen/cnvm/v1/cnvm.js';
+import { DiagnosisServiceClient } from '../gen/cnvm/v1/diagnosis.js';
+import { EvacuationServiceClient } from '../gen/cnvm/v1/evacuation.js';
 import { IdentityServiceClient } from '../gen/cnvm/v1/identity.js';
 import { ImageServiceClient } from '../gen/cnvm/v1/image.js';
 import { MigrationServiceClient } from '../gen/cnvm/v1/migration.js';
 import { NodeServiceClient } from '../gen/cnvm/v1/node.js';
+import { SnapshotServiceClient } from '../gen/cnvm/v1/snapshot.js';
 import { WatchServiceClient } from '../gen/cnvm/v1/watch.js';
 import { fromServiceError } from '../rpc/status.js';
 import { TLS } from '../rpc/trust.js';
@@ -36,7 +39,10 @@ export interface Connection {
   readonly images: ImageServiceClient;
   readonly migrations: MigrationServiceClient;
   readonly identity: IdentityServiceClient;
+  readonly diagnosis: DiagnosisServiceClient;
+  readonly evacuations: EvacuationServiceClient;
   readonly watch: WatchServiceClient;
+  readonly snapshots: SnapshotServiceClient;
   /** For people. */
   readonly who: string;
   close(): void;
@@ -55,7 +61,10 @@ export function connect(where: Where): Connection {
   const images = new ImageServiceClient(address, secure, options);
   const migrations = new MigrationServiceClient(address, secure, options);
   const identity = new IdentityServiceClient(address, secure, options);
+  const diagnosis = new DiagnosisServiceClient(address, secure, options);
+  const evacuations = new EvacuationServiceClient(address, secure, options);
   const watch = new WatchServiceClient(address, secure, options);
+  const snapshots = new SnapshotServiceClient(address, secure, options);
   const who = where.endpoint === undefined ? `cnvmd at ${where.socket}` : `cnvmd at ${where.endpoint}`;
   return {
     cnvms,
@@ -63,10 +72,14 @@ export function connect(where: Where): Connection {
     images,
     migrations,
     identity,
+    diagnosis,
+    evacuations,
+    snapshots,
     watch,
     who,
     close() {
-      for (const client of [cnvms, nodes, images, migrations, identity, watch]) client.close();
+      for (const client of [cnvms, nodes, images, migrations, identity, diagnosis, evacuations, snapshots, watch])
+        client.close();
     },
   };
 }

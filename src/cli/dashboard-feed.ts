@@ -59,10 +59,7 @@ export function followForPages(connection: Connection, stop: AbortController): D
         stop.abort();
         return;
       } catch (error) {
-        if (mesh === undefined) {
-          fail(error);
-          return;
-        }
+        if (mesh === undefined) return fail(error);
         last = ['down', { why: messageOf(error) }];
         tell(last);
       }

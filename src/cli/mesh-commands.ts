@@ -65,13 +65,18 @@ async function nodes(options: CommonOptions): Promise<void> {
     facts === undefined ? '-' : encryptionOf(facts),
     facts === undefined
       ? error
-      : `${facts.cnvmCount} cnvms, ${bytesText(Number(facts.memoryAvailableBytes))} free, criu ${facts.criuVersion}${disagreement(here, facts)}`,
+      : `${facts.cnvmCount} cnvms, ${bytesText(Number(facts.memoryAvailableBytes))} free, criu ${facts.criuVersion}${stateOf(facts)}${disagreement(here, facts)}`,
   ]);
   process.stdout.write(table(['NODE', 'REACH', 'STATE', 'FOR', 'ENDPOINT', 'OVERLAY', 'ENCRYPTION', ''], rows));
 }
 
 /** An older node does not say, and encrypts nothing. */
 const encryptionOf = ({ overlayEncryption }: NodeFacts): string => overlayEncryption || 'none';
+
+/** What keeps new work from it, or should. */
+function stateOf({ cordon, strains }: NodeFacts): string {
+  return `${cordon === '' ? '' : `; CORDONED: ${cordon}`}${strains.length === 0 ? '' : `; STRAINED: ${strains.join('; ')}`}`;
+}
 
 function disagreement(here: NodeFacts | undefined, there: NodeFacts): string {
   if (here === undefined || encryptionOf(here) === encryptionOf(there)) return '';
@@ -115,6 +120,9 @@ async function node(options: CommonOptions): Promise<void> {
   process.stdout.write(
     `${answer.facts?.name ?? ''}: kernel ${answer.facts?.kernelRelease ?? ''}, cnvm ${answer.facts?.version ?? ''}\n`,
   );
+  const { cordon = '', strains = [], name = '' } = answer.facts ?? {};
+  if (cordon !== '') rows.unshift(['warning', 'cordon', `it takes no new work: ${cordon}; cnvm uncordon ${name}`]);
+  for (const strain of strains) rows.unshift(['warning', 'strain', strain]);
   process.stdout.write(table(['', 'WHAT', 'FOUND'], rows));
 }
 

@@ -11,6 +11,7 @@ import { collect } from './arguments.js';
 import { EXIT } from './exit-codes.js';
 import { parseLifetime } from './lifetime.js';
 import { addPkiMeshCommands } from './pki-mesh-commands.js';
+import { addPkiRequestCommands } from './pki-request-commands.js';
 import { jsonText, table } from './text.js';
 
 interface DirOptions {
@@ -55,6 +56,7 @@ export function addPkiCommands(program: Command): void {
     .option('--address <host:port>', 'where the new node reaches this machine', `${hostname()}:7444`)
     .action(token);
   addPkiMeshCommands(pki, add);
+  addPkiRequestCommands(add);
 }
 
 const ROLES: readonly IssuedRole[] = ['node', 'operator', 'reader'];

@@ -4,9 +4,17 @@ import { Command, Option } from 'commander';
 import { Compression, MigrationMode, OnSlow } from '../gen/cnvm/v1/migration.js';
 import { MAX_DOWNTIME_MS } from '../migration/migration.js';
 import { parseDestination, parseDuration, parseRate } from './arguments.js';
-import { type CommonOptions, connected, runProgram, withCommonOptions } from './common-options.js';
+import {
+  type CommonOptions,
+  connected,
+  runProgram,
+  version,
+  withCommonOptions,
+  withProgramHelp,
+} from './common-options.js';
 import { completionScript } from './completion.js';
 import { followMigration } from './follow-migration.js';
+import { manPages } from './man-page.js';
 
 interface TeleportOptions extends CommonOptions {
   readonly dryRun?: boolean;
@@ -91,4 +99,6 @@ const program = withCommonOptions(new Command('teleport'))
   });
 
 if (process.argv[2] === 'completion') process.stdout.write(completionScript(process.argv[3] ?? 'bash', program));
+else if (process.argv[2] === '__man')
+  process.stdout.write(manPages(withProgramHelp(program), version())[0]?.text ?? '');
 else await runProgram(program, process.argv);

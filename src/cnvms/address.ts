@@ -40,12 +40,16 @@ export function uidBase(address: string): number {
   return (third * 256 + fourth) * UID_COUNT;
 }
 
-/** The next free address from .101.111 on, round the overlay once; undefined when it is full. */
-export function nextAddress(network: string, taken: ReadonlySet<string>): string | undefined {
+/**
+ * The next free address from .101.111 on, round the overlay once; undefined when it is full. @param part only of those that
+ * end with this byte.
+ */
+export function nextAddress(network: string, taken: ReadonlySet<string>, part?: number): string | undefined {
   const prefix = network.split('.').slice(0, 2).join('.');
   const span = LAST_HOST - FIRST_CNVM_HOST + 1;
   for (let step = 0; step < span; step += 1) {
     const host = FIRST_CNVM_HOST + ((FIRST_GIVEN_HOST - FIRST_CNVM_HOST + step) % span);
+    if (part !== undefined && host % 256 !== part) continue;
     const address = `${prefix}.${Math.floor(host / 256)}.${host % 256}`;
     if (!taken.has(address)) return address;
   }

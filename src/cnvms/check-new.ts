@@ -1,6 +1,7 @@
 /** What a new cnvm may be, pure: every reason for a no at once. */
 import { addressRefusal } from './address.js';
 import type { NewCnvm, PublishedPort } from './cnvm.js';
+import { wishesRefusals } from './labels.js';
 
 /** A DNS name in lower case; also a directory, a cgroup and a runc id, so nothing else may be in it. */
 const NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/;
@@ -34,6 +35,7 @@ export function newCnvmRefusals(order: NewCnvm, network: string, taken: Taken): 
     address === undefined ? undefined : addressRefusal(address, network),
     holder === undefined ? undefined : `the address ${address} is taken by ${holder}`,
     ...portRefusals(order.ports),
+    ...wishesRefusals(order.wishes),
     ...order.program.env
       .filter((entry) => !/^[^=\0]+=[^\0]*$/.test(entry))
       .map((entry) => `"${entry}" is no KEY=value for the environment`),

@@ -2,6 +2,7 @@
  * What a cnvm is: the record that travels with it, and the states it can be in on one node.
  * Invariant: a record is plain JSON, the same on every node but for `owner`, `epoch` and `landing`.
  */
+import type { Wishes } from './labels.js';
 
 export interface Limits {
   /** 0 means no limit of its own; likewise below. */
@@ -56,6 +57,8 @@ export interface CnvmRecord {
   readonly ports?: readonly PublishedPort[] | undefined;
   /** Undefined: it runs what its image says. */
   readonly program?: ProgramOrder | undefined;
+  /** What it says of itself, and of whom it wants beside it. Undefined: nothing. */
+  readonly wishes?: Wishes | undefined;
 }
 
 /**
@@ -96,4 +99,5 @@ export interface NewCnvm {
   /** Publish each port that the image says it listens on, by the same number. */
   readonly publishExposed: boolean;
   readonly program: ProgramOrder;
+  readonly wishes: Wishes;
 }

@@ -6,14 +6,16 @@ import type { Logger } from 'pino';
 import { refused } from '../base/errors.js';
 import { createUndo } from '../base/undo.js';
 import type { StoredImage } from '../images/image.js';
-import { nextAddress, uidBase } from './address.js';
-import { landingZoneOf, newCnvmRefusals, type Taken, takenPorts } from './check-new.js';
+import { uidBase } from './address.js';
+import type { Taken } from './check-new.js';
 import type { CnvmRecord, CnvmState, CnvmView, NewCnvm, PublishedPort } from './cnvm.js';
 import type { ExecIo, ExecOrder } from './exec-order.js';
 import type { Locks } from './locks.js';
 import type { Machine } from './machine.js';
-import { argvOf } from './program.js';
+import { type PortUse, planNew } from './plan-new.js';
+import { type Among, type Held, type Reserving, reserveFor } from './reserve-port.js';
 import { createRestarts } from './restarts.js';
+import { conflictText, forceRefusal, type Rival, rivalry } from './rivalry.js';
 import { type Act, illegal } from './states.js';
 import type { Store } from './store.js';
 
@@ -24,7 +26,7 @@ export interface DirectoryPort {
   /** The node that owns this cnvm, when it is a peer. */
   ownerOf(name: string): string | undefined;
   /** The highest claim of a peer to what lies here, when it is not below ours: at a higher epoch ours is an old copy. */
-  rival(own: Pick<CnvmRecord, 'name' | 'epoch'>): { readonly node: string; readonly epoch: number } | undefined;
+  rival(own: Pick<CnvmRecord, 'name' | 'epoch'>): Rival | undefined;
   /** Cnvms of peers. */
   elsewhere(): CnvmView[];
   /** Tells the peers, soon, what this node owns now. */
@@ -50,6 +52,9 @@ export interface CnvmsOptions {
   readonly locks: Locks;
   readonly machine: Machine;
   readonly directory: DirectoryPort;
+  readonly reserving: Reserving;
+  /** @throws `refused` while this node takes no new work. */
+  readonly demandOpen: () => void;
   readonly log: Logger;
 }
 
@@ -110,24 +115,13 @@ export function createCnvms(options: CnvmsOptions) {
   /** Who else claims it, in words. While it moves two nodes have it for a moment: its journal knows better. */
   function conflictOf(record: CnvmRecord): string | undefined {
     const rival = directory.rival(record);
-    if (rival === undefined || isBusy(record.name)) return undefined;
-    if (rival.epoch > record.epoch)
-      return `${rival.node} has it at epoch ${rival.epoch}: this copy, of epoch ${record.epoch}, is an old one`;
-    return `${rival.node} claims it at epoch ${rival.epoch} too: neither is started by itself`;
+    return rival === undefined || isBusy(record.name) ? undefined : conflictText(record, rival);
   }
 
   /** @throws `refused` when `act` is not legal now. */
   async function demand(record: CnvmRecord, act: Act): Promise<void> {
     const rival = GOES_ON.includes(act) ? directory.rival(record) : undefined;
-    if (rival !== undefined && rival.epoch > record.epoch)
-      throw refused(
-        'state',
-        `cannot ${act.replace('-', ' ')} ${record.name}: ${rival.node} has it at epoch ${rival.epoch}`,
-        {
-          location: rival.node,
-          remedy: `The copy on ${node}, of epoch ${record.epoch}, is an old one: cnvm rm removes it here, and nowhere else.`,
-        },
-      );
+    if (rival !== undefined) throw rivalry(act, record, rival, node);
     const why = illegal(act, await stateOf(record));
     if (why !== undefined)
       throw refused('state', `cannot ${act.replace('-', ' ')} ${record.name}: ${why}`, { location: node });
@@ -139,42 +133,22 @@ export function createCnvms(options: CnvmsOptions) {
     return next;
   }
 
+  /** Of two claims at one epoch the next epoch is the higher one, on every node and for good. */
+  async function outbid(record: CnvmRecord): Promise<CnvmRecord> {
+    const rival = directory.rival(record);
+    if (rival?.epoch !== record.epoch) return record;
+    const why = forceRefusal(record, rival);
+    if (why !== undefined) throw why;
+    const next = { ...record, epoch: record.epoch + 1 };
+    await store.put(next);
+    log.warn({ cnvm: record.name, epoch: next.epoch }, 'made the owner by force');
+    return next;
+  }
+
   /** @throws `refused` with every reason. */
-  function plan(
-    order: NewCnvm,
-    image: StoredImage,
-    ports: readonly PublishedPort[],
-    busy: readonly string[],
-  ): CnvmRecord {
-    const taken = directory.taken();
-    const given = [...promised.values()];
-    const addresses = new Map([...taken.addresses, ...given.map((one) => [one.address, one.name] as const)]);
-    const reasons = newCnvmRefusals({ ...order, ports }, options.overlayNetwork, { names: taken.names, addresses });
-    const landing = order.landing ?? options.landingZones[0] ?? '';
-    if (landingZoneOf(landing, options.landingZones) === undefined) {
-      reasons.push(`${landing} is not in a landing zone of ${node}: ${options.landingZones.join(', ')}`);
-    }
-    const address = order.address ?? nextAddress(options.overlayNetwork, new Set(addresses.keys()));
-    reasons.push(...takenPorts(ports, [...store.all(), ...given], node), ...busy);
-    const argv = argvOf(image, order.program);
-    if (argv.length === 0) reasons.push(`the image ${order.image} does not say what to run: say it after "--"`);
-    if (address === undefined) reasons.push(`the overlay ${options.overlayNetwork} has no free address`);
-    const kind = taken.names.has(order.name) || addresses.has(order.address ?? '') ? 'exists' : 'invalid';
-    if (reasons.length > 0 || address === undefined) throw refused(kind, reasons.join('; '), { reasons });
-    const { entrypoint, command, env } = order.program;
-    return {
-      name: order.name,
-      address,
-      image: { name: image.names[0] ?? order.image, digest: image.digest },
-      limits: order.limits,
-      createTime: new Date().toISOString(),
-      epoch: 1,
-      owner: node,
-      landing,
-      wanted: order.start ? 'running' : 'stopped',
-      ...(ports.length > 0 ? { ports } : {}),
-      ...(entrypoint.length + command.length + env.length > 0 ? { program: order.program } : {}),
-    };
+  function plan(order: NewCnvm, image: StoredImage, use: PortUse, among: Among): CnvmRecord {
+    const [taken, here] = [directory.taken(), store.all()];
+    return planNew(order, image, { ...options, ...use, among, taken, here, promised: [...promised.values()] });
   }
 
   async function make(record: CnvmRecord, start: boolean): Promise<void> {
@@ -199,32 +173,44 @@ export function createCnvms(options: CnvmsOptions) {
 
     /** Makes a cnvm and starts it if told so. @throws with nothing left behind. */
     async create(order: NewCnvm): Promise<CnvmView> {
+      options.demandOpen();
       return await locks.with(order.name, 'being created', async () => {
         const image = images.find(order.image);
         const letGo = images.hold(image.digest);
-        let record: CnvmRecord | undefined;
+        let held: Held<CnvmRecord> | undefined;
         try {
           const ports = portsOf(order, image);
           const busy = await options.busyPorts(ports);
-          record = plan(order, image, ports, busy);
-          promised.set(record.address, record);
-          await make(record, order.start);
+          held = await reserveFor<CnvmRecord>(options.reserving, {
+            given: order.address !== undefined,
+            choose(among) {
+              const record = plan(order, image, { ports, busy }, among);
+              promised.set(record.address, record);
+              return record;
+            },
+            drop: ({ address }) => void promised.delete(address),
+          });
+          await make(held.wish, order.start);
         } finally {
-          if (record !== undefined) promised.delete(record.address);
+          if (held !== undefined) promised.delete(held.wish.address);
+          held?.release();
           letGo();
         }
-        log.info({ cnvm: record.name, address: record.address }, 'created');
+        log.info({ cnvm: order.name, address: held.wish.address }, 'created');
         directory.changed();
-        return await view(record);
+        return await view(held.wish);
       });
     },
 
-    async start(name: string): Promise<CnvmView> {
+    /** @param force makes this node the owner when another one claims it at the same epoch and does not run it. */
+    async start(name: string, force = false): Promise<CnvmView> {
       return await locks.with(name, 'being started', async () => {
-        const record = recordOf(name);
+        const record = force ? await outbid(recordOf(name)) : recordOf(name);
         await demand(record, 'start');
+        const stopped = (await machine.look(record)).status === 'stopped';
+        if (stopped) options.demandOpen();
         const wanted = await want(record, 'running');
-        if ((await machine.look(record)).status === 'stopped') await machine.boot(wanted);
+        if (stopped) await machine.boot(wanted);
         directory.changed();
         return await view(wanted);
       });

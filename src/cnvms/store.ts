@@ -11,6 +11,7 @@ import { COUNT_MAX } from '../base/count.js';
 import { messageOf, refused } from '../base/errors.js';
 import { nameRefusal, PORTS_MAX } from './check-new.js';
 import type { CnvmRecord } from './cnvm.js';
+import { wishesRefusals } from './labels.js';
 
 const count = z.number().int().nonnegative().max(COUNT_MAX);
 /** No name of ours is longer; a peer's record stays small. */
@@ -34,6 +35,10 @@ const recordSchema: z.ZodType<CnvmRecord> = z.object({
     .max(PORTS_MAX)
     .optional(),
   program: z.object({ entrypoint: argv, command: argv, env: argv }).optional(),
+  wishes: z
+    .object({ labels: z.record(word, word), affinity: z.array(word), antiAffinity: z.array(word) })
+    .refine((wishes) => wishesRefusals(wishes).length === 0, 'must be labels')
+    .optional(),
 });
 
 /** @throws `refused` when the text is not a record; it comes from a peer or from disk. */

@@ -5,9 +5,9 @@ import { release } from 'node:os';
 import { messageOf } from '../base/errors.js';
 import type { ImageRef } from '../cnvms/cnvm.js';
 import { criuVersion, lazyObstacle, tracksMemory } from '../tools/criu.js';
-import { guardObstacle } from '../tools/guard.js';
+import { tryGuard } from '../tools/guard.js';
 import { runcVersion } from '../tools/runc.js';
-import { type LandingZone, type NodeFacts, PROTOCOL_VERSION } from './node-facts.js';
+import { type HostFacts, type LandingZone, PROTOCOL_VERSION } from './node-facts.js';
 
 export interface FactsOptions {
   readonly node: string;
@@ -24,11 +24,11 @@ export interface FactsOptions {
  * @returns what gathers the facts anew each time it is called. No program is started before that: what a dead daemon has
  * left is ended first, and what is asked here would be ended with it.
  */
-export function factsOf(options: FactsOptions): () => Promise<NodeFacts> {
+export function factsOf(options: FactsOptions): () => Promise<HostFacts> {
   const versions = [answerOf(criuVersion), answerOf(runcVersion)];
   // criu tries it out, which takes a moment, and is not asked where the kernel says no.
   const tracking = answerOf(async () => marksDirtyPages() && (await tracksMemory()));
-  const lazy = [answerOf(lazyObstacle), answerOf(guardObstacle)];
+  const lazy = [answerOf(lazyObstacle), answerOf(async () => void (await tryGuard()))];
   const cpuFlags = readCpuFlags();
   return async () => {
     const [criu = '', runc = ''] = await Promise.all(versions.map((version) => version().catch(() => '')));

@@ -52,14 +52,15 @@ export function createHearsay(members: () => Iterable<Member>, log: Logger) {
     *claimsOn(cnvm: string): Generator<Claim> {
       for (const [node, holdings] of announced) {
         const claim = holdings.find(({ name }) => name === cnvm);
-        if (claim !== undefined) yield { node, epoch: claim.epoch };
+        if (claim !== undefined) yield { node, epoch: claim.epoch, runs: claim.state !== 'stopped' };
       }
-      for (const { name, claims } of members()) {
+      for (const { name, claims, state } of members()) {
         const claim = claims.get(cnvm);
-        if (claim !== undefined) yield { node: name, epoch: claim.epoch };
+        const lives = state === 'alive' || state === 'suspect';
+        if (claim !== undefined) yield { node: name, epoch: claim.epoch, runs: lives && claim.state !== 'stopped' };
       }
       const move = moves.get(cnvm);
-      if (move !== undefined) yield { node: move.node, epoch: move.epoch };
+      if (move !== undefined) yield { node: move.node, epoch: move.epoch, runs: true };
     },
     /** Tells the log of each conflict once. */
     tellConflicts(all: Heard): void {

@@ -4,66 +4,24 @@
  * a peer has not told itself.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Logger } from 'pino';
 import { cutText } from '../base/cut-text.js';
 import { messageOf, refused } from '../base/errors.js';
 import type { OverlayCard } from '../overlay/tunnel.js';
-import type { World } from '../overlay/world.js';
-import { type Heard, type Holding, holdingsRefusal, type Owned, owners } from './directory.js';
+import { type Heard, holdingsRefusal, type Owned, owners } from './directory.js';
 import { directoryOf } from './directory-port.js';
 import { createHearsay } from './hearsay.js';
 import { createMembership, type Membership, type Told, toldOf } from './membership.js';
-import type { NodeFacts, NodeStatus } from './node-facts.js';
+import type { MeshLink, MeshOptions, Word } from './mesh-port.js';
+import type { NodeStatus } from './node-facts.js';
 import { cardOf, reachedAt } from './own-card.js';
 import { createPeerLinks, type KnownPeer, type LinkedPeer } from './peer-links.js';
 import { rememberPeers } from './remembered-peers.js';
-import { statusOf } from './status.js';
+import { selfStatus, statusOf } from './status.js';
 import { factsPauseMs } from './swim/arithmetic.js';
 import { overlayFields, overlayOf } from './swim/card.js';
-import type { News, Whom } from './swim/state.js';
+import type { Member, News, Whom } from './swim/state.js';
 import type { Message } from './swim/words.js';
 import { worldOf } from './world-of.js';
-
-/** What nodes tell each other of themselves. */
-export interface Word {
-  readonly holdings: readonly Holding[];
-  readonly overlay: OverlayCard;
-}
-
-/** What this room needs of a peer. */
-export interface MeshLink {
-  describe(call: { timeoutMs: number }): Promise<NodeFacts>;
-  /** Tells it everything we own. @returns everything it owns. */
-  announce(node: string, word: Word, call: { timeoutMs: number }): Promise<Word>;
-  /** @returns undefined when the peer is too old to know membership. */
-  exchange(message: Message, call: { timeoutMs: number }): Promise<Message | undefined>;
-  moveTo(endpoint: string): void;
-  close(): void;
-}
-
-export interface MeshOptions<L extends MeshLink> {
-  readonly node: string;
-  readonly listen: string;
-  readonly advertise: string | undefined;
-  readonly overlayNetwork: string;
-  readonly overlayAddress: string;
-  /** Of the config. */
-  readonly peers: readonly KnownPeer[];
-  readonly seeds: readonly string[];
-  /** Keeps the known peers. */
-  readonly file: string;
-  readonly probeMs: number;
-  readonly dial: (peer: { name: string; endpoint: string }) => L;
-  /** Asks whoever serves there, whose name is not known. */
-  readonly ask: (endpoint: string, message: Message, timeoutMs: number) => Promise<{ from: string; message: Message }>;
-  readonly setBehind: (world: World) => Promise<void>;
-  /** This node's end of the overlay. */
-  readonly overlayCard: () => OverlayCard;
-  /** What this node owns now. */
-  readonly holdings: () => readonly Holding[];
-  readonly facts: () => Promise<NodeFacts>;
-  readonly log: Logger;
-}
 
 /** A peer that does not answer in this time is shown as down. */
 const ANSWER_MS = 2_000;
@@ -89,7 +47,9 @@ export function createMesh<L extends MeshLink>(options: MeshOptions<L>) {
   const everything = (): Heard => new Map([...hearsay.heard(), [node, options.holdings()]]);
   const all = (): Owned[] => [...owners(everything()).values()];
 
-  const setRoutes = () => options.setBehind(worldOf(links.names(), cards, all()));
+  const hasLeft = (name: string) => membership?.member(name)?.state === 'left';
+  const insiders = () => links.names().filter(({ name }) => !hasLeft(name) && !options.isOut(name));
+  const setRoutes = () => options.setBehind(worldOf(insiders(), cards, all()));
   const word = (): Word => ({ holdings: options.holdings(), overlay: options.overlayCard() });
 
   async function route(): Promise<void> {
@@ -146,7 +106,7 @@ export function createMesh<L extends MeshLink>(options: MeshOptions<L>) {
   async function tellAll(): Promise<Told> {
     if (membership === undefined) return toldOf();
     membership.claim(options.holdings());
-    const card = { ...membership.card(), ...overlayFields(options.overlayCard()) };
+    const card = { ...membership.card(), ...overlayFields(options.overlayCard()), ...options.condition() };
     if (JSON.stringify(card) !== JSON.stringify(membership.card())) membership.setCard(card);
     // Those that are too old for membership, or not yet met.
     const strangers = links.names().filter(({ name }) => membership?.member(name) === undefined);
@@ -250,12 +210,10 @@ export function createMesh<L extends MeshLink>(options: MeshOptions<L>) {
       return links.demand(target, { name: node, endpoint, overlayAddress: options.overlayAddress });
     },
     peer: (name: string): LinkedPeer<L> | undefined => links.get(name),
+    /** What the membership says of a node; undefined when it was never met. */
+    member: (name: string): Member | undefined => membership?.member(name),
     /** All that can be called and have not left. */
-    peers: (): LinkedPeer<L>[] =>
-      links
-        .names()
-        .filter(({ name }) => membership?.member(name)?.state !== 'left')
-        .flatMap(({ name }) => links.get(name) ?? []),
+    peers: (): LinkedPeer<L>[] => links.names().flatMap(({ name }) => (hasLeft(name) ? [] : (links.get(name) ?? []))),
     /** Whether it is known of every peer what it owns, or that it has left. */
     isComplete: (): boolean =>
       links.names().every(({ name }) => {
@@ -264,10 +222,7 @@ export function createMesh<L extends MeshLink>(options: MeshOptions<L>) {
         return hearsay.announced.has(name) || state === 'left' || (state === 'alive' && claimsRevision > 0);
       }),
     async list(): Promise<NodeStatus[]> {
-      const facts = await options.facts();
-      const endpoint = membership?.card().endpoint || options.listen;
-      const base = { name: node, endpoint, overlayAddress: options.overlayAddress, error: '', facts, stateMs: 0 };
-      const self: NodeStatus = { ...base, reach: 'self', state: 'alive' };
+      const self = selfStatus(membership?.card().endpoint || options.listen, await options.facts());
       return [self, ...(await Promise.all(links.names().map(status)))];
     },
     join: async (endpoint: string): Promise<string> => await running().join(endpoint),

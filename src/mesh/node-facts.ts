@@ -36,7 +36,14 @@ export interface NodeFacts {
   readonly overlayKey: string;
   readonly overlayPort: number;
   readonly cnvmCount: number;
+  /** Why it takes no new work, in words; empty when it does. */
+  readonly cordon: string;
+  /** What is wrong with it so that it were better empty, each a sentence; empty when nothing is. */
+  readonly strains: readonly string[];
 }
+
+/** What is true of the machine alone, whatever the daemon does. */
+export type HostFacts = Omit<NodeFacts, 'cordon' | 'strains'>;
 
 /** One line of the node's self-check. */
 export interface Finding {

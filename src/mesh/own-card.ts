@@ -22,6 +22,8 @@ export function cardOf(facts: NodeFacts, endpoint: string, overlay: OverlayCard)
     protocolMin: PROTOCOL_OLDEST,
     protocolMax: PROTOCOL_VERSION,
     ...overlayFields(overlay),
+    cordoned: facts.cordon !== '',
+    strained: facts.strains.length > 0,
     facts: coarse({
       criuVersion: facts.criuVersion,
       runcVersion: facts.runcVersion,

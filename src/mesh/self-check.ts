@@ -8,7 +8,7 @@ import { criuCheck, criuVersion } from '../tools/criu.js';
 import { run } from '../tools/run.js';
 import { runcVersion } from '../tools/runc.js';
 import { wireguardKind } from '../tools/wireguard.js';
-import type { Finding, NodeFacts } from './node-facts.js';
+import type { Finding, HostFacts } from './node-facts.js';
 import { criuTooOld, olderThan } from './versions.js';
 
 export interface CheckOptions {
@@ -44,7 +44,7 @@ const MOUNT_OLDEST = '2.39';
 const MEMORY_LOW_BYTES = 256 * 1024 * 1024;
 
 /** Every finding, also the good ones. Never throws. */
-export async function selfCheck(options: CheckOptions, facts: NodeFacts): Promise<Finding[]> {
+export async function selfCheck(options: CheckOptions, facts: HostFacts): Promise<Finding[]> {
   const encrypted = facts.overlayEncryption === 'wireguard';
   const programs = [...PROGRAMS, ...(encrypted ? [WG] : [])].map(([program, debianPackage]) =>
     checkProgram(program, debianPackage, options.path),
@@ -124,7 +124,7 @@ function checkForwarding(): Finding {
   return failing('ip forwarding', 'is off: cnvms reach nobody', 'sysctl -w net.ipv4.ip_forward=1');
 }
 
-function checkOverlay({ overlayEncryption, overlayPort }: NodeFacts, path: string): Finding {
+function checkOverlay({ overlayEncryption, overlayPort }: HostFacts, path: string): Finding {
   if (overlayEncryption !== 'wireguard')
     return warning('overlay', 'is not encrypted', 'overlay.encryption: wireguard, unless the network is private.');
   const kind = wireguardKind(TUNNEL);
@@ -152,13 +152,13 @@ function checkPipes(): Finding {
   return warning('pipes', `only ${size} bytes: dumps are slower`, `sysctl -w fs.pipe-max-size=${PIPE_BYTES_WANTED}`);
 }
 
-function checkSoftDirty({ softDirty }: NodeFacts): Finding {
+function checkSoftDirty({ softDirty }: HostFacts): Finding {
   if (softDirty) return ok('soft-dirty', 'the kernel tracks dirty pages');
   const remedy = 'Use a kernel with CONFIG_MEM_SOFT_DIRTY, as Debian builds it for amd64.';
   return warning('soft-dirty', 'the kernel does not track dirty pages: the freeze grows with memory', remedy);
 }
 
-function checkPostCopy({ postCopyObstacles }: NodeFacts): Finding {
+function checkPostCopy({ postCopyObstacles }: HostFacts): Finding {
   if (postCopyObstacles.length === 0) return ok('post-copy', 'memory can follow a cnvm that runs already');
   const remedy = 'sysctl -w vm.unprivileged_userfaultfd=1, on a kernel with CONFIG_USERFAULTFD, with perl installed.';
   return warning('post-copy', `no --post-copy: ${postCopyObstacles.join('; ')}`, remedy);
@@ -171,7 +171,7 @@ function checkImageProgram(program: string, debianPackage: string, path: string)
     : warning(program, `${detail}: images cannot be brought in as they should`, remedy);
 }
 
-function checkImages({ images }: NodeFacts): Finding {
+function checkImages({ images }: HostFacts): Finding {
   const names = images.map((image) => image.name).filter((name) => name !== '');
   if (names.length > 0) return ok('images', names.join(', '));
   return warning(
@@ -181,7 +181,7 @@ function checkImages({ images }: NodeFacts): Finding {
   );
 }
 
-function checkMemory({ memoryAvailableBytes }: NodeFacts): Finding {
+function checkMemory({ memoryAvailableBytes }: HostFacts): Finding {
   const mib = Math.round(memoryAvailableBytes / (1024 * 1024));
   if (memoryAvailableBytes >= MEMORY_LOW_BYTES) return ok('memory', `${mib} MiB free`);
   return warning('memory', `only ${mib} MiB free`, 'Stop or move something.');

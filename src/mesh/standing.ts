@@ -9,13 +9,13 @@ import type { Holding } from './directory.js';
  * - `elsewhere`: another node has it at a higher epoch; ours is an old copy.
  * - `contested`: another node has it at the same epoch.
  */
-export type Standing =
-  | { readonly kind: 'ours' }
-  | { readonly kind: 'elsewhere' | 'contested'; readonly node: string; readonly epoch: number };
+export type Standing = { readonly kind: 'ours' } | ({ readonly kind: 'elsewhere' | 'contested' } & Claim);
 
 export interface Claim {
   readonly node: string;
   readonly epoch: number;
+  /** By its word, while it is there to be asked. */
+  readonly runs: boolean;
 }
 
 /** @param others what other nodes claim of this cnvm. */
@@ -25,5 +25,5 @@ export function standingOf(own: Pick<Holding, 'epoch'>, others: Iterable<Claim>)
     if (best === undefined || claim.epoch > best.epoch || (claim.epoch === best.epoch && claim.node < best.node))
       best = claim;
   if (best === undefined || best.epoch < own.epoch) return { kind: 'ours' };
-  return { kind: best.epoch > own.epoch ? 'elsewhere' : 'contested', node: best.node, epoch: best.epoch };
+  return { kind: best.epoch > own.epoch ? 'elsewhere' : 'contested', ...best };
 }

@@ -21,3 +21,9 @@ export async function statusOf(
     return { ...down, error: messageOf(error) };
   }
 }
+
+/** What a node shows of itself. */
+export function selfStatus(endpoint: string, facts: NodeFacts): NodeStatus {
+  const { name, overlayAddress } = facts;
+  return { name, endpoint, overlayAddress, error: '', facts, stateMs: 0, reach: 'self', state: 'alive' };
+}

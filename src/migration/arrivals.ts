@@ -10,6 +10,7 @@ import type { Locks } from '../cnvms/locks.js';
 import { parseRecord } from '../cnvms/store.js';
 import type { LayerSize } from '../images/image.js';
 import type { NodeFacts } from '../mesh/node-facts.js';
+import type { Coming, Door } from './door.js';
 import type { History } from './history.js';
 import { takenMode } from './memory-mode.js';
 import { beginMigration, isMigrationId, type Migration } from './migration.js';
@@ -37,6 +38,7 @@ export interface ArrivalsOptions {
   readonly patience: number;
   readonly facts: () => Promise<NodeFacts>;
   readonly images: ArrivingImages;
+  readonly door: Door;
   /** Which of the ports of one that comes are in use here, each a sentence. */
   readonly portsTaken: (record: CnvmRecord) => Promise<readonly string[]>;
   /** The bulk of a peer, or undefined when we know no such peer. */
@@ -72,6 +74,17 @@ export function createArrivals(options: ArrivalsOptions) {
     const memoryMode = takenMode(offer.memoryMode, options.roundsMax);
     const agreed = { landing, memoryMode, compression: offer.compression, lacksImage: lacksImage(question) };
     return { refusals: [...stolen, ...refusals(question)], warnings: warnings(question), ...agreed };
+  }
+
+  const coming = (): Coming[] =>
+    [...arriving.values()].map(({ run: { record, source, memoryBytes, report } }) => {
+      return { from: source.name, record, memoryBytes, diskBytes: report.migration.diskBytes };
+    });
+
+  /** Without waiting: what has come in since the rest was answered counts. */
+  function atDoor(answered: OfferAnswer, offer: Offer, record: CnvmRecord): OfferAnswer {
+    const { refusals: more, busy } = options.door.answer(record, offer.evacuation ?? false, coming());
+    return { ...answered, refusals: [...answered.refusals, ...more], busy: busy && answered.refusals.length === 0 };
   }
 
   function accept(offer: Offer, record: CnvmRecord, from: string, bulk: BulkLink): void {
@@ -175,7 +188,7 @@ export function createArrivals(options: ArrivalsOptions) {
       if (sent.epoch !== offer.epoch)
         throw refused('invalid', `a record at epoch ${sent.epoch} is offered at ${offer.epoch}`);
       if (!offer.dryRun) await giveUpOlder(sent.name, from);
-      const answered = await answer(offer, sent, from);
+      const answered = atDoor(await answer(offer, sent, from), offer, sent);
       const bulk = options.bulkOf(from);
       if (bulk === undefined) throw refused('forbidden', `${from} is no peer of ${ports.node}`);
       if (offer.dryRun || answered.refusals.length > 0 || answered.lacksImage) return answered;
@@ -223,6 +236,8 @@ export function createArrivals(options: ArrivalsOptions) {
 
   return {
     target,
+    /** All that is on its way here. */
+    coming,
     /** Calls off what was not handed over, and waits for the rest. */
     async stop(): Promise<void> {
       closing = true;

@@ -43,6 +43,8 @@ export interface DepartureOrder {
   readonly compress: Compress;
   /** Run it at the target before its memory is there. */
   readonly postCopy: boolean;
+  /** This node is being evacuated. */
+  readonly evacuation: boolean;
 }
 
 /** So many are looked at for what a freeze cost. */

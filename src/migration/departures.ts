@@ -3,7 +3,7 @@
  * Invariant: while a migration runs it holds its cnvm's lock, so a second one is refused; one in doubt keeps the lock.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { messageOf, refused } from '../base/errors.js';
+import { CnvmError, messageOf, refused } from '../base/errors.js';
 import type { CnvmRecord } from '../cnvms/cnvm.js';
 import type { Cnvms } from '../cnvms/cnvms.js';
 import type { Locks } from '../cnvms/locks.js';
@@ -88,7 +88,8 @@ export function createDepartures(options: DeparturesOptions) {
   }
 
   function tellEnd(run: SourceRun, outcome: Exclude<Outcome, 'running'>, location: string, error: unknown): void {
-    const ended = run.report.end(outcome, location, error === undefined ? '' : messageOf(error));
+    const refusal = error instanceof CnvmError && outcome === 'refused' ? error.kind : undefined;
+    const ended = run.report.end(outcome, location, error === undefined ? '' : messageOf(error), refusal);
     const { freezeMs, totalMs } = ended;
     if (outcome === 'succeeded') run.ports.log.info({ freezeMs, totalMs }, 'migration succeeded');
     else run.ports.log.warn({ outcome, error: ended.error }, 'migration failed');
@@ -131,8 +132,8 @@ export function createDepartures(options: DeparturesOptions) {
       throw refused('invalid', 'a cold migration moves no memory that could follow: no post-copy');
     const mode = order.mode ?? (state === 'stopped' ? 'cold' : 'hot');
     await cnvms.demand(record, mode === 'hot' ? 'migrate-hot' : 'migrate-cold');
-    const { landing, bandwidth, compress, postCopy } = order;
-    const wishes = { landing, compress, postCopy, aims: aimsOf(order) };
+    const { landing, bandwidth, compress, postCopy, evacuation = false } = order;
+    const wishes = { landing, compress, postCopy, evacuation, aims: aimsOf(order) };
     if (order.dryRun) return only({ kind: 'plan', plan: await planOf(options, { record, mode, target, ...wishes }) });
     const unlock = locks.take(record.name, `being moved to ${target.name}`);
     try {
@@ -221,7 +222,7 @@ export function createDepartures(options: DeparturesOptions) {
       // Its freeze has been: there is nothing more to aim for.
       const aims: Aims = { maxDowntimeMs, onSlow: 'stop-copy', strict: false, roundsMax: 0 };
       const postCopy = migration.memoryMode === 'post-copy';
-      const nothing = { landing: undefined, bandwidth: 0, compress: 'none' } as const;
+      const nothing = { landing: undefined, bandwidth: 0, compress: 'none', evacuation: false } as const;
       const order = { ...nothing, postCopy, running: record.wanted === 'running', aims };
       const run = newRun({ ...migration, outcome: 'running' }, record, target, order);
       run.undo.add('scratch', () => run.outgoing.close());

@@ -2,6 +2,7 @@
  * What a migration is, to those who watch it: its phases, its outcome, its events. Invariant: phases are listed in the
  * order in which they happen, and an ended migration never changes.
  */
+import type { RefusalKind } from '../base/errors.js';
 
 export const PHASES = [
   'negotiate',
@@ -150,7 +151,12 @@ export type MigrationEvent =
   | { readonly kind: 'progress'; readonly progress: Progress }
   | { readonly kind: 'step'; readonly text: string }
   | { readonly kind: 'plan'; readonly plan: Plan }
-  | { readonly kind: 'ended'; readonly migration: Migration };
+  | {
+      readonly kind: 'ended';
+      readonly migration: Migration;
+      /** What kind of no it was, when it was refused. */
+      readonly refusal?: RefusalKind | undefined;
+    };
 
 export interface MigrateOrder {
   readonly name: string;
@@ -171,6 +177,8 @@ export interface MigrateOrder {
   readonly compress: Compress;
   /** Run it at the target before its memory is there. */
   readonly postCopy: boolean;
+  /** This node is being evacuated. */
+  readonly evacuation?: boolean;
 }
 
 /** When nobody said another: hardly longer than a person takes for a stutter. */

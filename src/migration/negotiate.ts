@@ -116,9 +116,14 @@ function postCopyRefusals({ mode, source, target }: Question): string[] {
   return [...cold, ...lacking];
 }
 
+/** What must be free at the target of a hot one. */
+export function memoryNeed(memoryBytes: number, postCopy: boolean): number {
+  return memoryBytes * (postCopy ? 1 : MEMORY_COPIES) + MEMORY_SPARE_BYTES;
+}
+
 function hotRefusals({ source, target, memoryBytes, postCopy }: Question): (string | undefined)[] {
   const missing = source.cpuFlags.filter((flag) => !target.cpuFlags.includes(flag));
-  const need = memoryBytes * (postCopy ? 1 : MEMORY_COPIES) + MEMORY_SPARE_BYTES;
+  const need = memoryNeed(memoryBytes, postCopy);
   return [
     differ('criu', source, target, (node) => node.criuVersion),
     differ('runc', source, target, (node) => node.runcVersion),

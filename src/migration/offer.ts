@@ -25,6 +25,8 @@ export interface OfferOrder {
   readonly compress: Compress;
   /** Run it at the target before its memory is there. */
   readonly postCopy: boolean;
+  /** This node is being evacuated. */
+  readonly evacuation: boolean;
   readonly aims: Aims;
   readonly cost: FreezeCost;
   readonly layers: readonly LayerSize[];
@@ -55,6 +57,7 @@ export async function offer(
     landing: answer.landing,
     compression: answer.compression,
     lacksImage: answer.lacksImage,
+    busy: answer.busy ?? false,
     memoryMode,
     expected,
     refusals: [
@@ -68,13 +71,13 @@ export async function offer(
 
 /** Afterwards the target waits for it. @throws `refused` with every reason; nothing has changed then. */
 export async function negotiate(run: SourceRun): Promise<void> {
-  const { report, record, target, ports, undo, mode, landing, compress, postCopy, aims, cost } = run;
+  const { report, record, target, ports, undo, mode, landing, compress, postCopy, evacuation, aims, cost } = run;
   const { id, memoryBytes, diskBytes } = report.migration;
   // A daemon that comes after us must know of it, to call it off.
   await note(run, 'begun');
   const cancel = () => target.link.cancel(id, 'the source has called it off', { timeoutMs: CALL_MS });
   undo.add('offer', async () => void (await tell(cancel)));
-  const ways = { mode, landing, compress, postCopy, aims };
+  const ways = { mode, landing, compress, postCopy, evacuation, aims };
   const layers = ports.images.layersOf(record.image.digest);
   const order = { migration: id, record, memoryBytes, diskBytes, ...ways, cost, layers, dryRun: false };
   const call = { signal: run.signal, timeoutMs: CALL_MS };
@@ -86,7 +89,8 @@ export async function negotiate(run: SourceRun): Promise<void> {
     if (agreed.lacksImage) throw refused('state', `${target.name} has dropped the image again`);
   }
   if (agreed.refusals.length > 0) {
-    throw refused('state', agreed.refusals.join('; '), { reasons: agreed.refusals, location: ports.node });
+    const kind = agreed.busy ? 'unavailable' : 'state';
+    throw refused(kind, agreed.refusals.join('; '), { reasons: agreed.refusals, location: ports.node });
   }
   undo.add('scratch', () => run.outgoing.close());
   run.memoryMode = agreed.memoryMode;

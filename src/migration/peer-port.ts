@@ -27,6 +27,8 @@ export interface Offer {
   readonly compression: Compress;
   /** What its image is made of; none from a source that cannot give it. */
   readonly layers: readonly LayerSize[];
+  /** The source is being evacuated. */
+  readonly evacuation?: boolean;
 }
 
 export interface OfferAnswer {
@@ -41,6 +43,8 @@ export interface OfferAnswer {
   readonly compression: Compress;
   /** It would take it, and lacks its image: nothing is reserved until it has that, and is offered it again. */
   readonly lacksImage: boolean;
+  /** The no is only for now. */
+  readonly busy?: boolean;
 }
 
 /** A round of memory, or the last dump in the place of one. */

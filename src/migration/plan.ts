@@ -16,17 +16,19 @@ export interface PlanOrder {
   readonly compress: Compress;
   /** Run it at the target before its memory is there. */
   readonly postCopy: boolean;
+  /** This node is being evacuated. */
+  readonly evacuation: boolean;
   readonly aims: Aims;
 }
 
 /** @throws when the target does not answer. */
 export async function planOf({ ports, history }: Omit<Surroundings, 'bulk'>, order: PlanOrder): Promise<Plan> {
-  const { record, mode, target, landing, compress, postCopy, aims } = order;
+  const { record, mode, target, landing, compress, postCopy, evacuation, aims } = order;
   const usage = await ports.machine.usage(record);
   const hot = mode === 'hot';
   const memoryBytes = hot ? usage.memoryBytes : 0;
   const cost = expectedCost(history, target.name, postCopy ? 0 : memoryBytes);
-  const ways = { mode, landing, compress, postCopy, aims };
+  const ways = { mode, landing, compress, postCopy, evacuation, aims };
   const layers = ports.images.layersOf(record.image.digest);
   const offered = { migration: randomUUID(), record, memoryBytes, ...ways, cost, layers, dryRun: true };
   const call = { timeoutMs: CALL_MS };

@@ -3,6 +3,7 @@
  * sees the latest state at once, and nobody who watches slowly holds the migration up.
  */
 import { performance } from 'node:perf_hooks';
+import type { RefusalKind } from '../base/errors.js';
 import { PAGE_BYTES } from '../base/figures.js';
 import type { FreezePart, MemoryRound, Migration, MigrationEvent, Outcome, Phase, Plan } from './migration.js';
 
@@ -142,12 +143,12 @@ export function createReport(start: Migration, onEvent: (event: MigrationEvent) 
       onEvent({ kind: 'plan', plan });
     },
     /** The last word. */
-    end(outcome: Exclude<Outcome, 'running'>, location: string, error = ''): Migration {
+    end(outcome: Exclude<Outcome, 'running'>, location: string, error = '', refusal?: RefusalKind): Migration {
       clearInterval(timer);
       closePhase();
       const totalMs = performance.now() - began;
       migration = { ...migration, outcome, location, error, endTime: new Date().toISOString(), totalMs };
-      onEvent({ kind: 'ended', migration });
+      onEvent({ kind: 'ended', migration, refusal });
       return migration;
     },
   };

@@ -28,6 +28,8 @@ export interface SourceRun {
   readonly compress: Compress;
   /** It is to run at the target before its memory is there. */
   readonly postCopy: boolean;
+  /** This node is being evacuated. */
+  readonly evacuation: boolean;
   readonly target: { readonly name: string; readonly link: TargetLink };
   readonly outgoing: Outgoing;
   readonly report: Report;

@@ -3,6 +3,8 @@
  * holds for us may go. Invariant: nothing depends on its being heard, so it never throws and keeps nobody.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { TargetLink } from './peer-port.js';
+import { CALL_MS } from './source-run.js';
 
 /** A link that was cut is often whole again in seconds. */
 const AGAIN_MS = 1_000;
@@ -30,4 +32,10 @@ async function heard(news: () => Promise<void>): Promise<boolean> {
   } catch {
     return false;
   }
+}
+
+/** Off a migration that a daemon before us has begun. @throws when it was not heard. */
+export async function tellOff(link: TargetLink, migration: string, news: 'cancel' | 'release'): Promise<void> {
+  if (news === 'release') await link.release(migration, { timeoutMs: CALL_MS });
+  else await link.cancel(migration, 'the daemon of the source died', { timeoutMs: CALL_MS });
 }

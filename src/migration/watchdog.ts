@@ -2,6 +2,7 @@
  * Ends a migration that takes too long or does not move. Invariant: only phases before the hand-over are watched; after it
  * nothing is called off because of time.
  */
+import type { Config } from '../base/config.js';
 import { CnvmError } from '../base/errors.js';
 import type { Phase } from './migration.js';
 import type { Pulse, Report } from './report.js';
@@ -15,6 +16,11 @@ export interface Limits {
 }
 
 const EVERY_MS = 250;
+
+/** As the config has them, in seconds. */
+export function limitsOf({ stall, seed, precopy, freeze }: Config['limits']): Limits {
+  return { stallMs: stall * 1000, seedMs: seed * 1000, precopyMs: precopy * 1000, freezeMs: freeze * 1000 };
+}
 
 /** Why the migration is to be called off now, or undefined. Pure. */
 export function overdue({ phase, phaseMs, silentMs }: Pulse, limits: Limits): string | undefined {

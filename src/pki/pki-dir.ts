@@ -80,7 +80,7 @@ export function demandName(name: string): void {
   if (!isName(name)) throw refused('invalid', `"${name}" is not a name: lower-case letters, digits, hyphens and dots`);
 }
 
-function demandLifetime(lifetimeMs: number | undefined): void {
+export function demandLifetime(lifetimeMs: number | undefined): void {
   if (lifetimeMs === undefined || (lifetimeMs > 0 && lifetimeMs <= LIFETIME_MS_MAX)) return;
   throw refused('invalid', `a certificate lives for up to ${LIFETIME_MS_MAX / 86_400_000} days`);
 }

@@ -16,7 +16,7 @@ import { fromCreate, required, toCnvm } from './messages.js';
 
 export interface CnvmsPort {
   create(order: NewCnvm): Promise<CnvmView>;
-  start(name: string): Promise<CnvmView>;
+  start(name: string, force: boolean): Promise<CnvmView>;
   stop(name: string, graceMs?: number): Promise<CnvmView>;
   remove(name: string, force: boolean): Promise<void>;
   list(all: boolean): Promise<CnvmView[]>;
@@ -32,8 +32,8 @@ const nameInStart = ({ input }: ExecCnvmRequest): string => (input?.$case === 's
 export function cnvmCalls(handling: Handling, cnvms: CnvmsPort): CnvmServiceServer {
   return {
     createCnvm: unary(handling, async (request) => ({ cnvm: toCnvm(await cnvms.create(fromCreate(request))) })),
-    startCnvm: unaryAt(handling, SERVICE.startCnvm, nameOf, async ({ name }) => ({
-      cnvm: toCnvm(await cnvms.start(required(name, 'name'))),
+    startCnvm: unaryAt(handling, SERVICE.startCnvm, nameOf, async ({ name, force }) => ({
+      cnvm: toCnvm(await cnvms.start(required(name, 'name'), force)),
     })),
     stopCnvm: unaryAt(handling, SERVICE.stopCnvm, nameOf, async ({ name, graceMs }) => ({
       cnvm: toCnvm(await cnvms.stop(required(name, 'name'), graceMs)),

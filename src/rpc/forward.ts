@@ -1,5 +1,5 @@
 /**
- * Calls about a cnvm of another node, handed on to its owner. Invariant: a call is handed on once at most, under the role and
+ * Calls about a cnvm of another node, or about another node, handed on to it. Invariant: a call is handed on once at most, under the role and
  * the name of who made it, and only those of `FORWARDED`; the owner's answer is given back as it came.
  */
 import {
@@ -20,15 +20,22 @@ import { fromServiceError } from './status.js';
 
 type Method<Q, A> = MethodDefinition<Q, A>;
 
+/** Where a call goes that is about something of this name; undefined when it stays here. */
+type Route = (handling: Handling, name: string) => Onward | undefined;
+const byCnvm: Route = ({ onward }, cnvm) => onward?.(cnvm);
+/** @throws `refused` when there is no such node. */
+export const byNode: Route = ({ onwardTo }, node) => onwardTo?.(node);
+
 /** A unary call about a cnvm. @param nameOf the cnvm that it is about; undefined when it is about none. */
 export function unaryAt<Q, A>(
   handling: Handling,
   method: Method<Q, A>,
   nameOf: (request: Q) => string,
   act: (request: Q, context: CallContext) => Promise<A>,
+  route: Route = byCnvm,
 ) {
   return unary<Q, A>(handling, async (request, context) => {
-    const onward = onwardOf(handling, nameOf(request), context);
+    const onward = onwardOf(handling, nameOf(request), context, route);
     return onward === undefined ? await act(request, context) : await ask(onward, method, request, context);
   });
 }
@@ -39,9 +46,10 @@ export function streamAt<Q, A>(
   method: Method<Q, A>,
   nameOf: (request: Q) => string,
   act: (request: Q, send: Send<A>, context: CallContext) => Promise<void>,
+  route: Route = byCnvm,
 ) {
   return serverStream<Q, A>(handling, async (request, send, context) => {
-    const onward = onwardOf(handling, nameOf(request), context);
+    const onward = onwardOf(handling, nameOf(request), context, route);
     if (onward === undefined) {
       await act(request, send, context);
       return;
@@ -65,7 +73,7 @@ export function duplexAt<Q, A>(
     const requests = received(call);
     const first = await requests.next();
     if (first.done) throw refused('invalid', 'the first message is missing');
-    const onward = onwardOf(handling, nameOf(first.value), context);
+    const onward = onwardOf(handling, nameOf(first.value), context, byCnvm);
     if (onward === undefined) {
       await act(first.value, requests, send, context);
       return;
@@ -77,10 +85,10 @@ export function duplexAt<Q, A>(
   });
 }
 
-function onwardOf({ onward, log }: Handling, name: string, { caller, forwarded }: CallContext): Onward | undefined {
-  const found = forwarded || name === '' ? undefined : onward?.(name);
+function onwardOf(handling: Handling, name: string, { caller, forwarded }: CallContext, route: Route) {
+  const found = forwarded || name === '' ? undefined : route(handling, name);
   if (found !== undefined)
-    log.info({ cnvm: name, peer: found.peer, caller: caller.name, role: caller.role }, 'handed on');
+    handling.log.info({ about: name, peer: found.peer, caller: caller.name, role: caller.role }, 'handed on');
   return found;
 }
 

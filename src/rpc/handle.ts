@@ -36,6 +36,8 @@ export interface Handling {
   readonly caller?: Caller;
   /** The owner of a cnvm that is not here, if it is known. */
   readonly onward?: (cnvm: string) => Onward | undefined;
+  /** A node that is not this one. @throws `refused` when there is no such. */
+  readonly onwardTo?: (node: string) => Onward | undefined;
 }
 
 /** What every kind of call has. */

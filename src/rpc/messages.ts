@@ -4,6 +4,7 @@ import { COUNT_MAX } from '../base/count.js';
 import { cutText } from '../base/cut-text.js';
 import { refused } from '../base/errors.js';
 import type { CnvmState, CnvmView, Limits, NewCnvm, PublishedPort } from '../cnvms/cnvm.js';
+import { NO_WISHES, type Wishes } from '../cnvms/labels.js';
 import * as wire from '../gen/cnvm/v1/cnvm.js';
 import * as wireMigration from '../gen/cnvm/v1/migration.js';
 import type {
@@ -113,6 +114,7 @@ export function toCnvm(view: CnvmView): wire.Cnvm {
     command: record.program?.command ?? [],
     env: record.program?.env ?? [],
     conflict: view.conflict,
+    ...toWishes(record.wishes),
   };
 }
 
@@ -136,8 +138,16 @@ export function fromCreate(request: wire.CreateCnvmRequest): NewCnvm {
     ports: request.ports.map(fromPort),
     publishExposed: request.publishExposed,
     program: { entrypoint: request.entrypoint, command: request.command, env: request.env },
+    wishes: { labels: { ...request.labels }, affinity: request.affinity, antiAffinity: request.antiAffinity },
   };
 }
+
+/** A copy: what is in a record is never written to. */
+export const toWishes = ({ labels, affinity, antiAffinity }: Wishes = NO_WISHES) => ({
+  labels: { ...labels },
+  affinity: [...affinity],
+  antiAffinity: [...antiAffinity],
+});
 
 function fromPort({ nodePort, cnvmPort, protocol }: wire.PublishedPort): PublishedPort {
   if (protocol !== 'tcp' && protocol !== 'udp') throw refused('invalid', `"${protocol}" is neither tcp nor udp`);

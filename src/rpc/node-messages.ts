@@ -1,4 +1,5 @@
 /** What is said of nodes: messages to domain values and back. Invariant: as in `messages.ts`. */
+import { cutText } from '../base/cut-text.js';
 import { refused } from '../base/errors.js';
 import * as wireNode from '../gen/cnvm/v1/node.js';
 import type { Finding, NodeFacts, NodeStatus } from '../mesh/node-facts.js';
@@ -9,7 +10,7 @@ const LEVELS: Readonly<Record<Finding['level'], wireNode.FindingLevel>> = {
   warning: wireNode.FindingLevel.WARNING,
   error: wireNode.FindingLevel.ERROR,
 };
-const REACHES: Readonly<Record<NodeStatus['reach'], wireNode.NodeReach>> = {
+export const REACHES: Readonly<Record<NodeStatus['reach'], wireNode.NodeReach>> = {
   self: wireNode.NodeReach.SELF,
   up: wireNode.NodeReach.UP,
   down: wireNode.NodeReach.DOWN,
@@ -48,6 +49,14 @@ export function fromFacts(facts: wireNode.NodeFacts | undefined): NodeFacts {
 export function toFinding(finding: Finding): wireNode.Finding {
   return { ...finding, level: LEVELS[finding.level] };
 }
+
+/** What a peer found; its words are cut, and a level that we do not know is a warning. */
+export function fromFinding({ level, subject, detail, remedy }: wireNode.Finding): Finding {
+  const known = (Object.keys(LEVELS) as Finding['level'][]).find((one) => LEVELS[one] === level) ?? 'warning';
+  const [what, found, todo] = [subject, detail, remedy].map((text) => cutText(text, TEXT_MAX));
+  return { level: known, subject: what ?? '', detail: found ?? '', remedy: todo ?? '' };
+}
+const TEXT_MAX = 500;
 
 export function toNodeStatus(node: NodeStatus): wireNode.NodeStatus {
   const facts = node.facts === undefined ? undefined : toFacts(node.facts);

@@ -1,5 +1,6 @@
-/** Where a call goes that is about a cnvm of another node. */
+/** Where a call goes that is about a cnvm of another node, or about that node. */
 import type { ChannelInterface } from '@grpc/grpc-js';
+import { CnvmError } from '../base/errors.js';
 import type { PeerClient } from './peer-client.js';
 
 export interface Onward {
@@ -22,5 +23,20 @@ export function onwardBy({ isHere, ownerOf, peer }: OnwardPorts): (cnvm: string)
     const owner = isHere(cnvm) ? undefined : ownerOf(cnvm);
     const found = owner === undefined ? undefined : peer(owner);
     return found === undefined ? undefined : { peer: found.name, channel: found.link.channel };
+  };
+}
+
+/** @param find throws `refused`, of the kind "invalid" when this node is meant. @returns what says where a call goes about a node. */
+export function onwardToNode(
+  find: (node: string) => { readonly name: string; readonly link: Pick<PeerClient, 'channel'> },
+): (node: string) => Onward | undefined {
+  return (node) => {
+    try {
+      const { name, link } = find(node);
+      return { peer: name, channel: link.channel };
+    } catch (error) {
+      if (error instanceof CnvmError && error.kind === 'invalid') return undefined;
+      throw error;
+    }
   };
 }

@@ -3,7 +3,7 @@ import type { ServerDuplexStream } from '@grpc/grpc-js';
 import { cutText } from '../base/cut-text.js';
 import { refused } from '../base/errors.js';
 import * as wire from '../gen/cnvm/peer/v1/peer.js';
-import type { Word } from '../mesh/mesh.js';
+import type { Word } from '../mesh/mesh-port.js';
 import type { NodeFacts } from '../mesh/node-facts.js';
 import type { Message } from '../mesh/swim/words.js';
 import type { BulkPort, Channel, HandOverResult, Offer, Standing, TargetPort } from '../migration/peer-port.js';
@@ -107,8 +107,8 @@ export function handOverCalls(handling: Handling, target: TargetPort): wire.Hand
   return {
     offer: named(async (request: wire.OfferRequest, from) => {
       const answer = await target.offer(fromOffer(request), from);
-      const { memoryMode, compression } = answer;
-      return { ...answer, memoryMode: toMemoryMode(memoryMode), compression: toCompression(compression) };
+      const { memoryMode, compression, busy = false } = answer;
+      return { ...answer, busy, memoryMode: toMemoryMode(memoryMode), compression: toCompression(compression) };
     }),
     seed: named(async ({ migration }, from) => {
       const { diskBytes } = await target.seed(migration, from);
@@ -194,6 +194,7 @@ function fromOffer(request: wire.OfferRequest): Offer {
     memoryMode: fromMemoryMode(request.memoryMode),
     compression: fromCompression(request.compression) ?? 'none',
     layers: fromLayerSizes(request.layers),
+    evacuation: request.evacuation,
   };
 }
 

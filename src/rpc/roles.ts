@@ -29,6 +29,8 @@ const ACTS: readonly Role[] = ['local', 'operator'];
 /** Lists, inspects or watches. */
 const READS: readonly Role[] = ['local', 'operator', 'reader'];
 const PEERS: readonly Role[] = ['node'];
+/** What keeps cnvms from a node that dies: a peer may see it first. */
+const ACTS_OR_PEERS: readonly Role[] = [...ACTS, ...PEERS];
 const JOINS: readonly Role[] = ['stranger'];
 /** For whoever has come in at all. */
 const STANDARD: readonly Role[] = ['local', 'operator', 'reader', 'node'];
@@ -60,12 +62,22 @@ const ALLOWED: Readonly<Record<string, readonly Role[]>> = {
   '/cnvm.v1.NodeService/JoinMesh': ACTS,
   '/cnvm.v1.NodeService/LeaveMesh': ACTS,
   '/cnvm.v1.NodeService/RekeyOverlay': ACTS,
+  '/cnvm.v1.DiagnosisService/GetDiagnosis': READS,
+  '/cnvm.v1.EvacuationService/Evacuate': ACTS_OR_PEERS,
+  '/cnvm.v1.EvacuationService/StopEvacuation': ACTS,
+  '/cnvm.v1.EvacuationService/Cordon': ACTS,
+  '/cnvm.v1.EvacuationService/Uncordon': ACTS,
   '/cnvm.v1.WatchService/Watch': READS,
+  '/cnvm.v1.SnapshotService/TakeSnapshot': ACTS,
+  '/cnvm.v1.SnapshotService/RestoreSnapshot': ACTS,
   '/cnvm.v1.IdentityService/GetIdentity': READS,
   '/cnvm.v1.IdentityService/PublishRevocations': ACTS,
   '/cnvm.peer.v1.MeshService/Describe': PEERS,
   '/cnvm.peer.v1.MeshService/Announce': PEERS,
   '/cnvm.peer.v1.MembershipService/Exchange': PEERS,
+  '/cnvm.peer.v1.DiagnosisService/Diagnose': PEERS,
+  '/cnvm.peer.v1.ReservationService/Reserve': PEERS,
+  '/cnvm.peer.v1.ReservationService/LetGo': PEERS,
   '/cnvm.peer.v1.HandOverService/Offer': PEERS,
   '/cnvm.peer.v1.HandOverService/Seed': PEERS,
   '/cnvm.peer.v1.HandOverService/Round': PEERS,
@@ -75,6 +87,7 @@ const ALLOWED: Readonly<Record<string, readonly Role[]>> = {
   '/cnvm.peer.v1.HandOverService/Release': PEERS,
   '/cnvm.peer.v1.HandOverService/Cancel': PEERS,
   '/cnvm.peer.v1.HandOverService/Query': PEERS,
+  '/cnvm.peer.v1.BidService/Bid': PEERS,
   '/cnvm.peer.v1.BulkService/Probe': PEERS,
   '/cnvm.peer.v1.BulkService/Tunnel': PEERS,
   '/cnvm.peer.v1.BulkService/PullImages': PEERS,
@@ -96,7 +109,8 @@ const ALLOWED: Readonly<Record<string, readonly Role[]>> = {
 export const METHODS: readonly string[] = Object.keys(ALLOWED);
 
 /**
- * What a node may hand on to the owner of a cnvm, for a person who called it. Nothing else of `cnvm.v1` is open to a node; and
+ * What a node may hand on to the owner of a cnvm, or to the node that it is about, for a person who called it. Nothing else of
+ * `cnvm.v1` is open to a node, but to ask a peer to empty itself; and
  * the table above decides for the person's own role, at both ends. A node is trusted to name the person: it could as well
  * do with its own cnvms what it likes, and its certificate is what stands in the owner's log.
  */
@@ -105,6 +119,7 @@ const FORWARDED: readonly string[] = [
     (one) => `/cnvm.v1.CnvmService/${one}`,
   ),
   ...['Migrate', 'AbortMigration'].map((one) => `/cnvm.v1.MigrationService/${one}`),
+  ...['Evacuate', 'StopEvacuation', 'Cordon', 'Uncordon'].map((one) => `/cnvm.v1.EvacuationService/${one}`),
 ];
 
 /** The metadata key of a call that is handed on: "ROLE/NAME" of who made it. */

@@ -8,24 +8,32 @@ import { ServerCredentials as Credentials, Server, type ServerOptions } from '@g
 import { HealthImplementation } from 'grpc-health-check';
 import type { Logger } from 'pino';
 import { refused } from '../base/errors.js';
+import { DiagnosisServiceService as PeerDiagnosisService } from '../gen/cnvm/peer/v1/diagnosis.js';
+import { BidServiceService } from '../gen/cnvm/peer/v1/evacuation.js';
 import {
   HandOverServiceService,
   MembershipServiceService,
   MeshServiceService,
   ImageServiceService as PeerImageService,
 } from '../gen/cnvm/peer/v1/peer.js';
+import { ReservationServiceService } from '../gen/cnvm/peer/v1/reservation.js';
 import { TrustServiceService } from '../gen/cnvm/peer/v1/trust.js';
 import { WatchServiceService as PeerWatchService } from '../gen/cnvm/peer/v1/watch.js';
 import { CnvmServiceService } from '../gen/cnvm/v1/cnvm.js';
+import { DiagnosisServiceService } from '../gen/cnvm/v1/diagnosis.js';
+import { EvacuationServiceService } from '../gen/cnvm/v1/evacuation.js';
 import { IdentityServiceService } from '../gen/cnvm/v1/identity.js';
 import { ImageServiceService } from '../gen/cnvm/v1/image.js';
 import { MigrationServiceService } from '../gen/cnvm/v1/migration.js';
 import { NodeServiceService } from '../gen/cnvm/v1/node.js';
+import { SnapshotServiceService } from '../gen/cnvm/v1/snapshot.js';
 import { WatchServiceService } from '../gen/cnvm/v1/watch.js';
 import { ServerReflectionService } from '../gen/grpc/reflection/v1/reflection.js';
 import type { BulkPort, TargetPort } from '../migration/peer-port.js';
 import { bulkService } from './bulk-codec.js';
 import { type CnvmsPort, cnvmCalls } from './cnvm-calls.js';
+import { type DiagnosisPort, diagnosisCalls, peerDiagnosisCalls } from './diagnosis-calls.js';
+import { bidCalls, type EvacuationsPort, evacuationCalls } from './evacuation-calls.js';
 import type { Handling } from './handle.js';
 import { type ImagesPort, imageCalls, peerImageCalls } from './image-calls.js';
 import { type MigrationsPort, migrationCalls } from './migration-calls.js';
@@ -33,7 +41,9 @@ import { type NodesPort, nodeCalls } from './node-calls.js';
 import type { Onward } from './onward.js';
 import { bulkCalls, handOverCalls, type MeshPort, memberCalls, meshCalls } from './peer-calls.js';
 import { OLDER_REFLECTION, reflectionCalls } from './reflection.js';
+import { type ReservationsPort, reservationCalls } from './reservation-calls.js';
 import { LOCAL, LOCAL_READER } from './roles.js';
+import { type SnapshotsPort, snapshotCalls } from './snapshot-calls.js';
 import { listenTls, type TlsListener } from './tls-listener.js';
 import type { Trust } from './trust.js';
 import { identityCalls, type TrustPort, trustCalls } from './trust-calls.js';
@@ -57,13 +67,19 @@ export interface RpcOptions {
   readonly nodes: NodesPort;
   readonly migrations: MigrationsPort;
   readonly images: ImagesPort;
+  readonly snapshots: SnapshotsPort;
   readonly mesh: MeshPort;
+  readonly reservations: ReservationsPort;
+  readonly diagnosis: DiagnosisPort;
   readonly identity: TrustPort;
   readonly target: TargetPort;
   readonly bulk: BulkPort;
   readonly watching: WatchPort;
   /** The owner of a cnvm that is not here, if it is known. */
   readonly onward: (cnvm: string) => Onward | undefined;
+  readonly evacuations: EvacuationsPort;
+  /** A node that is not this one. @throws `refused` when there is no such. */
+  readonly onwardTo: (node: string) => Onward | undefined;
 }
 
 export interface RpcServer {
@@ -75,18 +91,24 @@ export interface RpcServer {
 
 const PEOPLE = [
   'CnvmService',
+  'DiagnosisService',
+  'EvacuationService',
   'IdentityService',
   'ImageService',
   'MigrationService',
   'NodeService',
   'WatchService',
+  'SnapshotService',
 ].map((name) => `cnvm.v1.${name}`);
 const PEERS = [
+  'BidService',
   'BulkService',
+  'DiagnosisService',
   'HandOverService',
   'ImageService',
   'MembershipService',
   'MeshService',
+  'ReservationService',
   'TrustService',
   'WatchService',
 ].map((name) => `cnvm.peer.v1.${name}`);
@@ -105,15 +127,15 @@ export async function startRpc(options: RpcOptions): Promise<RpcServer> {
   const health = new HealthImplementation(
     Object.fromEntries(['', ...PEOPLE, ...PEERS].map((name) => [name, 'SERVING'])),
   );
-  const { log, onward, socket, socketGroup, readers } = options;
-  const remote = makeServer(options, { log, onward }, [...PEOPLE, ...PEERS, ...STANDARD], health);
+  const { log, onward, onwardTo, socket, socketGroup, readers } = options;
+  const remote = makeServer(options, { log, onward, onwardTo }, [...PEOPLE, ...PEERS, ...STANDARD], health);
   const sockets = [
     { path: socket, group: socketGroup, caller: LOCAL },
     ...(readers === undefined ? [] : [{ path: readers.socket, group: readers.group, caller: LOCAL_READER }]),
   ];
   const locals: Server[] = [];
   for (const { path, group, caller } of sockets) {
-    const local = makeServer(options, { log, caller, onward }, [...PEOPLE, ...STANDARD], health);
+    const local = makeServer(options, { log, caller, onward, onwardTo }, [...PEOPLE, ...STANDARD], health);
     await freeSocket(path);
     await bind(local, `unix:${path}`);
     guardSocket(path, group, log);
@@ -162,14 +184,20 @@ function makeServer(
   server.addService(CnvmServiceService, cnvmCalls(handling, options.cnvms));
   server.addService(NodeServiceService, nodeCalls(handling, options.nodes));
   server.addService(MigrationServiceService, migrationCalls(handling, options.migrations));
+  server.addService(EvacuationServiceService, evacuationCalls(handling, options.evacuations));
   server.addService(ImageServiceService, imageCalls(handling, options.images));
   server.addService(WatchServiceService, watchCalls(handling, options.watching));
+  server.addService(SnapshotServiceService, snapshotCalls(handling, options.snapshots));
   server.addService(IdentityServiceService, identityCalls(handling, options.identity));
+  server.addService(DiagnosisServiceService, diagnosisCalls(handling, options.diagnosis));
   if (handling.caller === undefined) {
+    server.addService(BidServiceService, bidCalls(handling, options.evacuations));
+    server.addService(PeerDiagnosisService, peerDiagnosisCalls(handling, options.diagnosis));
     server.addService(TrustServiceService, trustCalls(handling, options.identity));
     server.addService(PeerWatchService, followCalls(handling, options.watching));
     server.addService(MeshServiceService, meshCalls(handling, options.mesh, options.node));
     server.addService(MembershipServiceService, memberCalls(handling, options.mesh, options.network));
+    server.addService(ReservationServiceService, reservationCalls(handling, options.reservations, options.network));
     server.addService(HandOverServiceService, handOverCalls(handling, options.target));
     server.addService(PeerImageService, peerImageCalls(handling, options.images.serving));
     server.addService(bulkService, bulkCalls(handling, options.bulk));

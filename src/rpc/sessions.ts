@@ -11,6 +11,10 @@ export interface Sessions {
   admit(socket: TLSSocket, way: 'in' | 'out'): string | undefined;
   /** Why whoever shows this certificate is not let in. */
   refusal(certificate: PeerCertificate | DetailedPeerCertificate): string | undefined;
+  /** Whether the last certificate of that node that was good is so no more. One that was never seen is not out. */
+  isOut(node: string): boolean;
+  /** Called when a node is out that was in. */
+  onOut(listener: () => void): void;
   /** Cuts what must not be any more; afterwards it is gone. */
   check(): void;
   close(): void;
@@ -31,6 +35,10 @@ export function createSessions(
   seen: (der: Buffer) => void = () => undefined,
 ): Sessions {
   const live = new Map<TLSSocket, Session>();
+  /** By node: the last that was good when it was shown, else the last of all. */
+  const shown = new Map<string, PeerCertificate>();
+  const out = new Set<string>();
+  const listeners: (() => void)[] = [];
 
   function refusal(certificate: PeerCertificate): string | undefined {
     if (typeof certificate.serialNumber !== 'string') return 'it has shown no certificate';
@@ -47,6 +55,28 @@ export function createSessions(
       log.warn({ peer: whose(certificate), way, why }, 'a connection is cut');
       socket.destroy();
     }
+    tellOut();
+  }
+
+  const isOut = (node: string): boolean => {
+    const certificate = shown.get(node);
+    return certificate !== undefined && refusal(certificate) !== undefined;
+  };
+
+  function show(certificate: PeerCertificate): void {
+    const subject = subjectOf(certificate.subjectaltname ?? '');
+    if (subject?.role !== 'node') return;
+    // Whoever comes with an old one takes nothing from who came with a good one.
+    if (refusal(certificate) === undefined || !shown.has(subject.name)) shown.set(subject.name, certificate);
+    tellOut();
+  }
+
+  function tellOut(): void {
+    const before = out.size;
+    for (const node of shown.keys())
+      if (!isOut(node)) out.delete(node);
+      else out.add(node);
+    if (out.size > before) for (const listener of listeners) listener();
   }
 
   const looking = setInterval(check, LOOK_EVERY_MS);
@@ -55,6 +85,7 @@ export function createSessions(
     admit(socket, way) {
       const certificate = socket.getPeerCertificate();
       const why = refusal(certificate);
+      show(certificate);
       if (why !== undefined) {
         log.warn({ peer: whose(certificate), way, why }, 'a connection is refused');
         socket.destroy();
@@ -66,6 +97,8 @@ export function createSessions(
       return undefined;
     },
     refusal,
+    isOut,
+    onOut: (listener) => void listeners.push(listener),
     check,
     close: () => clearInterval(looking),
   };

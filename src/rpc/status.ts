@@ -82,6 +82,12 @@ export function fromServiceError(error: ServiceError, who: string): CnvmError {
   return new CnvmError(code, error.details, facts);
 }
 
+/** The peer's version has no such service. */
+export function isUnknownMethod(error: unknown): boolean {
+  const cause = error instanceof CnvmError ? (error.cause as Partial<ServiceError> | undefined) : undefined;
+  return cause?.code === status.UNIMPLEMENTED;
+}
+
 /** Undefined when it has none, or one that cannot be read: another program may have answered. */
 function detailIn(error: ServiceError): ErrorDetail | undefined {
   const [trailer] = error.metadata?.get(TRAILER) ?? [];

@@ -89,16 +89,13 @@ export async function startGuard(order: GuardOrder): Promise<RunningTool> {
   return tool;
 }
 
-/** Undefined when a program can be guarded here; else why not. */
-export async function guardObstacle(): Promise<string | undefined> {
+/** @throws why, when no program can be guarded here, now. */
+export async function tryGuard(): Promise<void> {
   const child = spawnTool(['sleep', '60']);
   try {
     const guard = await startGuard({ pid: child.pid, cgroup: '/cnvm-no-such-group', marker: '/dev/null' });
     child.kill('SIGKILL');
     await guard.ended;
-    return undefined;
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error);
   } finally {
     child.kill('SIGKILL');
     await child.ended.catch(() => undefined);

@@ -161,6 +161,39 @@ describe('images', () => {
     assert.equal(again.digest, directory.digest);
   });
 
+  it('with layers that zstd has compressed', async () => {
+    const options = '--quiet --dest-compress-format zstd --dest-force-compress-format';
+    await sh('node1', `skopeo copy ${options} oci:${WORK}/made:marks oci:${WORK}/zstd:marks`);
+    assert.match(await sh('node1', `skopeo inspect --raw oci:${WORK}/zstd:marks`), /tar\+zstd/);
+    const plain = await pull('node1', 'marks');
+    const image = await lab.json<ImageJson>('node1', 'cnvm', 'image', 'import', `oci:${WORK}/zstd:marks`, 'zstd');
+    const contents = ({ layers }: ImageJson) => layers.map(({ diffId, directory }) => `${diffId} ${directory}`);
+    assert.notEqual(image.digest, plain.digest);
+    assert.deepEqual(contents(image), contents(plain));
+    await lab.must('node1', ['cnvm', 'create', 'one', '--image', 'zstd']);
+    await lab.must('node1', ['teleport', 'one', 'node2']);
+    const kept = ['cnvm', 'exec', 'one', '--', 'cat', '/srv/kept/old'];
+    assert.equal(await lab.must('node2', kept), 'below');
+  });
+
+  it('a published UDP port moves with its cnvm, for those who speak to it already and for new ones', async () => {
+    await lab.must('node1', ['cnvm', 'create', 'echo', '--port', '8053:9000/udp']);
+    const server = 'import socket; s = socket.socket(2, 2); s.bind(("", 9000))\nwhile True: s.sendto(*s.recvfrom(999))';
+    const command = ['sh', '-c', `setsid python3 -c '${server}' >/dev/null 2>&1 </dev/null &`];
+    await lab.must('node1', ['cnvm', 'exec', 'echo', '--', ...command]);
+    // From the same port each time, or from one of its own.
+    const ask = async (node: string, bind = '') => {
+      const address = await addressOf(node);
+      const client = `import socket; s = socket.socket(2, 2); s.settimeout(1); ${bind}s.sendto(b"hello", ("${address}", 8053)); print(s.recv(99).decode())`;
+      return (await lab.run('outside', ['python3', '-c', client])).stdout.trim() === 'hello';
+    };
+    const same = 's.bind(("", 40123)); ';
+    await eventually('an answer', () => ask('node1', same));
+    await lab.must('node1', ['teleport', 'echo', 'node2']);
+    await eventually('an answer by the way of before', () => ask('node1', same));
+    await eventually('an answer of the new owner', () => ask('node2'));
+  });
+
   it('a daemon killed in the middle of a pull leaves nothing that the next one keeps, and the pull can be made again', async () => {
     for (const moment of ['copy', 'unpack']) {
       const program = moment === 'copy' ? 'skopeo' : 'tar';
@@ -316,11 +349,10 @@ describe('images', () => {
   });
 
   it('a target without room for the image says so, and nothing changes', async () => {
-    await pull('node1', 'counter');
-    await lab.must('node1', ['cnvm', 'create', 'web', '--image', 'counter']);
+    await lab.must('node1', ['cnvm', 'create', 'web', '--image', `${REGISTRY}/counter:1`, '--insecure']);
     const { code, stderr, stdout } = await lab.run('node1', ['teleport', '--dry-run', 'web', 'node2']);
     assert.equal(code, 0, stderr);
-    assert.match(`${stdout}${stderr}`, /node2 lacks the image counter: \d+ MiB come first/);
+    assert.match(`${stdout}${stderr}`, /node2 lacks the image \S*counter:1: \d+ MiB come first/);
     await lab.must('node2', ['mount', '-t', 'tmpfs', '-o', 'size=20m', 'small', `${STORE}/blobs`]);
     try {
       const refused = await lab.run('node1', ['teleport', 'web', 'node2']);

@@ -15,7 +15,7 @@ describe('a teleport', () => {
     await startZoo('node1');
     const before = await checkZoo('node1');
     const services = (node: string) =>
-      lab.must(node, ['cnvm', 'exec', NAME, '--', 'pgrep', '-a', 'runsv|cron|syslogd|sshd|keeper']);
+      lab.must(node, ['cnvm', 'exec', NAME, '--', 'pgrep', '-a', 'cnvm-init|cron|syslogd|sshd|keeper']);
     const servicesBefore = await services('node1');
     await mustTeleport('node1', 'node2');
     assert.deepEqual(await checkZoo('node2'), before);

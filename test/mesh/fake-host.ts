@@ -7,10 +7,10 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { createLog } from '../../src/base/log.js';
 import type { CnvmRecord, ImageRef } from '../../src/cnvms/cnvm.js';
-import type { Host } from '../../src/daemon.js';
 import { createImages } from '../../src/images/images.js';
 import { openImageStore } from '../../src/images/store.js';
 import type { Published } from '../../src/overlay/publish.js';
+import type { Host } from '../../src/parts.js';
 import { type FakeImageOptions, fakeImage, HERE, writeLayout } from '../support/fake-image.js';
 import { createFakeImageTools, newRegistry } from '../support/fake-image-tools.js';
 import { facts, NO_CARD } from '../support/samples.js';
@@ -48,7 +48,9 @@ export function createFakeHost({ node, overlayAddress, directory, witness }: Fak
   const imagesDir = join(directory, 'images');
   const registry = newRegistry();
   const busyPorts = new Set<string>();
+  let pressure = 0;
   let published: readonly Published[] = [];
+  let peers: readonly string[] = [];
   // As the daemons of this host find it, one after the other.
   let imageStore = openImageStore(imagesDir);
   const machine = createFakeMachine(state, plan, (digest) => imageStore.byDigest(digest) !== undefined);
@@ -56,7 +58,9 @@ export function createFakeHost({ node, overlayAddress, directory, witness }: Fak
   const sweep = createFakeSweep(state, bulk.closeImages);
   const overlay: Host['overlay'] = {
     start: async () => undefined,
-    setBehind: async () => undefined,
+    setBehind: async (world) => {
+      peers = world.peers.map(({ name }) => name);
+    },
     card: () => NO_CARD,
     prepareKey: async () => undefined,
     changeKey: async () => undefined,
@@ -95,6 +99,8 @@ export function createFakeHost({ node, overlayAddress, directory, witness }: Fak
     registry,
     busyPorts,
     published: () => published,
+    /** Those to which the overlay leads. */
+    overlayPeers: () => peers,
     images: () => imageStore,
     /** The base image is here, or another one is as small. */
     async addImage(name = 'base', options: Partial<FakeImageOptions> = {}): Promise<ImageRef> {
@@ -125,6 +131,7 @@ export function createFakeHost({ node, overlayAddress, directory, witness }: Fak
           facts: (cnvmCount) => async () =>
             facts(node, { overlayAddress, cnvmCount: cnvmCount(), softDirty: state.tracks }),
           check: async () => [],
+          memoryPressure: async () => pressure,
           sweep: async (ports) => {
             if (!life.over) await sweep(ports);
           },
@@ -162,6 +169,14 @@ export function createFakeHost({ node, overlayAddress, directory, witness }: Fak
       const found = processesOf(name);
       if (found.status !== 'running') throw new Error(`${name} is frozen on ${node}`);
       found.memory[key] = value;
+    },
+    /** Something waits for memory, in so many percent of the time. */
+    press(percent: number): void {
+      pressure = percent;
+    },
+    /** Its processes hold what cannot be dumped. */
+    hinder(name: string, ...reasons: string[]): void {
+      state.obstacles.set(name, reasons);
     },
     /** Its kernel tells which pages have changed, or does not. */
     track(tracks: boolean): void {

@@ -88,6 +88,7 @@ const offer = fc
     ),
     compression,
     layers: fc.array(layer, { maxLength: 3 }),
+    evacuation: fc.boolean(),
   })
   .map((message) => wire.OfferRequest.encode(message).finish());
 const holding = fc.record({

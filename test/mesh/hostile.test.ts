@@ -202,6 +202,7 @@ function offerOf(migration: string): Uint8Array {
     memoryMode: MemoryMode.UNSPECIFIED,
     compression: Compression.NONE,
     layers: [],
+    evacuation: false,
   }).finish();
 }
 

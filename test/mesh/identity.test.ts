@@ -110,6 +110,10 @@ describe('certificates of a mesh that runs', () => {
       await assert.rejects(client.describe({ timeoutMs: 2_000 }));
       client.close();
     }
+    for (const { host } of [node1, mesh().node('node3')]) {
+      const others = () => host.overlayPeers().filter((name) => name !== host.node);
+      await eventually('nor does the overlay lead to it', async () => others().length === 1 && others()[0] !== 'node2');
+    }
     // The other way round: node1 calls, and sees whom it would be talking to.
     await assert.rejects(node1.plan(NAME, 'node2'));
     assert.equal(await ownerBy(node1, NAME), 'node1 at 1');

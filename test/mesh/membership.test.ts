@@ -49,9 +49,11 @@ describe('nodes that know nobody', () => {
     await node4.leave();
     for (const node of [node1, node2, node3]) {
       await eventually('it has left', async () => (await node.states()).includes('node4 left'));
+      await eventually('no way leads to it', async () => !node.host.overlayPeers().includes('node4'));
     }
     await node4.join(node3.endpoint());
     await all(node1, ['node2 alive', 'node3 alive', 'node4 alive']);
+    await eventually('a way leads to it again', async () => node1.host.overlayPeers().includes('node4'));
     // A daemon that is told to stop has said no good-bye, and finds the others by what it remembers.
     await node3.stop();
     const kept = JSON.parse(readFileSync(join(node3.stateDir, 'peers.json'), 'utf8')) as { peers: { name: string }[] };
@@ -220,6 +222,30 @@ describe('a mesh', () => {
     await eventually('it runs again', async () => node1.host.stateOf(NAME) === 'running');
     assert.equal((await node1.inspect(NAME))?.conflict, '');
     await assertAtRest(mesh(), NAME, 'node1', 1);
+  }).timeout(60_000);
+
+  it('of two claims at one epoch neither is started or moved by a person unawares; by force one becomes the owner', async () => {
+    const [node1, node3] = ['node1', 'node3'].map((name) => mesh().node(name));
+    assert.ok(node1 && node3);
+    await node1.create(NAME);
+    const record = readFileSync(join(node1.stateDir, 'cnvms', NAME, 'record.json'), 'utf8');
+    await node3.stop();
+    node3.host.occupy(NAME);
+    node3.keepRecord(NAME, record.replaceAll('node1', 'node3'));
+    await node3.begin([], { settle: 15 });
+    await eventually('node1 says so', async () => ((await node1.inspect(NAME))?.conflict ?? '') !== '');
+    await assert.rejects(node3.start(NAME), /cannot start .*: node1 claims it at epoch 1 too/);
+    await assert.rejects(node1.teleport(NAME, 'node2'), /cannot migrate hot .*: node3 claims it at epoch 1 too/);
+    assert.equal(node3.host.stateOf(NAME), 'stopped');
+    await assert.rejects(node3.start(NAME, true), /by force: it is not stopped on node1/);
+    assert.equal(node3.host.stateOf(NAME), 'stopped');
+    await node1.stopCnvm(NAME);
+    const heard = async () => (await node3.start(NAME, true).catch(() => 'refused')) === undefined;
+    await eventually('node3 has heard of it', heard);
+    assert.equal(node3.host.stateOf(NAME), 'running');
+    await assert.rejects(node1.start(NAME), /node3 has it at epoch 2/);
+    await node1.remove(NAME);
+    await assertAtRest(mesh(), NAME, 'node3', 2);
   }).timeout(60_000);
 });
 

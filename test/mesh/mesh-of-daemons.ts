@@ -77,9 +77,13 @@ export async function startMesh(names: readonly string[], setting: MeshSetting =
       ...openOperator(socket),
       /**
        * A daemon begins here; whatever an earlier one left it finds. @param without peers that its config leaves out.
-       * @param limits that its config sets.
+       * @param limits that its config sets. @param evacuation likewise.
        */
-      async begin(without: readonly string[] = [], limits: Partial<Config['limits']> = {}): Promise<void> {
+      async begin(
+        without: readonly string[] = [],
+        limits: Partial<Config['limits']> = {},
+        evacuation: Partial<Config['evacuation']> = {},
+      ): Promise<void> {
         life += 1;
         lease = host.lease();
         const peers = await Promise.all(
@@ -103,6 +107,7 @@ export async function startMesh(names: readonly string[], setting: MeshSetting =
           overlayAddress,
           peers,
           limits,
+          evacuation,
           more: {
             ...(metrics ? { metrics: { listen: `127.0.0.1:${metricsPort}` } } : {}),
             ...(traces === undefined ? {} : { traces: { endpoint: traces } }),
@@ -242,10 +247,22 @@ interface NodeSketch {
   readonly overlayAddress: string;
   readonly peers: readonly { name: string; endpoint: string; overlayAddress: string }[];
   readonly limits: Partial<Config['limits']>;
+  readonly evacuation: Partial<Config['evacuation']>;
   readonly more: Partial<Config>;
 }
 
-function configOf({ name, home, socket, stateDir, tls, overlayAddress, peers, limits, more }: NodeSketch): Config {
+function configOf({
+  name,
+  home,
+  socket,
+  stateDir,
+  tls,
+  overlayAddress,
+  peers,
+  limits,
+  evacuation,
+  more,
+}: NodeSketch): Config {
   const config = {
     ...more,
     node: name,
@@ -262,6 +279,7 @@ function configOf({ name, home, socket, stateDir, tls, overlayAddress, peers, li
     peers,
     // Faster than on a real network, and not so fast that a busy machine takes the living for dead.
     limits: { probe: 0.25, settle: 1, ...limits },
+    evacuation,
   };
   return parseConfig(JSON.stringify(config), `the config of ${name}`);
 }

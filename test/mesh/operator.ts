@@ -22,7 +22,9 @@ import {
   NodeState,
   type NodeStatus,
 } from '../../src/gen/cnvm/v1/node.js';
+import { evacuationOrders } from './evacuation-orders.js';
 import { imageOrders } from './image-orders.js';
+import { snapshotOrders } from './snapshot-orders.js';
 
 export interface Ended {
   readonly id: string;
@@ -57,6 +59,9 @@ export interface CreateOptions {
   readonly start?: boolean;
   readonly image?: string;
   readonly ports?: readonly PublishedPort[];
+  readonly labels?: Record<string, string>;
+  readonly affinity?: string[];
+  readonly antiAffinity?: string[];
 }
 
 function wishesOf({ bandwidth = 0, ...more }: TeleportOptions) {
@@ -87,9 +92,10 @@ export function openOperator(socket: () => string) {
   return {
     create: async (
       name: string,
-      { address = '', start = true, image = 'base', ports = [] }: CreateOptions = {},
+      { address = '', start = true, image = 'base', ports = [], ...wishes }: CreateOptions = {},
     ): Promise<void> => {
-      const process = { entrypoint: [], command: [], env: [], ports, publishExposed: false };
+      const said = { labels: {}, affinity: [], antiAffinity: [], ...wishes };
+      const process = { entrypoint: [], command: [], env: [], ports, publishExposed: false, ...said };
       const request = { name, image, address, limits: undefined, landing: '', noStart: !start, ...process };
       await one((at, done) => at.cnvms.createCnvm(request, done));
     },
@@ -102,7 +108,11 @@ export function openOperator(socket: () => string) {
         await sleep(20);
       }
     },
+    /** Calls that have no name here. */
+    ask,
     ...imageOrders(ask),
+    ...evacuationOrders(ask),
+    ...snapshotOrders(ask),
     /** "node2 alive" and so on, of the peers. */
     async states(): Promise<string[]> {
       const { nodes } = await one<ListNodesResponse>((at, done) => at.nodes.listNodes({}, done));
@@ -119,8 +129,8 @@ export function openOperator(socket: () => string) {
     async inspect(name: string): Promise<Cnvm | undefined> {
       return (await one<{ cnvm: Cnvm | undefined }>((at, done) => at.cnvms.getCnvm({ name }, done))).cnvm;
     },
-    start: async (name: string): Promise<void> => {
-      await one((at, done) => at.cnvms.startCnvm({ name }, done));
+    start: async (name: string, force = false): Promise<void> => {
+      await one((at, done) => at.cnvms.startCnvm({ name, force }, done));
     },
     stopCnvm: async (name: string): Promise<void> => {
       await one((at, done) => at.cnvms.stopCnvm({ name }, done));

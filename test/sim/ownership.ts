@@ -53,7 +53,7 @@ export function createOwnership(world: World) {
   function* claimsOf(node: SimNode, name: string) {
     for (const member of node.swim?.members.values() ?? []) {
       const claim = member.claims.get(name);
-      if (claim !== undefined) yield { node: member.name, epoch: claim.epoch };
+      if (claim !== undefined) yield { node: member.name, epoch: claim.epoch, runs: true };
     }
   }
 

@@ -221,6 +221,8 @@ function cardOf(index: number): Card {
     overlayNextKey: '',
     overlayPort: 51_820,
     overlayMtu: 1_420,
+    cordoned: false,
+    strained: false,
     facts: {
       criuVersion: '4.2.1',
       runcVersion: '1.1.15',

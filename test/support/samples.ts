@@ -43,6 +43,8 @@ export function facts(name: string, change: Partial<NodeFacts> = {}): NodeFacts 
     overlayKey: '',
     overlayPort: 7443,
     cnvmCount: 0,
+    cordon: '',
+    strains: [],
     ...change,
   };
 }

@@ -7,7 +7,8 @@ import { writeFile } from 'node:fs/promises';
 import { cpus, loadavg, release } from 'node:os';
 import { parseArgs } from 'node:util';
 import { type Lab, openLab } from '../lab.js';
-import { CASES, type Case, QUICK_CASES } from './cases.js';
+import { CASES, type Case, caseOf, QUICK_CASES } from './cases.js';
+import { diskTable, measureDisk, NO_DISK_RATIOS } from './disk-part.js';
 import { freezeTable, measureFreeze, NO_FREEZE_RATIOS } from './freeze-part.js';
 import { measureCase } from './measure-case.js';
 import { measureOverlay, NO_OVERLAY_RATIOS, overlayTable } from './overlay-part.js';
@@ -32,11 +33,15 @@ Measures in one run, in turn, on this machine:
   stream    a migration's tunnel beside a bare TLS and a bare TCP socket, between two processes, straight and behind
             10 ms of delay in each direction; needs no lab
   overlay   one TCP stream between two nodes, through the tunnel and over the bare link
+  disk      how long a cnvm with 2 GiB in 100,000 files stands still beside one with an empty disk; both write all the
+            time (256 MiB in 10,000 files with --quick)
   freeze    how long a cnvm that writes all the time stands still with pre-copy, with much and with little memory, and
             with stop-and-copy; one round, between two emulated machines (scripts/vmlab), where ratios alone mean anything
 
-Brings up labs of its own and takes them down at the end. A first round of each of the first three is not counted.
+Brings up labs of its own and takes them down at the end. A first round of each but the last is not counted.
 
+  --case CASE  only this case of the part teleport: "idle", or MIB:RATE:PROCESSES, for example 256:10:1; may be given
+               more than once. All of them, with ten rounds each, take some hours
   --part NAME  only this part; may be given more than once; all of them without it
   --rounds N   rounds of each; ${ROUNDS} without it, ${QUICK_ROUNDS} with --quick
   --quick      an idle base image and 256 MiB that do not change alone; without the freeze part
@@ -55,11 +60,12 @@ interface Usage {
   readonly json: boolean;
   readonly lab: string;
   readonly parts: readonly Part[];
+  readonly cases: readonly Case[];
 }
 
-const PARTS = ['teleport', 'stream', 'overlay', 'freeze'] as const;
+const PARTS = ['teleport', 'stream', 'overlay', 'disk', 'freeze'] as const;
 /** The other takes a quarter of an hour. */
-const QUICK_PARTS: readonly Part[] = ['teleport', 'stream', 'overlay'];
+const QUICK_PARTS: readonly Part[] = ['teleport', 'stream', 'overlay', 'disk'];
 type Part = (typeof PARTS)[number];
 
 /** @returns undefined when help is asked for. @throws on wrong usage. */
@@ -72,6 +78,7 @@ function readUsage(): Usage | undefined {
       plot: { type: 'string' },
       lab: { type: 'string', default: 'bench' },
       part: { type: 'string', multiple: true },
+      case: { type: 'string', multiple: true },
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
@@ -84,22 +91,45 @@ function readUsage(): Usage | undefined {
   const wrong = asked.find((part) => !PARTS.some((known) => known === part));
   if (wrong !== undefined) throw new Error(`there is no part "${wrong}"; there are ${PARTS.join(', ')}`);
   const { quick, json, lab, plot } = values;
-  return { rounds, quick, json, lab, plot, parts: PARTS.filter((part) => asked.includes(part)) };
+  const cases = casesOf(values.case, quick);
+  return { rounds, quick, json, lab, plot, cases, parts: PARTS.filter((part) => asked.includes(part)) };
+}
+
+function casesOf(named: readonly string[] | undefined, quick: boolean): readonly Case[] {
+  if (named === undefined) return quick ? QUICK_CASES : CASES;
+  return named.map((text) => {
+    const found = caseOf(text);
+    if (found === undefined) throw new Error(`"${text}" is no case: "idle", or MIB:RATE:PROCESSES`);
+    return found;
+  });
 }
 
 /** Each part's figures and table; their ratios in one. */
-async function run({ rounds, quick, json, lab, parts, plot }: Usage, signal: AbortSignal): Promise<void> {
-  const cases = parts.includes('teleport') ? await inLab(lab, quick ? QUICK_CASES : CASES, rounds, signal) : [];
+async function run({ rounds, json, lab, parts, plot, ...usage }: Usage, signal: AbortSignal): Promise<void> {
+  const cases = parts.includes('teleport') ? await inLab(lab, usage.cases, rounds, signal) : [];
   const stream = parts.includes('stream') ? await measureStream(rounds, signal, say) : undefined;
   const overlay = parts.includes('overlay') ? await measureOverlay(lab, rounds, signal, say) : undefined;
+  const disk = parts.includes('disk') ? await measureDisk(lab, { rounds, quick: usage.quick }, signal, say) : undefined;
   const freeze = parts.includes('freeze') ? await measureFreeze(lab, signal, say) : undefined;
   const ratios = {
     ...{ ...labRatios(cases), ...NO_STREAM_RATIOS, ...stream?.ratios },
-    ...{ ...NO_OVERLAY_RATIOS, ...overlay?.ratios, ...NO_FREEZE_RATIOS, ...freeze?.ratios },
+    ...{
+      ...NO_OVERLAY_RATIOS,
+      ...overlay?.ratios,
+      ...NO_DISK_RATIOS,
+      ...disk?.ratios,
+      ...NO_FREEZE_RATIOS,
+      ...freeze?.ratios,
+    },
   };
   if (plot !== undefined && cases.length > 0) await writeFile(plot, plotOf(cases));
   if (json) {
-    const figures = { stream: stream ?? null, overlay: overlay ?? null, freeze: freeze?.moves ?? null };
+    const figures = {
+      stream: stream ?? null,
+      overlay: overlay ?? null,
+      disk: disk ?? null,
+      freeze: freeze?.moves ?? null,
+    };
     process.stdout.write(`${JSON.stringify({ rounds, cases, ...figures, ratios })}\n`);
     return;
   }
@@ -107,6 +137,7 @@ async function run({ rounds, quick, json, lab, parts, plot }: Usage, signal: Abo
     ...cases.map(caseTable),
     stream && streamTable(stream),
     overlay && overlayTable(overlay),
+    disk && diskTable(disk),
     freeze && freezeTable(freeze),
     ratioTable(ratios),
   ];

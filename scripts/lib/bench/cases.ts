@@ -17,6 +17,15 @@ export const QUICK_CASES: readonly Case[] = [
   { load: { mib: 256, dirtyMibPerS: 0, processes: 1 }, beside: true },
 ];
 
+/** What `--case` names: "idle", or MIB:RATE:PROCESSES. @returns undefined when it is neither. */
+export function caseOf(text: string): Case | undefined {
+  if (text === 'idle') return { load: IDLE, beside: true };
+  const match = /^([1-9]\d{0,4}):(\d{1,4}):([1-9]\d{0,2})$/.exec(text);
+  if (match === null) return undefined;
+  const [mib = 0, dirtyMibPerS = 0, processes = 0] = match.slice(1).map(Number);
+  return { load: { mib, dirtyMibPerS, processes }, beside: dirtyMibPerS === 0 && processes === 1 };
+}
+
 export const CASES: readonly Case[] = [
   { load: IDLE, beside: true },
   ...SIZES_MIB.flatMap((mib) =>

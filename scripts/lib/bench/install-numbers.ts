@@ -13,7 +13,6 @@ ${STREAM_SERVER}
 PYTHON
 printf '#!/bin/sh\\nexec python3 /etc/service/numbers/server.py\\n' >"$new/run"
 chmod 755 "$new/run"
-ln -s /run/runit-numbers "$new/supervise"
 mv "$new" /etc/service/numbers
 for _ in $(seq 300); do
   nc -z 127.0.0.1 ${STREAM_PORT} && exit 0

@@ -75,10 +75,18 @@ const bulk: BulkPort = {
   },
 };
 
-const nothing = { images: {} } as Pick<
-  RpcOptions,
-  'cnvms' | 'images' | 'nodes' | 'migrations' | 'target' | 'identity' | 'watching'
->;
+type Unserved =
+  | 'cnvms'
+  | 'images'
+  | 'nodes'
+  | 'migrations'
+  | 'snapshots'
+  | 'target'
+  | 'identity'
+  | 'evacuations'
+  | 'diagnosis'
+  | 'watching';
+const nothing = { images: {}, evacuations: {}, identity: {} } as Pick<RpcOptions, Unserved>;
 const describe = () => Promise.reject(new Error('no facts are told here'));
 const server = await startRpc({
   ...{
@@ -94,7 +102,9 @@ const server = await startRpc({
   },
   trust: fixedTrust(tls),
   mesh: { describe, announced: describe, asked: describe },
+  reservations: { asked: () => ({ granted: true }), released: () => undefined },
   onward: () => undefined,
+  onwardTo: () => undefined,
   log: pino({ level: 'silent' }),
 });
 const pair = { key: readFileSync(tls.key), cert: readFileSync(tls.cert), ca: readFileSync(tls.ca) };

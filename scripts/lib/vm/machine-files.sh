@@ -2,6 +2,8 @@
 # What a machine of a VM lab finds on its disk beside what every node finds: the program, its network, its inits, a key.
 # shellcheck source=scripts/lib/node-files.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../node-files.sh"
+# shellcheck source=scripts/lib/bundle.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../bundle.sh"
 
 VM_FILES=$PROJECT/scripts/lib/vm
 # Emulated time is 10 to 20 times slower than a machine's own: what calls a migration off must wait as much longer.
@@ -12,26 +14,6 @@ VM_LIMITS='limits:
 '
 # Fewer and bigger packets: each costs an emulated processor as much as its bytes do.
 VM_MTU=9000
-
-# bundle_program: the daemon as one file, as its commands are. Hundreds of small ones take an emulated Node seconds to find.
-bundle_program() {
-  local out=$LAB_DIR/program health=node_modules/grpc-health-check zstd=node_modules/@bokuweb/zstd-wasm shim
-  # Some packages in the bundle are still CommonJS and use what modules do not have; two read files beside them.
-  shim='import { createRequire as makeRequire } from "node:module"; const require = makeRequire(import.meta.url);'
-  shim="$shim const __dirname = import.meta.dirname + '/../$health/build/src';"
-  rm -rf "$out"
-  (cd "$PROJECT" && node_modules/.bin/esbuild dist/main.js --bundle --outbase=. --outdir="$out" \
-    --platform=node --format=esm --target=node20 --log-level=warning "--banner:js=$shim")
-  cp "$PROJECT/package.json" "$out/"
-  mkdir -p "$out/dist"
-  cp -r "$PROJECT/dist/cli" "$out/dist/"
-  mkdir -p "$out/$health/build/src"
-  cp -r "$PROJECT/$health/proto" "$out/$health/"
-  cp "$PROJECT/$zstd/dist/web/zstd.wasm" "$out/$health/build/src/"
-  # Found from where a bundle lies, not from where its source lay.
-  mkdir -p "$out/gen"
-  cp "$PROJECT/dist/gen/descriptors.binpb" "$out/gen/"
-}
 
 # machine_keys: who may log in, and by what the machines are known; made once per lab.
 machine_keys() {

@@ -21,6 +21,10 @@ export interface Card {
   readonly overlayNextKey: string;
   readonly overlayPort: number;
   readonly overlayMtu: number;
+  /** It takes no new work. */
+  readonly cordoned: boolean;
+  /** It were better empty; its facts say why. */
+  readonly strained: boolean;
   readonly facts: CardFacts;
   /** As its owner encoded it, with what a newer version may have put in; it is passed on as it is. */
   readonly encoded?: Uint8Array;

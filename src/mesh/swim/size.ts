@@ -19,6 +19,8 @@ export function sizeOfHolding({ name, address, state, image, epoch }: Holding): 
   return FIELD + text(name) + text(address) + text(state) + text(image) + count(epoch);
 }
 
+/** Its number takes two bytes. */
+const FLAG = 3;
 const cards = new WeakMap<Card, number>();
 
 export function sizeOfCard(card: Card): number {
@@ -35,6 +37,7 @@ export function sizeOfCard(card: Card): number {
     2 * FIELD +
     sum([...words, ...more, ...facts.memoryModes].map(text)) +
     sum([...numbers, ...counts, ...bytes].map(count)) +
+    FLAG * (Number(card.cordoned) + Number(card.strained)) +
     sum(zones);
   cards.set(card, size);
   return size;

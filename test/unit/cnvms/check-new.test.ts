@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { landingZoneOf, nameRefusal, newCnvmRefusals } from '../../../src/cnvms/check-new.js';
 import type { NewCnvm } from '../../../src/cnvms/cnvm.js';
+import { NO_WISHES } from '../../../src/cnvms/labels.js';
 import { runs } from '../../support/fuzz.js';
 
 const order: NewCnvm = {
@@ -14,6 +15,7 @@ const order: NewCnvm = {
   ports: [],
   publishExposed: false,
   program: { entrypoint: [], command: [], env: [] },
+  wishes: NO_WISHES,
 };
 const nothing = { names: new Map<string, string>(), addresses: new Map<string, string>() };
 const refusals = (change: Partial<NewCnvm>, taken = nothing) =>

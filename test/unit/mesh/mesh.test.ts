@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pino from 'pino';
 import type { Holding } from '../../../src/mesh/directory.js';
-import { createMesh, type MeshLink, type Word } from '../../../src/mesh/mesh.js';
+import { createMesh } from '../../../src/mesh/mesh.js';
+import type { MeshLink, Word } from '../../../src/mesh/mesh-port.js';
 import type { MemberRecord, Message } from '../../../src/mesh/swim/words.js';
 import type { OverlayCard } from '../../../src/overlay/tunnel.js';
 import type { World } from '../../../src/overlay/world.js';
@@ -42,6 +43,7 @@ const recordOf = (name: string, letter: string, cardRevision: number): MemberRec
     card: {
       ...{ name, endpoint: '127.0.0.1:1', overlayAddress: '10.100.0.2', version: '1', protocolMin: 1, protocolMax: 1 },
       ...{ overlayKey: key, overlayNextKey: nextKey, overlayPort: port, overlayMtu: mtu },
+      ...{ cordoned: false, strained: false },
       facts: {
         ...{ criuVersion: '4', runcVersion: '1', kernelRelease: '6', architecture: 'x64', cpuDigest: '', cpus: 1 },
         ...{ memoryModes: [], memoryTotalBytes: 1, memoryAvailableBytes: 1, loadCenti: 0, cnvmCount: 0 },
@@ -68,7 +70,9 @@ describe('a mesh with peers that are not there', () => {
         more.worlds?.push(world);
         await more.setBehind?.();
       },
+      isOut: () => false,
       overlayCard: () => overlay('w'),
+      condition: () => ({ cordoned: false, strained: false }),
       holdings: () => own,
       facts: async () => facts('node1'),
       log: pino({ level: 'silent' }),

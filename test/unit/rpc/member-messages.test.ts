@@ -19,6 +19,8 @@ const card = (name: string): Card => ({
   overlayNextKey: `${'B'.repeat(42)}E=`,
   overlayPort: 51_820,
   overlayMtu: 1_420,
+  cordoned: true,
+  strained: false,
   facts: {
     criuVersion: '4.2.1',
     runcVersion: '1.1.15',

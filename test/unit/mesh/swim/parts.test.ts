@@ -162,5 +162,11 @@ describe('whether a node may run what it has', () => {
     ],
   ] as const)
     it(`at epoch 5, where others say ${JSON.stringify(others)}: ${kind}`, () =>
-      assert.equal(standingOf({ epoch: 5 }, others).kind, kind));
+      assert.equal(
+        standingOf(
+          { epoch: 5 },
+          others.map((one) => ({ ...one, runs: true })),
+        ).kind,
+        kind,
+      ));
 });

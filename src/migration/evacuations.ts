@@ -1,0 +1,202 @@
+/**
+ * The evacuations of this node. Invariant: one at a time; before it asks anybody the node is cordoned, durably, and it stays so
+ * when the evacuation has ended, however it ended.
+ */
+import type { Logger } from 'pino';
+import { messageOf, refused } from '../base/errors.js';
+import type { Cordon, Cordoned } from '../mesh/cordon.js';
+import { createEvacuation, type EvacuationPorts } from './evacuate.js';
+import type { EvacuateOrder, EvacuationEvent, EvacuationSummary } from './evacuation.js';
+import { planEvacuation } from './plan-evacuation.js';
+
+export interface EvacuationsOptions extends EvacuationPorts {
+  readonly cordon: Cordon;
+  /** The name of the peer that is meant. @throws `refused` when there is none. */
+  readonly nameOf: (peer: string) => string;
+  /** Keeps for ever what was decided; durable when it resolves. */
+  readonly audit: (facts: Readonly<Record<string, string | number>>) => Promise<void>;
+  readonly log: Logger;
+}
+
+/** What a caller leaves to the config. */
+export interface EvacuationDefaults {
+  readonly parallel: number;
+  readonly deadlineMs: number;
+}
+
+/** Who asks. */
+export interface Asker {
+  readonly by: string;
+  /** It goes on without its caller, as when no person asked. */
+  readonly detached: boolean;
+  /** Fires when the caller has gone. */
+  readonly signal: AbortSignal;
+}
+
+interface Running {
+  readonly by: string;
+  readonly story: EvacuationEvent[];
+  readonly listeners: Set<() => void>;
+  readonly abort: AbortController;
+  /** Moves that run. */
+  moving: () => number;
+  followers: number;
+  over: boolean;
+  failure: unknown;
+  done: Promise<void>;
+}
+
+export function createEvacuations(options: EvacuationsOptions) {
+  const { node, cordon, log } = options;
+  let running: Running | undefined;
+  let closing = false;
+
+  /** Begins one. Nothing is asked of anybody before the node is cordoned. */
+  async function start(order: EvacuateOrder, by: string): Promise<Running> {
+    const to = order.to.map(options.nameOf);
+    const one: Running = {
+      ...{ by, story: [], listeners: new Set<() => void>(), abort: new AbortController(), moving: () => 0 },
+      ...{ followers: 0, over: false, failure: undefined, done: Promise.resolve() },
+    };
+    // At once: who asks meanwhile follows this one.
+    running = one;
+    try {
+      await options.audit({ act: 'evacuate', who: by, node, reason: order.reason, to: to.join(' ') || 'any' });
+      await cordon.set(order.reason, by);
+    } catch (error) {
+      close(one, error);
+      throw error;
+    }
+    log.warn({ by, reason: order.reason, to, deadlineMs: order.deadlineMs }, 'evacuation begins');
+    one.done = tellAll(one, { ...order, to });
+    return one;
+  }
+
+  /** Never throws: who follows it is told. */
+  async function tellAll(one: Running, order: EvacuateOrder): Promise<void> {
+    const tell = (event: EvacuationEvent) => {
+      one.story.push(event);
+      for (const listener of one.listeners) listener();
+    };
+    try {
+      const { run, moving } = createEvacuation(options, order, tell, one.abort.signal);
+      one.moving = moving;
+      const summary = await run();
+      logEnd(summary);
+      tell({ kind: 'summary', summary });
+      close(one, undefined);
+    } catch (error) {
+      log.error({ error: messageOf(error) }, 'evacuation failed');
+      close(one, error);
+    }
+  }
+
+  function close(one: Running, failure: unknown): void {
+    one.over = true;
+    one.failure = failure;
+    running = undefined;
+    for (const listener of one.listeners) listener();
+  }
+
+  function logEnd({ end, results, totalMs }: EvacuationSummary): void {
+    const stayed = results.filter(({ outcome }) => outcome === 'stayed' || outcome === 'in-doubt');
+    const facts = { end, moved: results.length - stayed.length, ms: Math.round(totalMs) };
+    if (stayed.length === 0) log.warn(facts, 'evacuation ended: the node is empty');
+    else log.error({ ...facts, stayed: stayed.map(({ name, reasons }) => ({ name, reasons })) }, 'evacuation ended');
+  }
+
+  /** The story so far, and then what comes. Who leaves last ends it. */
+  async function* follow(one: Running, { detached, signal }: Asker): AsyncGenerator<EvacuationEvent> {
+    let wake: () => void = () => undefined;
+    const listener = () => wake();
+    one.listeners.add(listener);
+    signal.addEventListener('abort', listener, { once: true });
+    one.followers += detached ? 2 : 1;
+    try {
+      for (let next = 0; ; ) {
+        const event = one.story[next];
+        signal.throwIfAborted();
+        if (event !== undefined) {
+          next += 1;
+          yield event;
+        } else if (one.over) {
+          if (one.failure !== undefined) throw one.failure;
+          return;
+        } else {
+          await new Promise<void>((resolve) => {
+            wake = resolve;
+          });
+        }
+      }
+    } finally {
+      one.listeners.delete(listener);
+      signal.removeEventListener('abort', listener);
+      one.followers -= 1;
+      if (one.followers === 0 && !one.over) endIt(one, 'nobody follows it any more');
+    }
+  }
+
+  function endIt(one: Running, why: string): void {
+    log.warn({ why }, 'evacuation is ended: what moves is finished, nothing begins');
+    one.abort.abort(refused('cancelled', why));
+  }
+
+  async function* plan(order: EvacuateOrder): AsyncGenerator<EvacuationEvent> {
+    const story: EvacuationEvent[] = [];
+    const to = order.to.map(options.nameOf);
+    const summary = await planEvacuation(options, { ...order, to }, (event) => void story.push(event));
+    yield* story;
+    yield { kind: 'summary', summary };
+  }
+
+  return {
+    /** Begins one, follows the one that runs, or plans one. @throws `refused` before anything changed. */
+    async *evacuate(order: EvacuateOrder, asker: Asker): AsyncGenerator<EvacuationEvent> {
+      if (closing) throw refused('unavailable', `${node} is shutting down`);
+      if (order.dryRun) {
+        yield* plan(order);
+        return;
+      }
+      const now = running;
+      if (now !== undefined && order.to.length > 0)
+        throw refused('state', `${node} is being evacuated already, by ${now.by}`, {
+          remedy: 'Follow that one without --to, or end it first.',
+        });
+      if (now !== undefined) yield { kind: 'step', text: `${node} is being evacuated already, by ${now.by}` };
+      yield* follow(now ?? (await start(order, asker.by)), asker);
+    },
+
+    /** No new move begins. @returns how many are being finished. @throws `refused` when there is none. */
+    stop(by: string): number {
+      if (running === undefined) throw refused('state', `${node} is not being evacuated`);
+      endIt(running, `${by} ended it`);
+      return running.moving();
+    },
+
+    /** Whether one runs. */
+    runs: (): boolean => running !== undefined,
+
+    async cordon(reason: string, by: string): Promise<Cordoned> {
+      await options.audit({ act: 'cordon', who: by, node, reason });
+      return await cordon.set(reason, by);
+    },
+
+    /** @param ifReason only when it is cordoned for that. @returns whether it was cordoned. @throws `refused` while one runs. */
+    async uncordon(ifReason: string | undefined, by: string): Promise<boolean> {
+      if (running !== undefined)
+        throw refused('state', `${node} is being evacuated, by ${running.by}`, { remedy: 'Wait, or end that first.' });
+      if (ifReason !== undefined && cordon.get()?.reason !== ifReason) return false;
+      if (cordon.get() === undefined) return false;
+      await options.audit({ act: 'uncordon', who: by, node });
+      return await cordon.lift();
+    },
+
+    /** The daemon is about to end: no new move begins. Resolves when those that run have ended, by whoever ends them. */
+    async close(): Promise<void> {
+      closing = true;
+      if (running === undefined) return;
+      endIt(running, `${node} is shutting down`);
+      await running.done;
+    },
+  };
+}

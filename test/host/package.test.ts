@@ -1,0 +1,85 @@
+/** The package, in a root of its own: what is in it, that it installs and goes without a trace, and that the playbooks parse. */
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { execa } from 'execa';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const BUILD_MS = 10 * 60_000;
+
+describe('the package', () => {
+  let directory = '';
+  let file = '';
+  const script = async (name: string, ...argv: string[]) =>
+    (await execa(join(ROOT, 'scripts', name), argv, { timeout: BUILD_MS, stdin: 'ignore' })).stdout;
+  const inRoot = (root: string, at: string, ...argv: string[]) => script('lib/in-root', root, at, ...argv);
+
+  before(async function () {
+    this.timeout(2 * BUILD_MS);
+    directory = mkdtempSync(join(tmpdir(), 'cnvm-package-'));
+    file = (await script('package', join(directory, 'one'))).trim();
+    writeFileSync(join(directory, 'one/cnvmd.yaml'), 'node: node1\noverlay: {address: 10.100.0.1}\n');
+  });
+  after(() => rmSync(directory, { recursive: true, force: true }));
+
+  it('is the same when it is built again', async () => {
+    const again = (await script('package', join(directory, 'two'))).trim();
+    const sum = (path: string) => createHash('sha256').update(readFileSync(path)).digest('hex');
+    assert.equal(sum(again), sum(file));
+  }).timeout(BUILD_MS);
+
+  it('has what a node needs, owned by root, and says what it depends on', async () => {
+    const { stdout: list } = await execa('dpkg-deb', ['--contents', file]);
+    for (const path of [
+      ...['usr/bin/cnvm', 'usr/bin/cnvmd', 'usr/bin/teleport', 'usr/lib/systemd/system/cnvmd.service'],
+      ...['usr/lib/sysusers.d/cnvm.conf', 'usr/lib/tmpfiles.d/cnvm.conf', 'usr/lib/sysctl.d/60-cnvm.conf'],
+      ...['usr/lib/modules-load.d/cnvm.conf', 'etc/profile.d/cnvm-first-login.sh', 'usr/lib/cnvm/dist/main.js'],
+      ...['usr/share/bash-completion/completions/cnvm', 'usr/share/zsh/vendor-completions/_cnvm'],
+      ...['usr/share/fish/vendor_completions.d/cnvm.fish', 'usr/share/man/man1/cnvm-create.1.gz'],
+      ...['usr/share/man/man1/teleport.1.gz', 'usr/share/man/man8/cnvmd.8.gz', 'usr/share/doc/cnvm/copyright'],
+    ])
+      assert.match(list, new RegExp(` \\./${path.replaceAll('.', '\\.')}$`, 'm'));
+    for (const line of list.split('\n')) assert.match(line, /^\S+ root\/root /);
+    const { stdout: depends } = await execa('dpkg-deb', ['--field', file, 'Depends']);
+    assert.match(depends, /nodejs \(>= 20\.19\), runc \(>= 1\.1\), criu \(>= 4\.1\)/);
+  });
+
+  it('installs beside what it depends on, works, and goes without a trace', async () => {
+    const steps = `
+      set -e
+      apt-get install -y --no-install-recommends --no-download /mnt/$(basename ${file}) >/dev/null
+      getent group cnvm >/dev/null
+      cnvmd --version
+      cnvmd --check-config --config /mnt/cnvmd.yaml
+      cnvm config check /mnt/cnvmd.yaml
+      cnvm pki init --dir /etc/cnvm/pki >/dev/null
+      teleport --help | head -n 1
+      bash -c '. /usr/share/bash-completion/completions/cnvm; complete -p cnvm'
+      systemd-analyze verify /usr/lib/systemd/system/cnvmd.service 2>&1 | grep -v man: || true
+      find / -xdev -newer /mnt/cnvmd.yaml -path '*cnvm*' | wc -l
+      apt-get purge -y cnvm >/dev/null
+      find /usr /etc /var/lib/cnvm /run/cnvm /var/cache/cnvm -xdev -path '*cnvm*' ! -path '/var/lib/dpkg/*' ! -name '*group*' 2>/dev/null
+      echo end`;
+    const output = (await inRoot('node', join(directory, 'one'), 'bash', '-c', steps)).split('\n');
+    assert.match(output[0] ?? '', /^cnvmd \d+\.\d+\.\d+$/);
+    assert.equal(output[1], '/mnt/cnvmd.yaml is valid');
+    assert.equal(output[2], '/mnt/cnvmd.yaml is valid');
+    assert.match(output[3] ?? '', /^Usage: teleport/);
+    assert.match(output[4] ?? '', /^complete .*_cnvm cnvm$/);
+    assert.ok(Number(output[5]) > 40, output.join('\n'));
+    assert.deepEqual(output.slice(6), ['end']);
+  }).timeout(BUILD_MS);
+
+  it('is deployed by playbooks that parse', async () => {
+    const ansible = join(directory, 'ansible');
+    mkdirSync(ansible);
+    await execa('cp', ['-r', join(ROOT, 'ansible'), directory]);
+    const steps =
+      'cd /mnt; for book in site.yml uninstall.yml; do ansible-playbook -i inventory.example.yml --syntax-check $book; done';
+    const output = await inRoot('deployer', ansible, 'bash', '-ec', steps);
+    assert.match(output, /playbook: site\.yml[\s\S]*playbook: uninstall\.yml/);
+  }).timeout(BUILD_MS);
+});
