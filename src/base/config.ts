@@ -162,6 +162,10 @@ const schema = z.strictObject({
       peers: z.boolean().default(false),
     })
     .prefault({}),
+  /** HOST:PORT at which Prometheus may read figures, over plain HTTP; without: nowhere. */
+  metrics: z.strictObject({ listen: endpoint.default('127.0.0.1:9477') }).optional(),
+  /** The OTLP endpoint, over HTTP, of a collector that gets a trace of each migration; without: nobody. */
+  traces: z.strictObject({ endpoint: z.url({ protocol: /^https?$/, error: 'must be http://HOST:PORT' }) }).optional(),
   logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'),
 });
 

@@ -37,33 +37,7 @@ export function addCnvmCommands(program: Command): void {
   const add = (usage: string, description: string) =>
     withCommonOptions(program.command(usage)).description(description);
 
-  add(
-    'create <name> [command...]',
-    'make a cnvm and start it; after "--" what it runs in the place of its image\'s command',
-  )
-    .option(
-      '--image <name>',
-      'what it is made from: a name or a digest of "cnvm image ls"; or docker://HOST/NAME, which is pulled',
-      'base',
-    )
-    .option('--address <ip>', 'its address on the overlay (default: the next free one, from 10.100.101.111 on)')
-    .option('--memory <size>', 'limit, for example 512M', parseSize, 0)
-    .option('--cpus <n>', 'limit, for example 1.5', parseCpus, 0)
-    .option('--pids <n>', 'limit of processes', parseCount, 0)
-    .option('--landing <dir>', 'a landing zone of this node or a directory below one')
-    .option(
-      '--port <node:cnvm[/udp]>',
-      'a port of the node that leads to it and moves with it; may be given more than once; "exposed": all of the image',
-      collectPorts,
-      [],
-    )
-    .option('-e, --env <key=value>', 'with this in the environment; may be given more than once', collect, [])
-    .option('--entrypoint <program>', "in the place of the image's; again for each word more", collect, [])
-    .option('--label <key=value>', 'says this of it, also to the two below; may be given more than once', collect, [])
-    .option('--affinity <key=value>', 'evacuated, it rather goes where a cnvm has such a label', collect, [])
-    .option('--anti-affinity <key=value>', 'evacuated, it never goes where a cnvm has such a label', collect, [])
-    .option('--no-start', 'leave it stopped')
-    .action(create);
+  addCreate(program);
   add('start <name>', 'start a stopped cnvm')
     .option(
       '--force',
@@ -96,8 +70,38 @@ export function addCnvmCommands(program: Command): void {
     .action(logs);
 }
 
+function addCreate(program: Command): void {
+  withCommonOptions(program.command('create <name> [command...]'))
+    .description('make a cnvm and start it; after "--" what it runs in the place of its image\'s command')
+    .option(
+      '--image <name>',
+      'what it is made from: a name or a digest of "cnvm image ls"; or docker://HOST/NAME, which is pulled',
+      'base',
+    )
+    .option('--insecure', 'an image that is pulled: over plain HTTP, or with a certificate that nobody vouches for')
+    .option('--address <ip>', 'its address on the overlay (default: the next free one, from 10.100.101.111 on)')
+    .option('--memory <size>', 'limit, for example 512M', parseSize, 0)
+    .option('--cpus <n>', 'limit, for example 1.5', parseCpus, 0)
+    .option('--pids <n>', 'limit of processes', parseCount, 0)
+    .option('--landing <dir>', 'a landing zone of this node or a directory below one')
+    .option(
+      '--port <node:cnvm[/udp]>',
+      'a port of the node that leads to it and moves with it; may be given more than once; "exposed": all of the image',
+      collectPorts,
+      [],
+    )
+    .option('-e, --env <key=value>', 'with this in the environment; may be given more than once', collect, [])
+    .option('--entrypoint <program>', "in the place of the image's; again for each word more", collect, [])
+    .option('--label <key=value>', 'says this of it, also to the two below; may be given more than once', collect, [])
+    .option('--affinity <key=value>', 'evacuated, it rather goes where a cnvm has such a label', collect, [])
+    .option('--anti-affinity <key=value>', 'evacuated, it never goes where a cnvm has such a label', collect, [])
+    .option('--no-start', 'leave it stopped')
+    .action(create);
+}
+
 interface CreateOptions {
   image: string;
+  insecure: boolean;
   address: string;
   memory: number;
   cpus: number;

@@ -8,6 +8,7 @@ import { addCnvmCommands } from './cnvm-commands.js';
 import { type CommonOptions, connected, runProgram, withCommonOptions } from './common-options.js';
 import { completionScript } from './completion.js';
 import { call } from './connect.js';
+import { addDashboardCommand } from './dashboard-command.js';
 import { addEvacuationCommands } from './evacuation-commands.js';
 import { addEverydayCommands } from './everyday-commands.js';
 import { addImageCommands } from './image-commands.js';
@@ -15,6 +16,9 @@ import { addManCommand } from './man-command.js';
 import { addMeshCommands } from './mesh-commands.js';
 import { addOverlayCommands } from './overlay-commands.js';
 import { addPkiCommands } from './pki-commands.js';
+import { addSnapshotCommands } from './snapshot-commands.js';
+import { addTopCommand } from './top-command.js';
+import { addWatchCommand } from './watch-command.js';
 
 const program = new Command('cnvm').description('machines as portable as containers').enablePositionalOptions();
 addCnvmCommands(program);
@@ -24,6 +28,10 @@ addEvacuationCommands(program);
 addPkiCommands(program);
 addOverlayCommands(program);
 addEverydayCommands(program);
+addWatchCommand(program);
+addTopCommand(program);
+addDashboardCommand(program);
+addSnapshotCommands(program);
 
 program
   .command('completion <shell>')

@@ -3,7 +3,20 @@ import type { Command } from 'commander';
 import { refused } from '../base/errors.js';
 
 /** Subcommands whose first argument is a cnvm. */
-const TAKES_CNVM = ['start', 'stop', 'rm', 'inspect', 'exec', 'ssh', 'logs', 'migrations', 'abort', 'recover'];
+const TAKES_CNVM = [
+  'start',
+  'stop',
+  'rm',
+  'inspect',
+  'exec',
+  'ssh',
+  'logs',
+  'migrations',
+  'abort',
+  'recover',
+  'snapshot',
+  'watch',
+];
 /** Those that take a node. */
 const TAKES_NODE = ['evacuate', 'cordon', 'uncordon'];
 /** Those that take an image. */

@@ -16,6 +16,8 @@ import { IdentityServiceClient } from '../gen/cnvm/v1/identity.js';
 import { ImageServiceClient } from '../gen/cnvm/v1/image.js';
 import { MigrationServiceClient } from '../gen/cnvm/v1/migration.js';
 import { NodeServiceClient } from '../gen/cnvm/v1/node.js';
+import { SnapshotServiceClient } from '../gen/cnvm/v1/snapshot.js';
+import { WatchServiceClient } from '../gen/cnvm/v1/watch.js';
 import { fromServiceError } from '../rpc/status.js';
 import { TLS } from '../rpc/trust.js';
 
@@ -39,6 +41,8 @@ export interface Connection {
   readonly identity: IdentityServiceClient;
   readonly diagnosis: DiagnosisServiceClient;
   readonly evacuations: EvacuationServiceClient;
+  readonly watch: WatchServiceClient;
+  readonly snapshots: SnapshotServiceClient;
   /** For people. */
   readonly who: string;
   close(): void;
@@ -59,6 +63,8 @@ export function connect(where: Where): Connection {
   const identity = new IdentityServiceClient(address, secure, options);
   const diagnosis = new DiagnosisServiceClient(address, secure, options);
   const evacuations = new EvacuationServiceClient(address, secure, options);
+  const watch = new WatchServiceClient(address, secure, options);
+  const snapshots = new SnapshotServiceClient(address, secure, options);
   const who = where.endpoint === undefined ? `cnvmd at ${where.socket}` : `cnvmd at ${where.endpoint}`;
   return {
     cnvms,
@@ -68,9 +74,12 @@ export function connect(where: Where): Connection {
     identity,
     diagnosis,
     evacuations,
+    snapshots,
+    watch,
     who,
     close() {
-      for (const client of [cnvms, nodes, images, migrations, identity, diagnosis, evacuations]) client.close();
+      for (const client of [cnvms, nodes, images, migrations, identity, diagnosis, evacuations, snapshots, watch])
+        client.close();
     },
   };
 }

@@ -4,17 +4,15 @@ import type {
   CordonResponse,
   EvacuateRequest,
   EvacuationEvent,
-  EvacuationResult,
-  EvacuationSummary,
   StopEvacuationResponse,
   UncordonResponse,
 } from '../gen/cnvm/v1/evacuation.js';
-import { EvacuationEnd, EvacuationOutcome } from '../gen/cnvm/v1/evacuation.js';
 import { collect, parseCount, parseDuration } from './arguments.js';
 import { type CommonOptions, connected, withCommonOptions } from './common-options.js';
 import { type Connection, call, messages } from './connect.js';
+import { evacuationCode, evacuationText } from './evacuation-text.js';
 import { EXIT } from './exit-codes.js';
-import { jsonText, msText, table, wordOf } from './text.js';
+import { jsonText } from './text.js';
 
 export function addEvacuationCommands(program: Command): void {
   const add = (usage: string, description: string) =>
@@ -24,34 +22,29 @@ export function addEvacuationCommands(program: Command): void {
     'move every cnvm off a node, by default this one, and keep new work from it; exit code 1 when some stayed',
   )
     .option('--to <node>', 'only to this peer; may be given more than once', collect, [])
-    .option('--parallel <n>', "moves at once (default: the node's config says it, 2)", parseCount, 0)
-    .option(
-      '--deadline <time>',
-      "no new move begins after it (default: the node's config says it, 10m)",
-      parseDuration,
-      0,
-    )
+    .option('--parallel <n>', "moves at once (default: the node's config says it, 2)", parseCount)
+    .option('--deadline <time>', "no new move begins after it (default: the node's config says it, 10m)", parseDuration)
     .option('--dry-run', 'only say where each would go; exit code 2 when some would stay')
-    .option('--reason <text>', 'why, for people', '')
+    .option('--reason <text>', 'why, for people')
     .action(evacuate);
   add('cordon [node]', 'keep new work from a node, by default this one; what runs there runs on')
-    .option('--reason <text>', 'why, for people', '')
+    .option('--reason <text>', 'why, for people')
     .action(cordon);
   add('uncordon [node]', 'let new work come to a node again')
-    .option('--if-reason <text>', 'only when it was cordoned for this', '')
+    .option('--if-reason <text>', 'only when it was cordoned for this')
     .action(uncordon);
 }
 
 interface EvacuateOptions extends CommonOptions {
   readonly to: string[];
-  readonly parallel: number;
-  readonly deadline: number;
+  readonly parallel?: number;
+  readonly deadline?: number;
   readonly dryRun?: boolean;
-  readonly reason: string;
+  readonly reason?: string;
 }
 
 async function evacuate(node: string | undefined, options: EvacuateOptions): Promise<void> {
-  const { to, parallel, deadline, dryRun = false, reason } = options;
+  const { to, parallel = 0, deadline = 0, dryRun = false, reason = '' } = options;
   const request = { node: node ?? '', to, parallel, deadlineMs: deadline, dryRun, reason };
   process.exitCode = await connected(options, (connection) => follow(connection, request, options.json ?? false));
 }
@@ -63,8 +56,8 @@ async function follow(connection: Connection, request: EvacuateRequest, json: bo
   try {
     for await (const { event } of messages(connection, stream)) {
       if (event === undefined) continue;
-      process.stdout.write(json ? `${jsonText(eventJson(event))}\n` : eventText(event));
-      if (event.event?.$case === 'summary') return codeOf(event.event.value);
+      process.stdout.write(json ? `${jsonText(eventJson(event))}\n` : evacuationText(event));
+      if (event.event?.$case === 'summary') return evacuationCode(event.event.value);
     }
     return EXIT.failed;
   } catch (error) {
@@ -74,12 +67,6 @@ async function follow(connection: Connection, request: EvacuateRequest, json: bo
   } finally {
     interrupt.stop();
   }
-}
-
-function codeOf({ end, results, dryRun }: EvacuationSummary): number {
-  if (end === EvacuationEnd.EMPTY) return EXIT.ok;
-  if (dryRun) return EXIT.refused;
-  return results.some(({ outcome }) => outcome === EvacuationOutcome.IN_DOUBT) ? EXIT.unsettled : EXIT.failed;
 }
 
 /** The first Ctrl-C lets nothing new begin and waits for what moves, the second does not wait. */
@@ -110,75 +97,16 @@ function eventJson({ event }: EvacuationEvent): unknown {
   return event === undefined ? {} : { event: event.$case, [event.$case]: event.value };
 }
 
-function eventText({ event }: EvacuationEvent): string {
-  switch (event?.$case) {
-    case 'started': {
-      const { node, cnvms, parallel, deadlineMs, dryRun } = event.value;
-      if (dryRun) return `[o] where the ${cnvms} cnvms of ${node} would go\n`;
-      const limits = `${parallel} at once, for at most ${msText(deadlineMs)}`;
-      return `[o] ${node} takes no new work; ${cnvms} cnvms are moved off it, ${limits}\n`;
-    }
-    case 'step':
-      return `[o] ${event.value}\n`;
-    case 'moving':
-      return `[>] ${event.value.name} to ${event.value.target}\n`;
-    case 'result':
-      return resultText(event.value);
-    case 'summary':
-      return summaryText(event.value);
-    default:
-      return '';
-  }
-}
-
-function resultText({ name, outcome, target, freezeMs, totalMs, reasons }: EvacuationResult): string {
-  const why = reasons.join('; ');
-  switch (outcome) {
-    case EvacuationOutcome.MOVED: {
-      const frozen = freezeMs === 0 ? '' : `: frozen ${msText(freezeMs)}, ${msText(totalMs)} in all`;
-      return `[o] ${name} is on ${target}${frozen}\n`;
-    }
-    case EvacuationOutcome.WOULD_MOVE:
-      return `[o] ${name} would go to ${target}\n`;
-    case EvacuationOutcome.GONE:
-      return `[o] ${name} is not here any more\n`;
-    case EvacuationOutcome.IN_DOUBT:
-      return `[x] ${name} is in doubt: ${target} has not said whether it took it\n`;
-    default:
-      return `[x] ${name} stays: ${why}\n`;
-  }
-}
-
-function summaryText({ node, end, results, totalMs, dryRun }: EvacuationSummary): string {
-  const left = results.filter(({ outcome }) =>
-    ([EvacuationOutcome.STAYED, EvacuationOutcome.IN_DOUBT] as EvacuationOutcome[]).includes(outcome),
-  );
-  if (dryRun) return `${left.length === 0 ? 'all would go' : `${left.length} would stay`}; nothing has changed\n`;
-  const open = `it takes new work again after: cnvm uncordon ${node}`;
-  if (left.length === 0) return `${node} is empty after ${msText(totalMs)}; ${open}\n`;
-  const ends: Readonly<Record<string, string>> = {
-    [EvacuationEnd.DEADLINE]: 'time was up',
-    [EvacuationEnd.STOPPED]: 'it was ended',
-  };
-  const rows = left.map(({ name, outcome, reasons }) => [
-    name,
-    wordOf(outcome, 'EVACUATION_OUTCOME_'),
-    reasons.join('; '),
-  ]);
-  const head = `${node} is not empty: ${left.length} of ${results.length} stayed${ends[end] === undefined ? '' : `, as ${ends[end]}`}`;
-  return `${head}; ${open}\n${table(['CNVM', '', 'WHY'], rows)}`;
-}
-
-async function cordon(node: string | undefined, options: CommonOptions & { reason: string }): Promise<void> {
-  const request = { node: node ?? '', reason: options.reason };
+async function cordon(node: string | undefined, options: CommonOptions & { reason?: string }): Promise<void> {
+  const request = { node: node ?? '', reason: options.reason ?? '' };
   const answer = await connected(options, (connection) =>
     call<CordonResponse>(connection, (done) => connection.evacuations.cordon(request, done)),
   );
   process.stdout.write(options.json ? `${jsonText(answer)}\n` : `${answer.node} takes no new work: ${answer.reason}\n`);
 }
 
-async function uncordon(node: string | undefined, options: CommonOptions & { ifReason: string }): Promise<void> {
-  const request = { node: node ?? '', ifReason: options.ifReason };
+async function uncordon(node: string | undefined, options: CommonOptions & { ifReason?: string }): Promise<void> {
+  const request = { node: node ?? '', ifReason: options.ifReason ?? '' };
   const answer = await connected(options, (connection) =>
     call<UncordonResponse>(connection, (done) => connection.evacuations.uncordon(request, done)),
   );

@@ -62,11 +62,15 @@ async function bring(source: string, name: string, options: BringOptions): Promi
 }
 
 /** What an image is called here, after it has been pulled when it is named by where it comes from. @returns its digest then. */
-export async function pullIfElsewhere(image: string, options: CommonOptions): Promise<string> {
+export async function pullIfElsewhere(
+  image: string,
+  options: CommonOptions & { readonly insecure?: boolean },
+): Promise<string> {
   if (!/^(docker:\/\/|oci:|docker-archive:)/.test(image)) return image;
   const bars = createBars(options.json ?? false);
   try {
-    const request = { source: image, name: '', insecure: false, entrypoint: [], system: false };
+    const { insecure = false } = options;
+    const request = { source: image, name: '', insecure, entrypoint: [], system: false };
     return (await pull(request, options, bars.show))?.digest ?? image;
   } finally {
     bars.clear();

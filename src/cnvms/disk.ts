@@ -60,13 +60,7 @@ export async function makeDisk(paths: DiskPaths, owner: number): Promise<void> {
 /** Writes what a machine must know of itself: its name and where names are looked up. */
 export async function personalise(paths: DiskPaths, record: CnvmRecord, resolvConf: string): Promise<void> {
   const owner = uidBase(record.address);
-  const short = record.name.split('.')[0];
-  const names = short === record.name ? record.name : `${record.name} ${short}`;
-  const files = {
-    hostname: `${record.name}\n`,
-    hosts: `127.0.0.1 localhost\n::1 localhost\n${record.address} ${names}\n`,
-    'resolv.conf': resolvConf,
-  };
+  const files = identityFiles(record, resolvConf);
   const etc = join(paths.upper, 'etc');
   await mkdir(etc, { mode: 0o755 });
   await chown(etc, owner, owner);
@@ -74,6 +68,17 @@ export async function personalise(paths: DiskPaths, record: CnvmRecord, resolvCo
     await writeFile(join(etc, name), text, { mode: 0o644 });
     await lchown(join(etc, name), owner, owner);
   }
+}
+
+/** Files of /etc, by name. */
+export function identityFiles({ name, address }: CnvmRecord, resolvConf: string): Readonly<Record<string, string>> {
+  const short = name.split('.')[0];
+  const names = short === name ? name : `${name} ${short}`;
+  return {
+    hostname: `${name}\n`,
+    hosts: `127.0.0.1 localhost\n::1 localhost\n${address} ${names}\n`,
+    'resolv.conf': resolvConf,
+  };
 }
 
 /** Afterwards the layers are shown at `paths.lower`, also those that come later. Harmless when they are. */

@@ -25,7 +25,7 @@ export interface DumpPlaces {
 }
 
 /** A deleted file that a process still holds travels in the images, up to this size. */
-const GHOST_LIMIT_BYTES = 256 * 1024 * 1024;
+export const GHOST_LIMIT_BYTES = 256 * 1024 * 1024;
 
 /** Makes a dump ready, which waits in criu's script before it touches anything. */
 export async function readyDump(runc: Runc, places: DumpPlaces, target: DumpTarget): Promise<Dump> {

@@ -12,11 +12,12 @@ interface Process {
  * Each process that does not descend from init, as a sentence: it hangs on the node and cannot move.
  * @param pids all processes of the cnvm, as the node numbers them.
  */
-export function foreignCommands(init: number, pids: readonly number[]): string[] {
+export function foreignCommands(init: number, pids: readonly number[]): { pid: number; words: string }[] {
   const processes = pids.map(readProcess).filter((process) => process !== undefined);
-  return foreignOf(init, processes).map(
-    (process) => `a command started from the node runs in it (${process.command}, process ${process.pid})`,
-  );
+  return foreignOf(init, processes).map(({ pid, command }) => ({
+    pid,
+    words: `a command started from the node runs in it (${command}, process ${pid})`,
+  }));
 }
 
 /** Pure: the processes whose chain of parents does not lead to init. */

@@ -93,6 +93,15 @@ export interface Machine {
    * clock) has not been changed since, not even through mapped memory: the first such write after this shows in its time.
    */
   flushDisk(record: CnvmRecord): Promise<number>;
+  /**
+   * Writes all of its disk into the file `archive`, which need not be of a file system that knows owners. Nothing of it may
+   * run meanwhile: it is frozen, or stopped.
+   */
+  packDisk(record: CnvmRecord, archive: string, signal: AbortSignal): Promise<void>;
+  /** Fills its disk, as `expect` has made it, with what `packDisk` wrote of this cnvm or another. */
+  unpackDisk(record: CnvmRecord, archive: string, signal: AbortSignal): Promise<void>;
+  /** Writes its name and address into its disk, where those of another may be. It must not run. */
+  rename(record: CnvmRecord): Promise<void>;
   /** What keeps it from being moved while it runs, each a sentence; empty when nothing does. */
   obstacles(record: CnvmRecord): Promise<string[]>;
   /** @returns the exit code. */

@@ -1,5 +1,6 @@
 /** The ports of this node that lead to its cnvms. Invariant: what is published follows what is in the store. */
 import type { Logger } from 'pino';
+import { takenPorts } from './check-new.js';
 import type { CnvmRecord, PublishedPort } from './cnvm.js';
 import type { Store } from './store.js';
 
@@ -42,4 +43,12 @@ export function portsInUse(isPortBusy: IsPortBusy, node: string) {
       .filter((_, index) => busy[index])
       .map(({ nodePort, protocol }) => `a program of ${node} listens on its port ${nodePort}/${protocol}`);
   };
+}
+
+/** @returns what says of a cnvm that is to come, each in a sentence, which of its ports somebody on this node has. */
+export function portsTakenOn(store: Store, busyPorts: ReturnType<typeof portsInUse>, node: string) {
+  return async ({ ports = [] }: Pick<CnvmRecord, 'ports'>): Promise<string[]> => [
+    ...takenPorts(ports, store.all(), node),
+    ...(await busyPorts(ports)),
+  ];
 }

@@ -19,9 +19,9 @@ import { uidBase } from './address.js';
 import { bundleConfig } from './bundle.js';
 import type { CnvmRecord } from './cnvm.js';
 import { diskBytes, diskPaths, makeDisk, personalise, removeDisk, unmountDisk } from './disk.js';
+import { diskArchives } from './disk-archive.js';
 import { beginPreDump, type DumpPlaces, readyDump, shareImages, writeCriuConfig } from './dumps.js';
 import { execInside } from './exec.js';
-import { foreignCommands } from './foreign.js';
 import { openFrozenMemory } from './frozen-memory.js';
 import { releaseHold } from './hold.js';
 import { isComplete, restoreLazily } from './lazy-restore.js';
@@ -29,6 +29,7 @@ import { readLogs, readOutput } from './logs.js';
 import type { Look, Machine } from './machine.js';
 import { createMadeFrom, type ImagesPort } from './made-from.js';
 import type { NetworkPort } from './network-port.js';
+import { obstaclesOf } from './obstacles.js';
 import { envOf, type FirstProcess } from './program.js';
 import { throttle, unthrottle } from './throttle.js';
 
@@ -218,6 +219,7 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
     },
 
     diskDirectory: (record) => pathsOf(record).upper,
+    ...diskArchives(runDir, pathsOf, network),
     async flushDisk(record) {
       const before = Date.now();
       await syncFileSystem(pathsOf(record).upper);
@@ -225,8 +227,7 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
     },
 
     async obstacles(record) {
-      const { pid } = await look(record);
-      return foreignCommands(pid, await runc.processes(record.name));
+      return await obstaclesOf((await look(record)).pid, await runc.processes(record.name));
     },
 
     exec: (record, order, io) => execInside(runc, envOf(madeFrom.imageOf(record), record.program), order, io),

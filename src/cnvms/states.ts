@@ -1,11 +1,11 @@
 /** What may be done to a cnvm in which state, as a table. Pure. */
 import type { CnvmState } from './cnvm.js';
 
-export type Act = 'start' | 'stop' | 'remove' | 'exec' | 'migrate-hot' | 'migrate-cold';
+export type Act = 'start' | 'stop' | 'remove' | 'exec' | 'migrate-hot' | 'migrate-cold' | 'snapshot';
 
 const LEGAL: Readonly<Record<CnvmState, readonly Act[]>> = {
-  stopped: ['start', 'stop', 'remove', 'migrate-cold'],
-  running: ['start', 'stop', 'exec', 'migrate-hot', 'migrate-cold'],
+  stopped: ['start', 'stop', 'remove', 'migrate-cold', 'snapshot'],
+  running: ['start', 'stop', 'exec', 'migrate-hot', 'migrate-cold', 'snapshot'],
   frozen: [],
   arriving: [],
   'in-doubt': [],

@@ -3,7 +3,8 @@ import type { Logger } from 'pino';
 import type { Config } from '../base/config.js';
 import type { Reserving, Wish } from '../cnvms/reserve-port.js';
 import { createDiagnosing, type Diagnosing, type DiagnosingOptions, type DiagnosisLink } from './diagnosing.js';
-import type { Mesh, MeshLink } from './mesh.js';
+import type { Mesh } from './mesh.js';
+import type { MeshLink } from './mesh-port.js';
 import { createReserving, type ReservationLink, type ReservationsOfNode } from './reserving.js';
 
 /** What this room needs of a peer for them. */

@@ -4,16 +4,15 @@
  * a peer has not told itself.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Logger } from 'pino';
 import { cutText } from '../base/cut-text.js';
 import { messageOf, refused } from '../base/errors.js';
 import type { OverlayCard } from '../overlay/tunnel.js';
-import type { World } from '../overlay/world.js';
-import { type Heard, type Holding, holdingsRefusal, type Owned, owners } from './directory.js';
+import { type Heard, holdingsRefusal, type Owned, owners } from './directory.js';
 import { directoryOf } from './directory-port.js';
 import { createHearsay } from './hearsay.js';
 import { createMembership, type Membership, type Told, toldOf } from './membership.js';
-import type { NodeFacts, NodeStatus } from './node-facts.js';
+import type { MeshLink, MeshOptions, Word } from './mesh-port.js';
+import type { NodeStatus } from './node-facts.js';
 import { cardOf, reachedAt } from './own-card.js';
 import { createPeerLinks, type KnownPeer, type LinkedPeer } from './peer-links.js';
 import { rememberPeers } from './remembered-peers.js';
@@ -23,51 +22,6 @@ import { overlayFields, overlayOf } from './swim/card.js';
 import type { Member, News, Whom } from './swim/state.js';
 import type { Message } from './swim/words.js';
 import { worldOf } from './world-of.js';
-
-/** What nodes tell each other of themselves. */
-export interface Word {
-  readonly holdings: readonly Holding[];
-  readonly overlay: OverlayCard;
-}
-
-/** What this room needs of a peer. */
-export interface MeshLink {
-  describe(call: { timeoutMs: number }): Promise<NodeFacts>;
-  /** Tells it everything we own. @returns everything it owns. */
-  announce(node: string, word: Word, call: { timeoutMs: number }): Promise<Word>;
-  /** @returns undefined when the peer is too old to know membership. */
-  exchange(message: Message, call: { timeoutMs: number }): Promise<Message | undefined>;
-  moveTo(endpoint: string): void;
-  close(): void;
-}
-
-export interface MeshOptions<L extends MeshLink> {
-  readonly node: string;
-  readonly listen: string;
-  readonly advertise: string | undefined;
-  readonly overlayNetwork: string;
-  readonly overlayAddress: string;
-  /** Of the config. */
-  readonly peers: readonly KnownPeer[];
-  readonly seeds: readonly string[];
-  /** Keeps the known peers. */
-  readonly file: string;
-  readonly probeMs: number;
-  readonly dial: (peer: { name: string; endpoint: string }) => L;
-  /** Asks whoever serves there, whose name is not known. */
-  readonly ask: (endpoint: string, message: Message, timeoutMs: number) => Promise<{ from: string; message: Message }>;
-  readonly setBehind: (world: World) => Promise<void>;
-  /** Its certificate is good no more: no way leads to it. */
-  readonly isOut: (name: string) => boolean;
-  /** This node's end of the overlay. */
-  readonly overlayCard: () => OverlayCard;
-  /** Whether this node takes no new work, and whether it were better empty. */
-  readonly condition: () => { readonly cordoned: boolean; readonly strained: boolean };
-  /** What this node owns now. */
-  readonly holdings: () => readonly Holding[];
-  readonly facts: () => Promise<NodeFacts>;
-  readonly log: Logger;
-}
 
 /** A peer that does not answer in this time is shown as down. */
 const ANSWER_MS = 2_000;
@@ -247,6 +201,7 @@ export function createMesh<L extends MeshLink>(options: MeshOptions<L>) {
       const theirs = await link?.announce(node, word(), { timeoutMs: ANSWER_MS });
       return theirs?.holdings.some((holding) => holding.name === name && holding.epoch >= epoch) ?? false;
     },
+    members: () => ({ own: membership?.card(), others: membership?.members() ?? [] }),
     /** Each time something was heard. */
     onHeard: (listener: () => void): void => void listeners.push(listener),
     /** @throws `refused` when nobody here knows such a peer. */

@@ -1,7 +1,8 @@
 /** A change of owner, as it becomes known. Invariant: what this node says that it has is in its store or about to be. */
 import type { CnvmRecord } from '../cnvms/cnvm.js';
 import type { Store } from '../cnvms/store.js';
-import type { Mesh, MeshLink } from './mesh.js';
+import type { Mesh } from './mesh.js';
+import type { MeshLink } from './mesh-port.js';
 
 /** What was handed over to this node and is about to run, so that no record says it yet. */
 export type Claims = ReadonlyMap<string, CnvmRecord>;

@@ -28,8 +28,6 @@ export interface Ended extends MoveEnd {
   readonly totalMs: number;
 }
 
-export type Attempts = ReturnType<typeof createAttempts>;
-
 /** Who has said "not now" is left alone so long. */
 const PAUSE_MS = 1_000;
 /** People read them. */

@@ -46,8 +46,6 @@ interface Running {
   done: Promise<void>;
 }
 
-export type Evacuations = ReturnType<typeof createEvacuations>;
-
 export function createEvacuations(options: EvacuationsOptions) {
   const { node, cordon, log } = options;
   let running: Running | undefined;

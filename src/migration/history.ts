@@ -11,27 +11,38 @@ interface Track {
   last: MigrationEvent[];
   readonly listeners: Set<Listener>;
   over: boolean;
+  readonly tell: Listener;
 }
 
 export type History = ReturnType<typeof createHistory>;
 
-/** @param onEnd told of every migration that has ended, whatever came of it. */
-export function createHistory(journal: Journal, onEnd: (ended: Migration) => void = () => undefined) {
+/**
+ * @param onEnd told of every migration that has ended, whatever came of it.
+ * @param onEvent told of every event, with the migration as it then is.
+ */
+export function createHistory(
+  journal: Journal,
+  onEnd: (ended: Migration) => void = () => undefined,
+  onEvent: (migration: Migration, event: MigrationEvent) => void = () => undefined,
+) {
   const tracks = new Map<string, Track>();
 
   return {
     /** Begins to keep the events of a migration. @returns what its report is to call. */
     open(id: string): Listener {
-      const track: Track = { report: undefined, last: [], listeners: new Set(), over: false };
-      tracks.set(id, track);
-      return (event) => {
+      const tell: Listener = (event) => {
         // Progress is only of use while it is new; the rest is the story so far.
         track.last = [...track.last.filter((old) => old.kind !== 'progress'), event];
         track.over = event.kind === 'ended' || event.kind === 'plan';
         for (const listener of track.listeners) listener(event);
+        const migration = 'migration' in event ? event.migration : track.report?.migration;
+        if (migration !== undefined) onEvent(migration, event);
         if (track.over) tracks.delete(id);
         if (event.kind === 'ended') onEnd(event.migration);
       };
+      const track: Track = { report: undefined, last: [], listeners: new Set(), over: false, tell };
+      tracks.set(id, track);
+      return tell;
     },
 
     /** Whether it is under way here, in either direction. */
@@ -39,10 +50,12 @@ export function createHistory(journal: Journal, onEnd: (ended: Migration) => voi
     /** The ids of those that are. */
     running: (): string[] => [...tracks.keys()],
 
-    /** Ties the report to its events, so that the migration is listed as it stands. */
+    /** Ties the report to its events, so that the migration is listed as it stands; its first event is that it started. */
     follow(id: string, report: Report): void {
       const track = tracks.get(id);
-      if (track !== undefined) track.report = report;
+      if (track === undefined) return;
+      track.report = report;
+      track.tell({ kind: 'started', migration: report.migration });
     },
 
     /** The story so far, and then what comes, to its end. Leaving early changes nothing. @throws `refused` when unknown. */

@@ -6,7 +6,7 @@ import { Metadata } from '@grpc/grpc-js';
 import * as wire from '../gen/cnvm/peer/v1/peer.js';
 import type { Message } from '../mesh/swim/words.js';
 import { demandMessage, toMemberMessage } from './member-messages.js';
-import { MESSAGE_BYTES_MAX } from './peer-client.js';
+import { MESSAGE_BYTES_MAX } from './peer-channel.js';
 import { PeerCredentials } from './peer-credentials.js';
 import { callerOf } from './roles.js';
 import { fromServiceError } from './status.js';

@@ -18,6 +18,7 @@ import type {
   Outcome,
   Phase,
   Plan,
+  Progress,
 } from '../migration/migration.js';
 
 const STATES: Readonly<Record<CnvmState, wire.CnvmState>> = {
@@ -170,6 +171,15 @@ export function fromOnSlow(onSlow: wireMigration.OnSlow): OnSlow {
   if (found === undefined) throw refused('invalid', 'the field "on_slow" holds what is not known here');
   return found;
 }
+const keyOf = <K extends string, V>(table: Readonly<Record<K, V>>, value: V): K | undefined =>
+  (Object.keys(table) as K[]).find((key) => table[key] === value);
+export const toCnvmState = (state: CnvmState): wire.CnvmState => STATES[state];
+export const toPhase = (phase: Phase): wireMigration.MigrationPhase => PHASES[phase];
+export const toOutcome = (outcome: Outcome): wireMigration.MigrationOutcome => OUTCOMES[outcome];
+/** Undefined for one that this version does not know; likewise below. */
+export const fromCnvmState = (state: wire.CnvmState): CnvmState | undefined => keyOf(STATES, state);
+export const fromPhase = (phase: wireMigration.MigrationPhase): Phase | undefined => keyOf(PHASES, phase);
+export const fromOutcome = (outcome: wireMigration.MigrationOutcome): Outcome | undefined => keyOf(OUTCOMES, outcome);
 export const toMode = (mode: Mode): wireMigration.MigrationMode => MODES[mode];
 
 /** Undefined for one that is not said, or not known here. */
@@ -231,19 +241,22 @@ export function toEvent(event: MigrationEvent): wireMigration.MigrationEvent {
       return { event: { $case: 'step', value: event.text } };
     case 'plan':
       return { event: { $case: 'plan', value: toPlan(event.plan) } };
-    case 'progress': {
-      const { progress } = event;
-      const counts = {
-        bytesDone: toBig(progress.bytesDone),
-        bytesTotal: toBig(progress.bytesTotal),
-        bytesPerSecond: toBig(progress.bytesPerSecond),
-        pagesDone: toBig(progress.pagesDone),
-        dirtyBytesPerSecond: toBig(progress.dirtyBytesPerSecond),
-        leftMs: toBig(progress.leftMs),
-      };
-      return { event: { $case: 'progress', value: { ...progress, phase: PHASES[progress.phase], ...counts } } };
-    }
+    case 'progress':
+      return { event: { $case: 'progress', value: toProgress(event.progress) } };
   }
+}
+
+export function toProgress(progress: Progress): wireMigration.MigrationProgress {
+  return {
+    ...progress,
+    phase: PHASES[progress.phase],
+    bytesDone: toBig(progress.bytesDone),
+    bytesTotal: toBig(progress.bytesTotal),
+    bytesPerSecond: toBig(progress.bytesPerSecond),
+    pagesDone: toBig(progress.pagesDone),
+    dirtyBytesPerSecond: toBig(progress.dirtyBytesPerSecond),
+    leftMs: toBig(progress.leftMs),
+  };
 }
 
 function toTime(iso: string): Date | undefined {

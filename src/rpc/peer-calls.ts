@@ -3,7 +3,7 @@ import type { ServerDuplexStream } from '@grpc/grpc-js';
 import { cutText } from '../base/cut-text.js';
 import { refused } from '../base/errors.js';
 import * as wire from '../gen/cnvm/peer/v1/peer.js';
-import type { Word } from '../mesh/mesh.js';
+import type { Word } from '../mesh/mesh-port.js';
 import type { NodeFacts } from '../mesh/node-facts.js';
 import type { Message } from '../mesh/swim/words.js';
 import type { BulkPort, Channel, HandOverResult, Offer, Standing, TargetPort } from '../migration/peer-port.js';

@@ -4,19 +4,21 @@
  */
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type ChannelInterface, type ChannelOptions, Metadata } from '@grpc/grpc-js';
+import { type ChannelInterface, Metadata } from '@grpc/grpc-js';
 import { cutText } from '../base/cut-text.js';
 import { refused } from '../base/errors.js';
 import { DiagnosisServiceClient } from '../gen/cnvm/peer/v1/diagnosis.js';
 import * as wire from '../gen/cnvm/peer/v1/peer.js';
 import { ReservationServiceClient } from '../gen/cnvm/peer/v1/reservation.js';
 import { type RenewResponse, type RevocationsResponse, TrustServiceClient } from '../gen/cnvm/peer/v1/trust.js';
+import { WatchServiceClient } from '../gen/cnvm/peer/v1/watch.js';
 import type { ImagePeer } from '../images/peer-port.js';
 import type { DiagnosisLink } from '../mesh/diagnosing.js';
-import type { MeshLink } from '../mesh/mesh.js';
+import type { MeshLink } from '../mesh/mesh-port.js';
 import type { NodeFacts } from '../mesh/node-facts.js';
 import type { ReservationLink } from '../mesh/reserving.js';
 import type { BulkLink, CallLimits, HandOverResult, Offer, Standing, TargetLink } from '../migration/peer-port.js';
+import type { FollowLink } from '../watch/follow-peers.js';
 import { bulkLink, createBulkClient } from './bulk-link.js';
 import { type Begin, type Connection, createConnection } from './connection.js';
 import { diagnosisLink } from './diagnosis-calls.js';
@@ -37,11 +39,13 @@ import {
 } from './messages.js';
 import { fromFacts, toFacts } from './node-messages.js';
 import { fromWord, REASON_MAX, STANDINGS, toWord } from './peer-calls.js';
+import { channelOptions, RECONNECT_MS_MIN } from './peer-channel.js';
 import { PeerCredentials, wrongNode } from './peer-credentials.js';
 import { reservationLink } from './reservation-calls.js';
 import { isUnknownMethod } from './status.js';
 import type { TrustLink } from './tell-revocations.js';
 import type { Trust } from './trust.js';
+import { watchLink } from './watch-link.js';
 
 export interface PeerAddress {
   readonly name: string;
@@ -49,7 +53,7 @@ export interface PeerAddress {
   readonly endpoint: string;
 }
 
-export interface PeerClient extends MeshLink {
+export interface PeerClient extends MeshLink, FollowLink {
   readonly target: TargetLink;
   readonly bulk: BulkLink;
   readonly trust: TrustLink;
@@ -61,15 +65,6 @@ export interface PeerClient extends MeshLink {
   readonly channel: () => ChannelInterface;
 }
 
-/** A link that is cut is noticed within the sum of the two. */
-const KEEPALIVE_EVERY_MS = 10_000;
-const KEEPALIVE_WAIT_MS = 5_000;
-/** Bytes in flight: 40 ms of a 1.6 Gbit/s link. */
-const BULK_WINDOW_BYTES = 8 * 1024 * 1024;
-export const MESSAGE_BYTES_MAX = 8 * 1024 * 1024;
-/** A peer that is up again is to be found again soon. */
-const RECONNECT_MS_MIN = 200;
-const RECONNECT_MS_MAX = 1_000;
 /** The bulk of a link that was cut is connected again later than its control, by a few tries. */
 const BULK_CONNECT_MS = 10_000;
 /** For each try; an answer takes a round trip. */
@@ -83,18 +78,7 @@ export function createPeerClient(peer: PeerAddress, trust: Trust, patience = 1, 
   let { endpoint } = peer;
   const who = `${peer.name} (${peer.endpoint})`;
   const secure = new PeerCredentials(trust, (certificate) => wrongNode(peer.name, certificate));
-  const options: ChannelOptions = {
-    'grpc.ssl_target_name_override': peer.name,
-    'grpc.keepalive_time_ms': KEEPALIVE_EVERY_MS,
-    'grpc.keepalive_timeout_ms': KEEPALIVE_WAIT_MS * patience,
-    'grpc.max_receive_message_length': MESSAGE_BYTES_MAX,
-    'grpc.initial_reconnect_backoff_ms': RECONNECT_MS_MIN,
-    'grpc.max_reconnect_backoff_ms': RECONNECT_MS_MAX,
-    'grpc.enable_retries': 0,
-    // No channel waits for the try to connect of another one.
-    'grpc.use_local_subchannel_pool': 1,
-  };
-  const bulkOptions: ChannelOptions = { ...options, 'grpc-node.flow_control_window': BULK_WINDOW_BYTES };
+  const { options, bulkOptions } = channelOptions(peer.name, patience);
   const connectControl = () => {
     const mesh = new wire.MeshServiceClient(endpoint, secure, options);
     const channel = mesh.getChannel();
@@ -108,6 +92,7 @@ export function createPeerClient(peer: PeerAddress, trust: Trust, patience = 1, 
       reservations: new ReservationServiceClient(endpoint, secure, { channelOverride: channel }),
       images: new wire.ImageServiceClient(endpoint, secure, { channelOverride: channel }),
       ...evacuationClients(endpoint, secure, channel),
+      watch: new WatchServiceClient(endpoint, secure, { channelOverride: channel }),
     };
   };
   const connectBulk = () => {
@@ -179,6 +164,7 @@ export function createPeerClient(peer: PeerAddress, trust: Trust, patience = 1, 
     reservations: reservationLink(control),
     diagnosis: diagnosisLink(control),
     evacuation: evacuationLink(control, who, describe),
+    ...watchLink(() => control.clients().watch, who),
     images: imageLink(peer.name, who, control, bulk),
     bulk: bulkLink(() => bulk.clients().bulk, who, reach, 'none'),
     close() {

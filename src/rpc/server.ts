@@ -18,6 +18,7 @@ import {
 } from '../gen/cnvm/peer/v1/peer.js';
 import { ReservationServiceService } from '../gen/cnvm/peer/v1/reservation.js';
 import { TrustServiceService } from '../gen/cnvm/peer/v1/trust.js';
+import { WatchServiceService as PeerWatchService } from '../gen/cnvm/peer/v1/watch.js';
 import { CnvmServiceService } from '../gen/cnvm/v1/cnvm.js';
 import { DiagnosisServiceService } from '../gen/cnvm/v1/diagnosis.js';
 import { EvacuationServiceService } from '../gen/cnvm/v1/evacuation.js';
@@ -25,6 +26,8 @@ import { IdentityServiceService } from '../gen/cnvm/v1/identity.js';
 import { ImageServiceService } from '../gen/cnvm/v1/image.js';
 import { MigrationServiceService } from '../gen/cnvm/v1/migration.js';
 import { NodeServiceService } from '../gen/cnvm/v1/node.js';
+import { SnapshotServiceService } from '../gen/cnvm/v1/snapshot.js';
+import { WatchServiceService } from '../gen/cnvm/v1/watch.js';
 import { ServerReflectionService } from '../gen/grpc/reflection/v1/reflection.js';
 import type { BulkPort, TargetPort } from '../migration/peer-port.js';
 import { bulkService } from './bulk-codec.js';
@@ -40,9 +43,11 @@ import { bulkCalls, handOverCalls, type MeshPort, memberCalls, meshCalls } from 
 import { OLDER_REFLECTION, reflectionCalls } from './reflection.js';
 import { type ReservationsPort, reservationCalls } from './reservation-calls.js';
 import { LOCAL, LOCAL_READER } from './roles.js';
+import { type SnapshotsPort, snapshotCalls } from './snapshot-calls.js';
 import { listenTls, type TlsListener } from './tls-listener.js';
 import type { Trust } from './trust.js';
 import { identityCalls, type TrustPort, trustCalls } from './trust-calls.js';
+import { followCalls, type WatchPort, watchCalls } from './watch-calls.js';
 
 export interface RpcOptions {
   readonly node: string;
@@ -62,12 +67,14 @@ export interface RpcOptions {
   readonly nodes: NodesPort;
   readonly migrations: MigrationsPort;
   readonly images: ImagesPort;
+  readonly snapshots: SnapshotsPort;
   readonly mesh: MeshPort;
   readonly reservations: ReservationsPort;
   readonly diagnosis: DiagnosisPort;
   readonly identity: TrustPort;
   readonly target: TargetPort;
   readonly bulk: BulkPort;
+  readonly watching: WatchPort;
   /** The owner of a cnvm that is not here, if it is known. */
   readonly onward: (cnvm: string) => Onward | undefined;
   readonly evacuations: EvacuationsPort;
@@ -90,6 +97,8 @@ const PEOPLE = [
   'ImageService',
   'MigrationService',
   'NodeService',
+  'WatchService',
+  'SnapshotService',
 ].map((name) => `cnvm.v1.${name}`);
 const PEERS = [
   'BidService',
@@ -101,6 +110,7 @@ const PEERS = [
   'MeshService',
   'ReservationService',
   'TrustService',
+  'WatchService',
 ].map((name) => `cnvm.peer.v1.${name}`);
 const STANDARD = ['grpc.health.v1.Health', 'grpc.reflection.v1.ServerReflection'];
 /** A caller that is gone is noticed within the sum of the two. */
@@ -176,12 +186,15 @@ function makeServer(
   server.addService(MigrationServiceService, migrationCalls(handling, options.migrations));
   server.addService(EvacuationServiceService, evacuationCalls(handling, options.evacuations));
   server.addService(ImageServiceService, imageCalls(handling, options.images));
+  server.addService(WatchServiceService, watchCalls(handling, options.watching));
+  server.addService(SnapshotServiceService, snapshotCalls(handling, options.snapshots));
   server.addService(IdentityServiceService, identityCalls(handling, options.identity));
   server.addService(DiagnosisServiceService, diagnosisCalls(handling, options.diagnosis));
   if (handling.caller === undefined) {
     server.addService(BidServiceService, bidCalls(handling, options.evacuations));
     server.addService(PeerDiagnosisService, peerDiagnosisCalls(handling, options.diagnosis));
     server.addService(TrustServiceService, trustCalls(handling, options.identity));
+    server.addService(PeerWatchService, followCalls(handling, options.watching));
     server.addService(MeshServiceService, meshCalls(handling, options.mesh, options.node));
     server.addService(MembershipServiceService, memberCalls(handling, options.mesh, options.network));
     server.addService(ReservationServiceService, reservationCalls(handling, options.reservations, options.network));

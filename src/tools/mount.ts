@@ -11,6 +11,12 @@ export async function bindShifted(source: string, target: string, base: number, 
   await run(['mount', '--options', options, source, target]);
 }
 
+/** The other way round: shows `source` at `target`, to be written too, with n wherever a file belongs to host uid `base` + n. */
+export async function bindOwn(source: string, target: string, base: number, count: number): Promise<void> {
+  const options = `bind,nosuid,nodev,noexec,X-mount.idmap=b:${base}:0:${count}`;
+  await run(['mount', '--options', options, source, target]);
+}
+
 /**
  * An overlay of read-only layers, the uppermost first, and one writable one. Their names are taken from `lower` on: all of
  * them stand in one page of options.

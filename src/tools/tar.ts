@@ -34,3 +34,28 @@ export async function packDirectory(directory: string, archive: string, signal: 
     { timeoutMs: PACK_TIMEOUT_MS, signal },
   );
 }
+
+/** All that a file system and an overlay know of a file: this archive is ours, and no image's. */
+const WHOLE = ['--numeric-owner', '--acls', '--xattrs', '--xattrs-include=*', '--sparse'];
+
+/** Packs a directory that stands still into the file `archive`, all that a file system knows of each file; but no sockets. */
+export async function packDisk(directory: string, archive: string, signal: AbortSignal): Promise<void> {
+  await run(
+    [
+      ...['tar', '--create', `--file=${archive}`, `--directory=${directory}`, '--format=pax', '--one-file-system'],
+      ...['--pax-option=delete=atime,delete=ctime', '--warning=no-file-ignored', ...WHOLE, '.'],
+    ],
+    { timeoutMs: PACK_TIMEOUT_MS, signal },
+  );
+}
+
+/** Unpacks what `packDisk` has packed; never outside of `directory`. */
+export async function unpackDisk(archive: string, directory: string, signal: AbortSignal): Promise<void> {
+  await run(
+    [
+      ...['tar', '--extract', `--file=${archive}`, `--directory=${directory}`, '--same-owner', '--same-permissions'],
+      ...['--delay-directory-restore', '--warning=no-timestamp', ...WHOLE],
+    ],
+    { timeoutMs: PACK_TIMEOUT_MS, signal },
+  );
+}

@@ -28,6 +28,8 @@ export interface MachineUnderTest {
   read(record: CnvmRecord, path: string): Promise<string>;
   /** What its disk holds, seen from outside; undefined when it does not hold it. */
   fileOnDisk(record: CnvmRecord, path: string): Promise<string | undefined>;
+  /** A directory for files of the test, gone with it or with the host. */
+  scratch(): Promise<string>;
   /** Of criu's words. */
   readonly layout: Layout;
   /** Another node's, which shares nothing with this one; the link to the cnvm here is gone afterwards. */
@@ -129,6 +131,39 @@ export function machineContract(what: string, open: () => Promise<MachineUnderTe
       assert.equal(await under.fileOnDisk(there, '/etc/hostname'), undefined);
       await machine.expect(there);
       await machine.destroy(there);
+    });
+
+    it('its disk is packed into a file, of one that is stopped or frozen, and another is filled with it', async () => {
+      const { machine, record } = under;
+      const never = new AbortController().signal;
+      const archive = join(await under.scratch(), 'disk.tar');
+      await running();
+      await machine.freeze(record);
+      await machine.packDisk(record, archive, never);
+      await machine.thaw(record);
+      assert.equal(await under.read(record, DISK), 'written');
+      await machine.halt(record, GRACE_MS);
+      await machine.packDisk(record, `${archive}2`, never);
+      const name = 'clone';
+      const clone = { ...there, name, address: '10.100.200.2' };
+      await machine.expect(clone);
+      try {
+        await assert.rejects(machine.unpackDisk(clone, `${archive}3`, never), { code: 'tool' });
+        for (const one of [archive, `${archive}2`]) {
+          await machine.unpackDisk(clone, one, never);
+          assert.equal(await under.fileOnDisk(clone, DISK), 'written');
+          assert.equal((await under.fileOnDisk(clone, '/etc/hostname'))?.trim(), record.name);
+        }
+        await machine.rename(clone);
+        assert.equal((await under.fileOnDisk(clone, '/etc/hostname'))?.trim(), name);
+        await machine.boot(clone);
+        // Its own root can write over what the other one's has written.
+        await under.write(clone, DISK, 'by the clone');
+        assert.equal(await under.read(clone, DISK), 'by the clone');
+      } finally {
+        await machine.destroy(clone);
+        await machine.erase(clone);
+      }
     });
 
     it('a start that fails leaves nothing of it running', async () => {

@@ -1,6 +1,6 @@
 /** The real machine and bulk, for a node of the lab: `test/host/contract.test.ts` runs it there. */
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -59,6 +59,10 @@ async function open(): Promise<MachineUnderTest> {
       await inside(machine, record, `cat > ${path}`, text);
     },
     read: (record, path) => inside(machine, record, `cat ${path}`, ''),
+    async scratch() {
+      await mkdir(STATE, { recursive: true });
+      return await mkdtemp(join(STATE, 'scratch-'));
+    },
     async fileOnDisk(record, path) {
       try {
         return await readFile(join(machine.diskDirectory(record), path), 'utf8');

@@ -349,11 +349,10 @@ describe('images', () => {
   });
 
   it('a target without room for the image says so, and nothing changes', async () => {
-    await pull('node1', 'counter');
-    await lab.must('node1', ['cnvm', 'create', 'web', '--image', 'counter']);
+    await lab.must('node1', ['cnvm', 'create', 'web', '--image', `${REGISTRY}/counter:1`, '--insecure']);
     const { code, stderr, stdout } = await lab.run('node1', ['teleport', '--dry-run', 'web', 'node2']);
     assert.equal(code, 0, stderr);
-    assert.match(`${stdout}${stderr}`, /node2 lacks the image counter: \d+ MiB come first/);
+    assert.match(`${stdout}${stderr}`, /node2 lacks the image \S*counter:1: \d+ MiB come first/);
     await lab.must('node2', ['mount', '-t', 'tmpfs', '-o', 'size=20m', 'small', `${STORE}/blobs`]);
     try {
       const refused = await lab.run('node1', ['teleport', 'web', 'node2']);

@@ -39,6 +39,7 @@ describe('the fake host', () => {
         else host.write(name, path, text, landing);
       },
       read: readOf(host),
+      scratch: async () => directory(),
       fileOnDisk: async ({ name, landing }: CnvmRecord, path: string) => host.filesOf(name, landing)?.[path],
     };
   };

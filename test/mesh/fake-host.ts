@@ -7,10 +7,10 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { createLog } from '../../src/base/log.js';
 import type { CnvmRecord, ImageRef } from '../../src/cnvms/cnvm.js';
-import type { Host } from '../../src/daemon.js';
 import { createImages } from '../../src/images/images.js';
 import { openImageStore } from '../../src/images/store.js';
 import type { Published } from '../../src/overlay/publish.js';
+import type { Host } from '../../src/parts.js';
 import { type FakeImageOptions, fakeImage, HERE, writeLayout } from '../support/fake-image.js';
 import { createFakeImageTools, newRegistry } from '../support/fake-image-tools.js';
 import { facts, NO_CARD } from '../support/samples.js';
@@ -173,6 +173,10 @@ export function createFakeHost({ node, overlayAddress, directory, witness }: Fak
     /** Something waits for memory, in so many percent of the time. */
     press(percent: number): void {
       pressure = percent;
+    },
+    /** Its processes hold what cannot be dumped. */
+    hinder(name: string, ...reasons: string[]): void {
+      state.obstacles.set(name, reasons);
     },
     /** Its kernel tells which pages have changed, or does not. */
     track(tracks: boolean): void {

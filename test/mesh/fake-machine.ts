@@ -11,6 +11,7 @@ import type { CnvmRecord } from '../../src/cnvms/cnvm.js';
 import type { Dump, Look, Machine } from '../../src/cnvms/machine.js';
 import { EARLY_IMAGE } from '../../src/migration/images.js';
 import { streamPair } from '../contract/stream-pair.js';
+import { fakeArchives } from './fake-archive.js';
 import { lazyMachine, pageCount } from './fake-lazy.js';
 import { beginPreDump, memoryOf, readMemory } from './fake-memory.js';
 import { type Disk, directoryOf, type FakeState, type Files, newProcesses, type Processes } from './fake-state.js';
@@ -119,7 +120,8 @@ export function createFakeMachine(state: FakeState, plan: Plan, hasImage: (diges
       diskOf(record);
       return Date.now();
     },
-    obstacles: async () => [],
+    ...fakeArchives(state, diskOf),
+    obstacles: async (record) => [...(state.obstacles.get(record.name) ?? [])],
     async exec(record, order, io) {
       if (processesOf(record).status !== 'running') throw toolFails(`container ${record.name} is paused`);
       await io.stdout(Buffer.from(`${order.argv.join(' ')}\n`));

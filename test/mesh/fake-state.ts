@@ -56,6 +56,8 @@ export interface FakeState {
   readonly closed: Set<string>;
   /** Directories of image files, by migration. */
   readonly images: Map<string, string>;
+  /** By the cnvm's name: what its processes hold that cannot be dumped, each a sentence. */
+  readonly obstacles: Map<string, readonly string[]>;
   /** The kernel tells which pages have changed. */
   tracks: boolean;
   /** By the cnvm's name: what writes in it, beside what tests let it remember. */
@@ -75,6 +77,7 @@ export function createState(node: string, witness: Witness): FakeState {
     begunRestores: new Set(),
     closed: new Set(),
     images: new Map(),
+    obstacles: new Map(),
     tracks: true,
     writers: new Map(),
     ofDaemon: new Set(),

@@ -147,13 +147,17 @@ describe('certificates of a mesh that runs', () => {
     const follow = async (who: typeof ann) => {
       for await (const _ of who.migrations.watchMigration({ id }));
     };
-    const [annsEnd, readersEnd] = [follow(ann), follow(reader)];
-    for (const end of [annsEnd, readersEnd]) end.catch(() => undefined);
+    const watch = async () => {
+      for await (const _ of ann.watch.watch({ kinds: [], name: '' }));
+    };
+    const [annsEnd, annsWatch, readersEnd] = [follow(ann), watch(), follow(reader)];
+    for (const end of [annsEnd, annsWatch, readersEnd]) end.catch(() => undefined);
     await call(reader, (done) => reader.nodes.listNodes({}, done));
     const crl = (await revokeSubject(mesh().pkiDir, { role: 'operator', name: 'ann' })).crl;
     const began = Date.now();
     await call(ann, (done) => ann.identity.publishRevocations({ crl: crl.der }, done)).catch(() => undefined);
     await assert.rejects(annsEnd);
+    await assert.rejects(annsWatch);
     assert.ok(Date.now() - began < AT_ONCE_MS);
     await assert.rejects(call(ann, (done) => ann.nodes.listNodes({}, done)));
     // Another one of the same name is another one.

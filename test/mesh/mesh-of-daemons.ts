@@ -29,10 +29,15 @@ export interface MeshSetting {
   readonly authorities?: readonly string[];
   /** Nobody's config names a peer, and nobody has heard of anybody. */
   readonly apart?: boolean;
+  /** Each serves its figures. */
+  readonly metrics?: boolean;
+  /** Where each sends its traces. */
+  readonly traces?: string;
 }
 
 /** Afterwards every node of `names` serves, and has heard of the others unless they are to be apart. */
-export async function startMesh(names: readonly string[], { authorities = [], apart = false }: MeshSetting = {}) {
+export async function startMesh(names: readonly string[], setting: MeshSetting = {}) {
+  const { authorities = [], apart = false, metrics = false, traces } = setting;
   const directory = mkdtempSync(join(tmpdir(), 'cnvm-mesh-'));
   const witness = createWitness();
   const pkiDir = join(directory, 'pki');
@@ -64,6 +69,7 @@ export async function startMesh(names: readonly string[], { authorities = [], ap
     let lease: Lease | undefined;
     let daemon: Daemon | undefined;
     let joinPort = 0;
+    let metricsPort = 0;
 
     return {
       name,
@@ -90,6 +96,7 @@ export async function startMesh(names: readonly string[], { authorities = [], ap
             })),
         );
         joinPort = await freePort();
+        metricsPort = metrics ? await freePort() : 0;
         const more = { joinListen: `127.0.0.1:${joinPort}` };
         const config = configOf({
           name,
@@ -101,6 +108,10 @@ export async function startMesh(names: readonly string[], { authorities = [], ap
           peers,
           limits,
           evacuation,
+          more: {
+            ...(metrics ? { metrics: { listen: `127.0.0.1:${metricsPort}` } } : {}),
+            ...(traces === undefined ? {} : { traces: { endpoint: traces } }),
+          },
         });
         daemon = await startDaemon(config, lease.host, createLog({ level: LOG_LEVEL, pretty: true }, { node: name }));
         ports.set(name, daemon.port);
@@ -135,6 +146,7 @@ export async function startMesh(names: readonly string[], { authorities = [], ap
       endpoint: () => `127.0.0.1:${ports.get(name) ?? 0}`,
       /** Where new nodes join; open while there is a token, at a node that holds the CA's key. */
       joinEndpoint: () => `127.0.0.1:${joinPort}`,
+      metricsUrl: () => `http://127.0.0.1:${metricsPort}/metrics`,
       socket,
       readerSocket: () => `${socket()}.ro`,
     };
@@ -236,6 +248,7 @@ interface NodeSketch {
   readonly peers: readonly { name: string; endpoint: string; overlayAddress: string }[];
   readonly limits: Partial<Config['limits']>;
   readonly evacuation: Partial<Config['evacuation']>;
+  readonly more: Partial<Config>;
 }
 
 function configOf({
@@ -248,8 +261,10 @@ function configOf({
   peers,
   limits,
   evacuation,
+  more,
 }: NodeSketch): Config {
   const config = {
+    ...more,
     node: name,
     listen: '127.0.0.1:0',
     socket,

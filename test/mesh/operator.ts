@@ -24,6 +24,7 @@ import {
 } from '../../src/gen/cnvm/v1/node.js';
 import { evacuationOrders } from './evacuation-orders.js';
 import { imageOrders } from './image-orders.js';
+import { snapshotOrders } from './snapshot-orders.js';
 
 export interface Ended {
   readonly id: string;
@@ -111,6 +112,7 @@ export function openOperator(socket: () => string) {
     ask,
     ...imageOrders(ask),
     ...evacuationOrders(ask),
+    ...snapshotOrders(ask),
     /** "node2 alive" and so on, of the peers. */
     async states(): Promise<string[]> {
       const { nodes } = await one<ListNodesResponse>((at, done) => at.nodes.listNodes({}, done));

@@ -21,7 +21,11 @@ const FLOORS = [
   ['main', 'cli'],
   ['plant-faults'],
   ['daemon'],
+  ['parts'],
   ['rpc'],
+  ['telemetry'],
+  ['watch'],
+  ['snapshots'],
   ['migration'],
   ['mesh'],
   ['pki'],
@@ -31,6 +35,7 @@ const FLOORS = [
   ['tools'],
   ['base'],
   ['gen'],
+  ['dashboard'],
 ];
 /** `cli` calls the daemon; what it shares with `rpc` is how errors travel. */
 const LINES_MAX = 300;
@@ -45,6 +50,7 @@ const PURE = [
   'src/cnvms/program.ts',
   'src/cnvms/seccomp.ts',
   'src/cnvms/states.ts',
+  'src/cnvms/unmovable.ts',
   'src/cnvms/users.ts',
   'src/images/garbage.ts',
   'src/images/layers.ts',
@@ -94,13 +100,23 @@ const PURE = [
   'src/pki/lifetimes.ts',
   'src/pki/revoked.ts',
   'src/pki/subject.ts',
+  'src/snapshots/manifest.ts',
+  'src/snapshots/refusals.ts',
   'src/rpc/link-speed.ts',
   'src/rpc/roles.ts',
+  'src/telemetry/migration-spans.ts',
+  'src/watch/happenings.ts',
+  'src/watch/stand.ts',
+  'src/dashboard/layout.ts',
   'src/cli/arguments.ts',
+  'src/cli/dashboard-messages.ts',
+  'src/cli/evacuation-text.ts',
   'src/cli/exit-codes.ts',
   'src/cli/lifetime.ts',
   'src/cli/progress.ts',
   'src/cli/text.ts',
+  'src/cli/top-text.ts',
+  'src/cli/watch-text.ts',
 ];
 
 function roomOf(file: string): string {

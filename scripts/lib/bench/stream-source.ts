@@ -75,8 +75,18 @@ const bulk: BulkPort = {
   },
 };
 
-type Unserved = 'cnvms' | 'images' | 'nodes' | 'migrations' | 'target' | 'identity' | 'evacuations' | 'diagnosis';
-const nothing = { images: {}, evacuations: {} } as Pick<RpcOptions, Unserved>;
+type Unserved =
+  | 'cnvms'
+  | 'images'
+  | 'nodes'
+  | 'migrations'
+  | 'snapshots'
+  | 'target'
+  | 'identity'
+  | 'evacuations'
+  | 'diagnosis'
+  | 'watching';
+const nothing = { images: {}, evacuations: {}, identity: {} } as Pick<RpcOptions, Unserved>;
 const describe = () => Promise.reject(new Error('no facts are told here'));
 const server = await startRpc({
   ...{

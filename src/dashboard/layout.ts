@@ -1,0 +1,35 @@
+/** Where things stand on the map. Pure. */
+
+export interface Point {
+  readonly x: number;
+  readonly y: number;
+}
+
+/** Nodes on an ellipse, the first at the top, clockwise; each as a part of the width and the height. One alone is in the middle. */
+export function placesOf(count: number): Point[] {
+  if (count === 1) return [{ x: 0.5, y: 0.5 }];
+  return Array.from({ length: count }, (_, at) => {
+    const angle = (2 * Math.PI * at) / count - Math.PI / 2;
+    return { x: 0.5 + 0.36 * Math.cos(angle), y: 0.5 + 0.34 * Math.sin(angle) };
+  });
+}
+
+/** A way from one to the other that bends aside, so that two ways between the same two can be told apart. */
+export function bend(from: Point, to: Point): Point {
+  const middle = { x: (from.x + to.x) / 2, y: (from.y + to.y) / 2 };
+  return { x: middle.x + (from.y - to.y) * 0.18, y: middle.y + (to.x - from.x) * 0.18 };
+}
+
+/** The point at a part of the way. */
+export function along(from: Point, over: Point, to: Point, part: number): Point {
+  const rest = 1 - part;
+  const at = (a: number, b: number, c: number) => rest * rest * a + 2 * rest * part * b + part * part * c;
+  return { x: at(from.x, over.x, to.x), y: at(from.y, over.y, to.y) };
+}
+
+/** How far a migration is, from 0 to 1: its phase, and within it the bytes. */
+export function partDone(steps: readonly string[], phase: string, bytesDone: number, bytesTotal: number): number {
+  const at = Math.max(0, steps.indexOf(phase === 'postcopy' ? 'activate' : phase));
+  const within = bytesTotal > 0 ? Math.min(1, bytesDone / bytesTotal) : 0;
+  return (at + within) / steps.length;
+}

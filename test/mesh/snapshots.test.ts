@@ -1,0 +1,209 @@
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { temporary } from '../support/temporary.js';
+import { assertNothingLeft, eventually, NAME, ownerBy, testMesh } from './support.js';
+
+const CLONE = 'clone.gonkulator.io';
+
+describe('a snapshot', () => {
+  const mesh = testMesh(['node1', 'node2', 'node3']);
+  const directory = temporary();
+  const place = () => join(directory(), 'snapshot');
+  const left = () => readdirSync(directory());
+
+  /** Running on node1, with something in its memory and on its disk. */
+  async function create(): Promise<void> {
+    const node = mesh().node('node1');
+    await node.create(NAME, { address: '10.100.101.111' });
+    node.host.remember(NAME, 'a', 'in memory');
+    node.host.write(NAME, '/b', 'on disk');
+  }
+
+  /** node1 is gone for good, by the others' word. */
+  async function lose(): Promise<void> {
+    mesh().node('node1').crash();
+    mesh().node('node1').host.reboot();
+    await eventually('node1 dead', async () => (await mesh().node('node2').states()).includes('node1 dead'), 20_000);
+  }
+
+  it('is taken of one that runs, which runs on', async () => {
+    await create();
+    const node = mesh().node('node1');
+    const { memory, name, freezeMs } = await node.snapshot(NAME, place());
+    assert.deepEqual({ memory, name }, { memory: true, name: NAME });
+    assert.ok(freezeMs > 0);
+    assert.equal(node.host.stateOf(NAME), 'running');
+    assert.equal(node.host.recall(NAME, 'a'), 'in memory');
+    assert.deepEqual(left(), ['snapshot']);
+    assert.deepEqual(readdirSync(place()).sort(), ['disk.tar', 'manifest.json', 'memory']);
+    assert.deepEqual(readdirSync(join(node.stateDir, 'snapshots')), []);
+  });
+
+  it('and leaves it stopped when told so', async () => {
+    await create();
+    const node = mesh().node('node1');
+    await node.snapshot(NAME, place(), true);
+    assert.equal(node.host.stateOf(NAME), 'stopped');
+    assert.equal((await node.inspect(NAME))?.state, 'CNVM_STATE_STOPPED');
+    await node.remove(NAME);
+    const { memory } = await node.restoreFrom(place());
+    assert.equal(memory, true);
+    assert.equal(node.host.recall(NAME, 'a'), 'in memory');
+  });
+
+  it('is the way back from a node that is lost, with memory and disk, and that node yields', async () => {
+    await create();
+    await mesh().node('node1').snapshot(NAME, place());
+    await lose();
+    const node = mesh().node('node2');
+    await assert.rejects(node.restoreFrom(place()), /node1 has the cnvm .* held for dead: with --force/);
+    assert.deepEqual(node.host.residue(), []);
+    const { memory, cnvm } = await node.restoreFrom(place(), { force: true });
+    assert.equal(memory, true);
+    assert.equal(Number(cnvm?.epoch), 2);
+    assert.equal(node.host.recall(NAME, 'a'), 'in memory');
+    assert.equal(node.host.filesOf(NAME)?.['/b'], 'on disk');
+    assert.match(readFileSync(join(node.stateDir, 'audit.log'), 'utf8'), /"act":"restore".*"peer":"node1"/);
+    await mesh().node('node1').begin();
+    await eventually(
+      'node1 to yield',
+      async () => (await ownerBy(mesh().node('node3'), NAME)) === 'node2 at 2',
+      20_000,
+    );
+    await eventually('its copy to be stopped', () => mesh().node('node1').host.stateOf(NAME) === 'stopped', 20_000);
+  });
+
+  it('is not restored where a living node has its cnvm, but as a clone, from its disk', async () => {
+    await create();
+    await mesh().node('node1').snapshot(NAME, place());
+    const node = mesh().node('node2');
+    await assert.rejects(
+      node.restoreFrom(place()),
+      /node1 has the cnvm sneaker01.*: remove it there first, or restore by another --name/,
+    );
+    await assert.rejects(node.restoreFrom(place(), { force: true }), /node1 has the cnvm/);
+    await assert.rejects(mesh().node('node1').restoreFrom(place()), /there is a cnvm sneaker01.* on node1/);
+    const { memory, cnvm, notes } = await node.restoreFrom(place(), { name: CLONE });
+    assert.equal(memory, false);
+    assert.notEqual(cnvm?.address, '10.100.101.111');
+    assert.match(notes.join(), /starts from its disk/);
+    assert.equal(node.host.filesOf(CLONE)?.['/b'], 'on disk');
+    assert.equal(node.host.filesOf(CLONE)?.['/etc/hostname'], CLONE);
+    assert.equal(node.host.stateOf(CLONE), 'running');
+    assert.equal(await ownerBy(mesh().node('node3'), NAME), 'node1 at 1');
+  });
+
+  it('of one that is stopped is its disk', async () => {
+    await create();
+    const node = mesh().node('node1');
+    await node.stopCnvm(NAME);
+    const { memory } = await node.snapshot(NAME, place());
+    assert.equal(memory, false);
+    await node.remove(NAME);
+    const restored = await mesh().node('node3').restoreFrom(place(), { noStart: true });
+    assert.equal(restored.cnvm?.state, 'CNVM_STATE_STOPPED');
+    assert.equal(mesh().node('node3').host.filesOf(NAME)?.['/b'], 'on disk');
+    await mesh().node('node3').start(NAME);
+  });
+
+  for (const file of ['disk.tar', 'memory/core-1.img', 'memory/pages-1.img']) {
+    it(`of which ${file} has changed by one bit is refused, and nothing is there`, async () => {
+      await create();
+      const node = mesh().node('node1');
+      await node.snapshot(NAME, place());
+      await node.remove(NAME);
+      const bytes = readFileSync(join(place(), file));
+      bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] ?? 0) ^ 1;
+      writeFileSync(join(place(), file), bytes);
+      await assert.rejects(node.restoreFrom(place()), new RegExp(`is spoilt: ${file} is not what it was`));
+      await assertNothingLeft(mesh());
+    });
+  }
+
+  it('is refused with every reason before anything changes', async () => {
+    await create();
+    const node = mesh().node('node1');
+    mkdirSync(place());
+    node.host.hinder(NAME, 'process 7 (x) holds an io_uring, descriptor 3');
+    await assert.rejects(node.snapshot(NAME, place()), /snapshot exists; process 7 \(x\) holds an io_uring/);
+    node.host.registry.availableBytes = 1024;
+    await assert.rejects(
+      node.snapshot(NAME, join(directory(), 'other')),
+      /not enough room for .*other: \d+ MiB needed/,
+    );
+    await assert.rejects(node.snapshot(NAME, join(directory(), 'not', 'there')), /the directory above it is not there/);
+    await assert.rejects(mesh().node('node2').snapshot(NAME, place()), /is on node1/);
+    assert.equal(node.host.stateOf(NAME), 'running');
+    assert.deepEqual(left(), ['snapshot']);
+  });
+
+  for (const step of ['dump.held', 'machine.packDisk', 'bulk.takePages', 'machine.freeze'] as const) {
+    it(`that breaks at ${step} leaves nothing, and the cnvm runs on`, async () => {
+      await create();
+      const node = mesh().node('node1');
+      node.host.plan.fail(step, 'before');
+      await assert.rejects(node.snapshot(NAME, place()));
+      assert.equal(node.host.stateOf(NAME), 'running');
+      assert.equal(node.host.recall(NAME, 'a'), 'in memory');
+      assert.deepEqual(left(), []);
+      await node.snapshot(NAME, place());
+    });
+  }
+
+  it('whose daemon dies leaves nothing, and the next one lets the cnvm run on', async () => {
+    await create();
+    const node = mesh().node('node1');
+    const held = node.host.plan.hold('machine.packDisk');
+    node.snapshot(NAME, place()).catch(() => undefined);
+    await held.reached;
+    assert.equal(node.host.stateOf(NAME), 'frozen');
+    assert.equal(left().length, 1);
+    node.crash();
+    held.goOn();
+    await node.begin();
+    assert.equal(node.host.stateOf(NAME), 'running');
+    assert.deepEqual(left(), []);
+    await node.snapshot(NAME, place());
+  });
+
+  for (const step of ['machine.unpackDisk', 'machine.assemble', 'machine.restore'] as const) {
+    it(`whose restore breaks at ${step} leaves nothing`, async () => {
+      await create();
+      const node = mesh().node('node1');
+      await node.snapshot(NAME, place());
+      await node.remove(NAME);
+      node.host.plan.fail(step, 'before');
+      await assert.rejects(node.restoreFrom(place()));
+      await assertNothingLeft(mesh());
+      assert.equal(await ownerBy(mesh().node('node2'), NAME), 'nobody');
+      await node.restoreFrom(place());
+      assert.equal(node.host.recall(NAME, 'a'), 'in memory');
+    });
+  }
+
+  it('whose restoring daemon dies leaves nothing when the next one begins', async () => {
+    await create();
+    const node = mesh().node('node1');
+    await node.snapshot(NAME, place());
+    await node.remove(NAME);
+    const held = node.host.plan.hold('machine.unpackDisk');
+    node.restoreFrom(place()).catch(() => undefined);
+    await held.reached;
+    node.crash();
+    held.goOn();
+    await node.begin();
+    await assertNothingLeft(mesh());
+    await node.restoreFrom(place());
+    assert.equal(node.host.recall(NAME, 'a'), 'in memory');
+  });
+
+  it('that is none, or of a form that is not known, is refused', async () => {
+    const node = mesh().node('node1');
+    await assert.rejects(node.restoreFrom(place()), /is no snapshot: it has no manifest.json/);
+    mkdirSync(place());
+    writeFileSync(join(place(), 'manifest.json'), JSON.stringify({ schema: 9 }));
+    await assert.rejects(node.restoreFrom(place()), /it is of form 9, and this version knows 1/);
+    assert.ok(existsSync(place()));
+  });
+});
