@@ -184,7 +184,8 @@ function build(config: Config, host: Host, identity: OpenIdentity, log: Logger) 
   });
   const snapshots = createSnapshots({
     ...{ ...common, images, facts, cnvms, locks, store, directory, landingZones, overlayNetwork, portsTaken },
-    ...{ stateDir: config.stateDir, nodes: mesh.list, available: host.imageTools.available, audit: auditIn(config) },
+    ...{ stateDir: config.stateDir, stallMs: ways.limits.stallMs, nodes: mesh.list, audit: auditIn(config) },
+    available: host.imageTools.available,
   });
   const bulkOf = (peer: string) => mesh.peer(peer)?.link.bulk;
   const arrivals = createArrivals({
@@ -192,7 +193,7 @@ function build(config: Config, host: Host, identity: OpenIdentity, log: Logger) 
     ...{ portsTaken, patience: config.limits.patience },
   });
   const sweeping = createSweeping(() =>
-    host.sweep(sweepPorts({ store, journal, locks, history, marks: cnvms.marks, log })),
+    host.sweep(sweepPorts({ store, journal, locks, history, marks: cnvms.marks, claims, log })),
   );
   const manners = { snapshots, ...mannersOf({ store, locks, cnvms, mesh }, log) };
   return { common, facts, mesh, cnvms, departures, arrivals, history, sweeping, images, publish, ...manners };
