@@ -111,7 +111,7 @@ export function build(config: Config, host: Host, identity: OpenIdentity, log: L
     ...{ facts, bulkOf, images, door, patience: config.limits.patience, portsTaken },
   });
   const sweeping = createSweeping(() =>
-    host.sweep(sweepPorts({ store, journal, locks, history, marks: cnvms.marks, log })),
+    host.sweep(sweepPorts({ store, journal, locks, history, marks: cnvms.marks, claims, log })),
   );
   const relief = createRelief({
     ...{ config, host, hostFacts, facts, cordon, door, store, locks, mesh, cnvms, arrivals, departures, log },

@@ -13,6 +13,8 @@ export interface SnapshotPorts {
   readonly stateDir: string;
   readonly overlayNetwork: string;
   readonly landingZones: readonly string[];
+  /** So long nothing may move while a cnvm stands still. */
+  readonly stallMs: number;
   readonly machine: Machine;
   readonly bulk: Bulk;
   readonly store: Store;
