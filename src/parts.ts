@@ -104,6 +104,7 @@ export function build(config: Config, host: Host, identity: OpenIdentity, log: L
   const snapshots = createSnapshots({
     ...{ ...common, images, facts, cnvms, locks, store, directory, landingZones, overlayNetwork, demandOpen },
     ...{ portsTaken, available: host.imageTools.available, nodes: mesh.list, audit: auditing, stateDir },
+    stallMs: ways.limits.stallMs,,
   });
   const bulkOf = (peer: string) => mesh.peer(peer)?.link.bulk;
   const arrivals = createArrivals({
