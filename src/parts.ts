@@ -71,13 +71,13 @@ export function build(config: Config, host: Host, identity: OpenIdentity, log: L
     if (outcome !== 'succeeded' && outcome !== 'in-doubt') setImmediate(() => void sweeping.now());
   };
   const history = createHistory(journal, swept, (migration, event) => observing.told(migration, event));
-  const { cordon, door } = openDoor(config, store.all, () => void mesh.tellAll());
+  const { cordon, door, demandOpen } = openDoor(config, store.all, () => void mesh.tellAll());
   const hostFacts = host.facts(() => store.all().length);
   const facts = withCondition(hostFacts, cordon, () => relief.strains());
   const claims = new Map<string, CnvmRecord>();
   const mesh = makeMesh(config, host, identity, { store, claims }, facts, () => relief.condition(), log);
   const directory = kicking(mesh.directory, () => observing.watching.kick());
-  const { node, landingZones } = config;
+  const { node, landingZones, stateDir } = config;
   const { machine, bulk } = host;
   const overlayNetwork = config.overlay.network;
   const images = makeImages({ node, host, store, journal, mesh, log });
@@ -86,7 +86,7 @@ export function build(config: Config, host: Host, identity: OpenIdentity, log: L
   const { reservations, reserving, diagnosing } = createAgreements({ config, mesh, holdings, log });
   const cnvms = createCnvms({
     ...{ node, overlayNetwork, landingZones, images, busyPorts, store, locks, machine, directory, log },
-    ...{ demandOpen: cordon.demandOpen, reserving },
+    ...{ demandOpen, reserving },
   });
   const common = {
     ...{ node, machine, images: imagesGiven(images), bulk, journal, log },
@@ -97,13 +97,14 @@ export function build(config: Config, host: Host, identity: OpenIdentity, log: L
   const findPeer = (target: string) => linkOf(mesh.find(target));
   const ways = { limits: limitsOf(config.limits), roundsMax: config.limits.rounds };
   const portsTaken = portsTakenOn(store, busyPorts, node);
-  const auditing = (entry: Parameters<typeof audit>[1]) => audit(join(config.stateDir, 'audit.log'), entry);
+  const auditing = (entry: Parameters<typeof audit>[1]) => audit(join(stateDir, 'audit.log'), entry);
   const departures = createDepartures({
     ...{ ports: { ...common, facts }, bulk, cnvms, locks, history, ...ways, findPeer, audit: auditing },
   });
   const snapshots = createSnapshots({
-    ...{ ...common, images, facts, cnvms, locks, store, directory, landingZones, overlayNetwork, portsTaken },
-    ...{ stateDir: config.stateDir, nodes: mesh.list, available: host.imageTools.available, audit: auditing },
+    ...{ ...common, images, facts, cnvms, locks, store, directory, landingZones, overlayNetwork, demandOpen },
+    ...{ portsTaken, available: host.imageTools.available, nodes: mesh.list, audit: auditing, stateDir },
+    stallMs: ways.limits.stallMs,,
   });
   const bulkOf = (peer: string) => mesh.peer(peer)?.link.bulk;
   const arrivals = createArrivals({
@@ -111,7 +112,7 @@ export function build(config: Config, host: Host, identity: OpenIdentity, log: L
     ...{ facts, bulkOf, images, door, patience: config.limits.patience, portsTaken },
   });
   const sweeping = createSweeping(() =>
-    host.sweep(sweepPorts({ store, journal, locks, history, marks: cnvms.marks, log })),
+    host.sweep(sweepPorts({ store, journal, locks, history, marks: cnvms.marks, claims, log })),
   );
   const relief = createRelief({
     ...{ config, host, hostFacts, facts, cordon, door, store, locks, mesh, cnvms, arrivals, departures, log },

@@ -50,7 +50,7 @@ describe('the package', () => {
   it('installs beside what it depends on, works, and goes without a trace', async () => {
     const steps = `
       set -e
-      apt-get install -y --no-install-recommends --no-download /mnt/$(basename ${file}) >/dev/null
+      dpkg --install /mnt/$(basename ${file}) >/dev/null
       getent group cnvm >/dev/null
       cnvmd --version
       cnvmd --check-config --config /mnt/cnvmd.yaml
