@@ -66,44 +66,44 @@ export type Parts = ReturnType<typeof build>;
 export function build(config: Config, host: Host, identity: OpenIdentity, log: Logger) {
   const { store, publish, journal } = openOnDisk(config, host, log);
   const locks = createLocks();
-  const swept = ({ outcome }: Migration) => {
-    // Who tells the end is not done yet with what it holds.
-    if (outcome !== 'succeeded' && outcome !== 'in-doubt') setImmediate(() => void sweeping.now());
-  };
+  const swept = (migration: Migration) => sweepAfter(migration, () => sweeping.now());
   const history = createHistory(journal, swept, (migration, event) => observing.told(migration, event));
-  const { cordon, door } = openDoor(config, store.all, () => void mesh.tellAll());
+  const { cordon, door, demandOpen } = openDoor(config, store.all, () => void mesh.tellAll());
   const hostFacts = host.facts(() => store.all().length);
   const facts = withCondition(hostFacts, cordon, () => relief.strains());
   const claims = new Map<string, CnvmRecord>();
   const mesh = makeMesh(config, host, identity, { store, claims }, facts, () => relief.condition(), log);
   const directory = kicking(mesh.directory, () => observing.watching.kick());
-  const { node, landingZones } = config;
+  const { node, landingZones, stateDir } = config;
   const { machine, bulk } = host;
-  const overlayNetwork = config.overlay.network;
+  const { network: overlayNetwork } = config.overlay;
   const images = makeImages({ node, host, store, journal, mesh, log });
   const busyPorts = portsInUse(host.isPortBusy, node);
   const holdings = () => ownHoldings(store.all(), claims.values());
   const { reservations, reserving, diagnosing } = createAgreements({ config, mesh, holdings, log });
   const cnvms = createCnvms({
     ...{ node, overlayNetwork, landingZones, images, busyPorts, store, locks, machine, directory, log },
-    ...{ demandOpen: cordon.demandOpen, reserving },
+    ...{ demandOpen, reserving },
   });
   const common = {
     ...{ node, machine, images: imagesGiven(images), bulk, journal, log },
     ...ownership(store, claims, host.overlay, mesh),
   };
-  const certificateEndMs = () => identity.port.identity().notAfterMs;
-  const observing = createObserving({ config, mesh, cnvms, claims, migrations: history.list, certificateEndMs, log });
-  const findPeer = (target: string) => linkOf(mesh.find(target));
+  const observing = createObserving({
+    ...{ config, mesh, cnvms, claims, migrations: history.list, log },
+    certificateEndMs: () => identity.port.identity().notAfterMs,
+  });
   const ways = { limits: limitsOf(config.limits), roundsMax: config.limits.rounds };
   const portsTaken = portsTakenOn(store, busyPorts, node);
-  const auditing = (entry: Parameters<typeof audit>[1]) => audit(join(config.stateDir, 'audit.log'), entry);
+  const auditing = (entry: Parameters<typeof audit>[1]) => audit(join(stateDir, 'audit.log'), entry);
   const departures = createDepartures({
-    ...{ ports: { ...common, facts }, bulk, cnvms, locks, history, ...ways, findPeer, audit: auditing },
+    ...{ ports: { ...common, facts }, bulk, cnvms, locks, history, ...ways, audit: auditing },
+    findPeer: (target) => linkOf(mesh.find(target)),
   });
   const snapshots = createSnapshots({
-    ...{ ...common, images, facts, cnvms, locks, store, directory, landingZones, overlayNetwork, portsTaken },
-    ...{ stateDir: config.stateDir, nodes: mesh.list, available: host.imageTools.available, audit: auditing },
+    ...{ ...common, images, facts, cnvms, locks, store, directory, landingZones, overlayNetwork, demandOpen },
+    ...{ portsTaken, nodes: mesh.list, audit: auditing, stateDir, stallMs: ways.limits.stallMs },
+    available: host.imageTools.available,
   });
   const bulkOf = (peer: string) => mesh.peer(peer)?.link.bulk;
   const arrivals = createArrivals({
@@ -111,7 +111,7 @@ export function build(config: Config, host: Host, identity: OpenIdentity, log: L
     ...{ facts, bulkOf, images, door, patience: config.limits.patience, portsTaken },
   });
   const sweeping = createSweeping(() =>
-    host.sweep(sweepPorts({ store, journal, locks, history, marks: cnvms.marks, log })),
+    host.sweep(sweepPorts({ store, journal, locks, history, marks: cnvms.marks, claims, log })),
   );
   const relief = createRelief({
     ...{ config, host, hostFacts, facts, cordon, door, store, locks, mesh, cnvms, arrivals, departures, log },
@@ -122,6 +122,12 @@ export function build(config: Config, host: Host, identity: OpenIdentity, log: L
   const asked = { reservations, diagnosis: diagnosing({ ...here, identity: identity.port }) };
   const moving = { departures, arrivals, history, sweeping, observing, relief };
   return { common, facts, mesh, cnvms, images, publish, asked, ...moving, ...manners };
+}
+
+/** What a migration leaves that has failed. */
+function sweepAfter({ outcome }: Migration, sweep: () => Promise<void>): void {
+  // Who tells the end is not done yet with what it holds.
+  if (outcome !== 'succeeded' && outcome !== 'in-doubt') setImmediate(() => void sweep());
 }
 
 /** What is another node's: an old copy stops, and a call about it goes there. */

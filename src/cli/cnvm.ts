@@ -5,7 +5,7 @@ import type { ListCnvmsResponse } from '../gen/cnvm/v1/cnvm.js';
 import type { ListImagesResponse } from '../gen/cnvm/v1/image.js';
 import type { ListNodesResponse } from '../gen/cnvm/v1/node.js';
 import { addCnvmCommands } from './cnvm-commands.js';
-import { type CommonOptions, connected, runProgram, withCommonOptions } from './common-options.js';
+import { COMMON_OPTIONS, type CommonOptions, connected, runProgram, withCommonOptions } from './common-options.js';
 import { completionScript } from './completion.js';
 import { call } from './connect.js';
 import { addDashboardCommand } from './dashboard-command.js';
@@ -16,6 +16,7 @@ import { addManCommand } from './man-command.js';
 import { addMeshCommands } from './mesh-commands.js';
 import { addOverlayCommands } from './overlay-commands.js';
 import { addPkiCommands } from './pki-commands.js';
+import { referenceOf } from './reference.js';
 import { addSnapshotCommands } from './snapshot-commands.js';
 import { addTopCommand } from './top-command.js';
 import { addWatchCommand } from './watch-command.js';
@@ -41,6 +42,9 @@ program
   });
 
 addManCommand(program);
+program.command('__reference', { hidden: true }).action(() => {
+  process.stdout.write(referenceOf(program, COMMON_OPTIONS));
+});
 
 // For the completion scripts: names, one a line.
 withCommonOptions(program.command('__names', { hidden: true })).action(async (options: CommonOptions) => {

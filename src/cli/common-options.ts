@@ -15,6 +15,17 @@ export interface CommonOptions {
   readonly tlsName?: string;
 }
 
+/** Their long names. */
+export const COMMON_OPTIONS = [
+  '--json',
+  '--socket',
+  '--endpoint',
+  '--tls-ca',
+  '--tls-cert',
+  '--tls-key',
+  '--tls-name',
+] as const;
+
 /** Adds them to a command. */
 export function withCommonOptions(command: Command): Command {
   return command

@@ -5,6 +5,7 @@ import { Compression, MigrationMode, OnSlow } from '../gen/cnvm/v1/migration.js'
 import { MAX_DOWNTIME_MS } from '../migration/migration.js';
 import { parseDestination, parseDuration, parseRate } from './arguments.js';
 import {
+  COMMON_OPTIONS,
   type CommonOptions,
   connected,
   runProgram,
@@ -15,6 +16,7 @@ import {
 import { completionScript } from './completion.js';
 import { followMigration } from './follow-migration.js';
 import { manPages } from './man-page.js';
+import { referenceOf } from './reference.js';
 
 interface TeleportOptions extends CommonOptions {
   readonly dryRun?: boolean;
@@ -101,4 +103,5 @@ const program = withCommonOptions(new Command('teleport'))
 if (process.argv[2] === 'completion') process.stdout.write(completionScript(process.argv[3] ?? 'bash', program));
 else if (process.argv[2] === '__man')
   process.stdout.write(manPages(withProgramHelp(program), version())[0]?.text ?? '');
+else if (process.argv[2] === '__reference') process.stdout.write(referenceOf(program, COMMON_OPTIONS));
 else await runProgram(program, process.argv);

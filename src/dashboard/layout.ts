@@ -5,13 +5,26 @@ export interface Point {
   readonly y: number;
 }
 
-/** Nodes on an ellipse, the first at the top, clockwise; each as a part of the width and the height. One alone is in the middle. */
+/** Nodes on an ellipse that fills the map, clockwise, the first at the top, of two at the left; as parts of the width and the height. */
 export function placesOf(count: number): Point[] {
-  if (count === 1) return [{ x: 0.5, y: 0.5 }];
-  return Array.from({ length: count }, (_, at) => {
-    const angle = (2 * Math.PI * at) / count - Math.PI / 2;
-    return { x: 0.5 + 0.36 * Math.cos(angle), y: 0.5 + 0.34 * Math.sin(angle) };
+  const first = count === 2 ? Math.PI : -Math.PI / 2;
+  const round = Array.from({ length: count }, (_, at) => {
+    const angle = (2 * Math.PI * at) / count + first;
+    return { x: Math.cos(angle), y: Math.sin(angle) };
   });
+  const x = spread(round.map((point) => point.x));
+  const y = spread(round.map((point) => point.y));
+  return round.map((point) => ({ x: x(point.x), y: y(point.y) }));
+}
+
+/** What is left free at each edge: half a node. */
+const EDGE = 0.18;
+
+/** Over the whole width; what is all at one place goes to the middle. */
+function spread(values: readonly number[]): (value: number) => number {
+  const [least, most] = [Math.min(...values), Math.max(...values)];
+  const range = most - least;
+  return (value) => (range < 1e-9 ? 0.5 : EDGE + ((value - least) / range) * (1 - 2 * EDGE));
 }
 
 /** A way from one to the other that bends aside, so that two ways between the same two can be told apart. */

@@ -58,7 +58,7 @@ export function openDoor(config: Config, records: () => readonly CnvmRecord[], c
   const { node, stateDir } = config;
   const cordon = openCordon(node, join(stateDir, 'cordon.json'), changed);
   const door = createDoor({ node, cordoned: cordon.refusals, records, arrivalsMax: config.evacuation.arrivals });
-  return { cordon, door };
+  return { cordon, door, demandOpen: cordon.demandOpen };
 }
 
 /** The machine's facts, and whether new work may come. */

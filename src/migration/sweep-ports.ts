@@ -3,6 +3,7 @@
  * this node; each is filled in before the first thing of a cnvm or a migration is made, and emptied after the last is gone.
  */
 import type { Logger } from 'pino';
+import type { CnvmRecord } from '../cnvms/cnvm.js';
 import type { Locks } from '../cnvms/locks.js';
 import type { Store } from '../cnvms/store.js';
 import type { History } from './history.js';
@@ -16,6 +17,8 @@ export interface Knowledge {
   readonly locks: Locks;
   readonly history: History;
   readonly marks: ReadonlyMap<string, unknown>;
+  /** What is about to run here, and no record says so yet. */
+  readonly claims: ReadonlyMap<string, CnvmRecord>;
   readonly log: Logger;
 }
 
@@ -38,9 +41,9 @@ export function sweepPorts(knowledge: Knowledge): SweepPorts {
 }
 
 /** @param swept names that are locked by the sweep itself. */
-function knownTo({ store, journal, locks, history, marks }: Knowledge, swept: ReadonlySet<string>): Known {
+function knownTo({ store, journal, locks, history, marks, claims }: Knowledge, swept: ReadonlySet<string>): Known {
   const open = journal.newestFirst().filter(({ settled }) => !settled);
-  const records = [...store.all(), ...open.map(({ record }) => record)];
+  const records = [...store.all(), ...open.map(({ record }) => record), ...claims.values()];
   const busy = [...locks.names().filter((name) => !swept.has(name)), ...marks.keys()];
   return {
     names: new Set([...records.map(({ name }) => name), ...busy]),

@@ -13,6 +13,8 @@ export interface SnapshotPorts {
   readonly stateDir: string;
   readonly overlayNetwork: string;
   readonly landingZones: readonly string[];
+  /** So long nothing may move while a cnvm stands still. */
+  readonly stallMs: number;
   readonly machine: Machine;
   readonly bulk: Bulk;
   readonly store: Store;
@@ -38,6 +40,8 @@ export interface SnapshotPorts {
   readonly claim: (record: CnvmRecord) => void;
   readonly disclaim: (record: CnvmRecord) => void;
   readonly announce: () => void;
+  /** @throws `refused` while this node takes no new work. */
+  readonly demandOpen: () => void;
   readonly audit: (facts: Readonly<Record<string, string | number>>) => Promise<void>;
   readonly log: Logger;
 }

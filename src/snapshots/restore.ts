@@ -59,6 +59,7 @@ export async function restoreSnapshot(
   signal: AbortSignal,
 ): Promise<Restored> {
   const { locks, cnvms, images, audit, log, node } = ports;
+  ports.demandOpen();
   const manifest = await readManifest(order.directory);
   const wanted = await plan(ports, manifest, order);
   const { name } = wanted.record;

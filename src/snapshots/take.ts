@@ -3,24 +3,26 @@
  * then, and when this throws, the cnvm is as it was before, and nothing else is left.
  */
 import { randomUUID } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { performance } from 'node:perf_hooks';
+import { duplexPair } from 'node:stream';
 import { abortable } from '../base/abortable.js';
 import { syncDirectory, writeFileAtomic } from '../base/atomic-file.js';
-import { messageOf, refused } from '../base/errors.js';
+import { CnvmError, messageOf, refused } from '../base/errors.js';
 import { createUndo, type Undo } from '../base/undo.js';
 import type { CnvmRecord } from '../cnvms/cnvm.js';
 import type { Dump } from '../cnvms/machine.js';
 import type { OnProgress } from '../images/image.js';
-import type { PageSink } from '../migration/bulk.js';
+import { createPageRelay } from '../migration/page-relay.js';
 import { syncFileSystem } from '../tools/sync.js';
 import { bytesOf, DISK, MANIFEST, type Manifest, MEMORY, manifestText, nodeOf } from './manifest.js';
 import { type Notes, partialName, removePartial } from './notes.js';
 import type { SnapshotPorts } from './ports.js';
 import { placeRefusals } from './refusals.js';
 import { sumsOf } from './sums.js';
+import { watchStall } from './watch-stall.js';
 
 export interface TakeOrder {
   readonly name: string;
@@ -144,22 +146,36 @@ async function freeze(taking: Taking): Promise<Dump> {
   const places = { imagesDir: join(partial, MEMORY), pages: join(partial, PAGES) };
   for (const path of Object.values(places)) await mkdir(path, { mode: 0o700 });
   let frozen = false;
-  let sink: PageSink | undefined;
   const over = new AbortController();
-  thaw.add('freeze', () => (frozen ? machine.thaw(record) : undefined));
-  const dump = await machine.dump(record, {
-    imagesDir: places.imagesDir,
-    takePages: (stream) => {
-      sink = bulk.takePages(places.pages, stream, () => undefined);
-    },
+  // Who started criu holds its end open: that all pages are filed only the relay knows.
+  let pageBytes = 0;
+  const relay = createPageRelay((count) => {
+    pageBytes += count;
   });
+  const [left, right] = duplexPair();
+  relay.attach(left).catch(() => undefined);
+  const sink = bulk.takePages(places.pages, right, () => undefined);
+  thaw.add('freeze', () => (frozen ? machine.thaw(record) : undefined));
+  const closePages = () => {
+    relay.close();
+    sink.close();
+  };
+  thaw.add('where pages go', closePages);
+  const dump = await machine.dump(record, { imagesDir: places.imagesDir, takePages: relay.takePages });
   thaw.add('dump', () => dump.rollBack());
-  thaw.add('pages', () => sink?.close());
+  thaw.add('pages', closePages);
   await abortable(dump.ready, signal);
   frozen = true;
   cnvms.marks.set(record.name, 'frozen');
   await machine.freeze(record);
   dump.begin();
+  const written = () => pageBytes + (statSync(join(partial, DISK), { throwIfNoEntry: false })?.size ?? 0);
+  const stalled = new AbortController();
+  const seconds = ports.stallMs / 1000;
+  const unwatch = watchStall(written, ports.stallMs, () =>
+    stalled.abort(new CnvmError('aborted', `nothing was written for ${seconds} s; ${record.name} runs on`)),
+  );
+  thaw.add('watch', unwatch);
   const packing = withGrowth(taking, () =>
     machine.packDisk(record, join(partial, DISK), AbortSignal.any([signal, over.signal])),
   );
@@ -167,7 +183,8 @@ async function freeze(taking: Taking): Promise<Dump> {
     over.abort(refused('cancelled', 'the snapshot was called off'));
     await packing.catch(() => undefined);
   });
-  await abortable(Promise.all([dump.held, packing, sink?.complete]), signal);
+  await abortable(Promise.all([dump.held, packing, sink.complete]), AbortSignal.any([signal, stalled.signal]));
+  unwatch();
   for (const file of await readdir(places.pages)) {
     // The log of who took them is no part of them.
     if (!file.startsWith('.')) await rename(join(places.pages, file), join(places.imagesDir, file));

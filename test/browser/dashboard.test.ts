@@ -85,7 +85,7 @@ describe('the page', () => {
         return [0, 1].every((axis) => packet[axis] > Math.min(from[axis], to[axis]) && packet[axis] < Math.max(from[axis], to[axis])); })()`,
     );
     await page.media('prefers-color-scheme', 'light');
-    await picture('dashboard');
+    await picture('dashboard-frozen');
     hold.goOn();
     assert.equal((await moving).outcome, 'succeeded');
     await shows('the cnvm at node2', cnvmOn('node2', SNEAKER));
@@ -127,8 +127,10 @@ describe('the page', () => {
     const hold = mesh().node('node2').host.plan.hold('machine.freeze', 'after');
     const moving = mesh().node('node2').teleport(SNEAKER, 'node3');
     await hold.reached;
-    await page.size(360, 740);
     await shows('the way', `document.querySelectorAll('#ways .way').length === 1`);
+    await page.size(1120, 1180);
+    await picture('dashboard');
+    await page.size(360, 740);
     assert.equal(await page.evaluate(`document.documentElement.scrollWidth`), 360);
     assert.notEqual(
       await page.evaluate(`getComputedStyle(document.querySelector('#ways .way')).animationName`),

@@ -281,10 +281,13 @@ describe('a cordon', () => {
     await node('node1').create('runs');
     await node('node1').create('stopped', { start: false });
     await node('node2').create('elsewhere');
+    const directory = join(node('node1').stateDir, 'a-snapshot');
+    await node('node1').snapshot('runs', directory);
     assert.deepEqual(await node('node2').cordon('node1', 'a new kernel'), { node: 'node1', reason: 'a new kernel' });
     const refused = async () => {
       await assert.rejects(node('node1').create('new'), /node1 is cordoned: a new kernel/);
       await assert.rejects(node('node1').start('stopped'), /node1 is cordoned: a new kernel/);
+      await assert.rejects(node('node1').restoreFrom(directory, { name: 'clone' }), /is cordoned: a new kernel/);
       const moved = await node('node2').teleport('elsewhere', 'node1');
       assert.deepEqual([moved.outcome, moved.error], ['refused', 'node1 is cordoned: a new kernel']);
       assert.match((await node('node2').plan('elsewhere', 'node1')).refusals.join(), /cordoned: a new kernel/);

@@ -255,7 +255,7 @@ function readyDump(
       sendMessage(pages, take());
       const word = (await receiveMessage(pages)).toString();
       if (word !== 'filed' || ended) throw toolFails('the page server did not take the pages');
-      pages.end();
+      // Its end stays open for as long as who started it lives.
     }
     whole = true;
     await plan.reach('dump.held', 'after');

@@ -151,6 +151,19 @@ describe('a snapshot', () => {
     });
   }
 
+  it('that stands still is given up, and the cnvm runs on', async () => {
+    await create();
+    const node = mesh().node('node1');
+    await node.stop();
+    await node.begin([], { stall: 1 });
+    await node.hearsAll();
+    const held = node.host.plan.hold('bulk.takePages');
+    await assert.rejects(node.snapshot(NAME, place()), /nothing was written for 1 s; sneaker01.* runs on/);
+    held.goOn();
+    assert.equal(node.host.stateOf(NAME), 'running');
+    assert.deepEqual(left(), []);
+  });
+
   it('whose daemon dies leaves nothing, and the next one lets the cnvm run on', async () => {
     await create();
     const node = mesh().node('node1');

@@ -203,17 +203,7 @@ describe('tidy', () => {
       'buf.gen.yaml',
       'buf.yaml',
     ];
-    const more = [
-      'knip.json',
-      'package-lock.json',
-      'package.json',
-      'packaging',
-      'proto',
-      'scripts',
-      'src',
-      'test',
-      'tsconfig.json',
-    ];
+    const more = ['knip.json', 'package-lock.json', 'package.json', 'proto', 'scripts', 'src', 'test', 'tsconfig.json'];
     assert.deepEqual(
       [...top].filter((name) => ![...allowed, ...more].includes(name ?? '')),
       [],

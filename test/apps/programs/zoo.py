@@ -11,6 +11,15 @@ def kind(name):
         try: checks[name] = make()
         except Exception as error: checks[name] = (lambda words: lambda: words)("could not be made: %r" % error)
     return keep
+def child(act):
+    """A process of its own, which does nothing but that."""
+    pid = os.fork()
+    if pid == 0:
+        try: act()
+        finally: os._exit(1)
+    return pid
+def rest():
+    while True: signal.pause()
 def same(found, wanted): return None if found == wanted else "%r and not %r" % (found, wanted)
 
 @kind("inotify")
@@ -80,11 +89,10 @@ def _():
 @kind("POSIX semaphore and memory, shared with a child")
 def _():
     semaphore, memory = multiprocessing.Semaphore(0), mmap.mmap(-1, 4096)
-    def child():
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGUSR2])
+    def count():
         while True:
             semaphore.acquire(); memory[0:4] = (int.from_bytes(memory[0:4], "little") + 1).to_bytes(4, "little")
-    if os.fork() == 0: child()
+    child(count)
     def check():
         before = int.from_bytes(memory[0:4], "little")
         semaphore.release(); time.sleep(0.2)
@@ -133,14 +141,12 @@ def _():
 @kind("process groups within sessions")
 def _():
     reader, writer = os.pipe()
-    first = os.fork()
-    if first == 0:
+    def lead():
         os.setsid()
-        second = os.fork()
-        if second == 0: os.setpgid(0, 0); signal.pause()
-        third = os.fork()
-        if third == 0: os.setpgid(0, second) if os.setpgid(second, second) is None else None; signal.pause()
-        os.write(writer, struct.pack("ii", second, third)); signal.pause()
+        second, third = child(rest), child(rest)
+        os.setpgid(second, second); os.setpgid(third, second)
+        os.write(writer, struct.pack("ii", second, third)); rest()
+    first = child(lead)
     second, third = struct.unpack("ii", os.read(reader, 8)); time.sleep(0.2)
     look = lambda: [(pid, os.getpgid(pid), os.getsid(pid)) for pid in (first, second, third)]
     before = look()
@@ -148,29 +154,26 @@ def _():
 
 @kind("a zombie")
 def _():
-    child = os.fork()
-    if child == 0: os._exit(42)
+    pid = child(lambda: os._exit(42))
     time.sleep(0.2)
-    state = lambda: open("/proc/%d/stat" % child).read().split(") ")[1][0]
-    return lambda: same(state(), "Z") or same(os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT).si_status, 42)
+    state = lambda: open("/proc/%d/stat" % pid).read().split(") ")[1][0]
+    return lambda: same(state(), "Z") or same(os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT).si_status, 42)
 
 @kind("locks of files")
 def _():
     first, second = open("/srv/locked", "w"), open("/srv/flocked", "w")
     fcntl.lockf(first, fcntl.LOCK_EX); fcntl.flock(second, fcntl.LOCK_EX)
     def held(path, lock):
-        child = os.fork()
-        if child == 0:
-            try: lock(open(path, "w"), fcntl.LOCK_EX | fcntl.LOCK_NB); os._exit(1)
+        def tries():
+            try: lock(open(path, "w"), fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError: os._exit(0)
-        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    return lambda: same((held("/srv/locked", fcntl.lockf), held("/srv/flocked", fcntl.flock)), (True, True))
+        return os.waitstatus_to_exitcode(os.waitpid(child(tries), 0)[1]) == 0
+    # It holds the files open, and with them the locks.
+    return lambda kept=(first, second): same((held("/srv/locked", fcntl.lockf), held("/srv/flocked", fcntl.flock)), (True, True))
 
 @kind("a pidfd")
 def _():
-    child = os.fork()
-    if child == 0: signal.pause()
-    fd = os.pidfd_open(child)
+    fd = os.pidfd_open(child(rest))
     return lambda: signal.pidfd_send_signal(fd, 0)
 
 server = socket.create_server(("", 8004))
