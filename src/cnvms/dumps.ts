@@ -27,6 +27,12 @@ export interface DumpPlaces {
 /** A deleted file that a process still holds travels in the images, up to this size. */
 export const GHOST_LIMIT_BYTES = 256 * 1024 * 1024;
 
+/**
+ * Where criu looks for what an inotify watches. An overlay gives no handle by which a file could be opened again, so it is
+ * found by its number; nobody pays for it whose programs watch nothing. The largest comes last, since it ends when all is found.
+ */
+const WATCHED = ['/etc', '/srv', '/tmp', '/root', '/home', '/opt', '/var', '/usr'];
+
 /** Makes a dump ready, which waits in criu's script before it touches anything. */
 export async function readyDump(runc: Runc, places: DumpPlaces, target: DumpTarget): Promise<Dump> {
   const { name, holdDir, workDir, cgroup } = places;
@@ -122,7 +128,8 @@ function withRounds(root: string): string[] {
 /** What criu has to know of every dump and restore of it, and what is said `more` of this one. */
 export async function writeCriuConfig(path: string, more: readonly string[]): Promise<void> {
   // Half-open connections are left out: their clients try again, and a dump must not fail for one of them.
-  const lines = [`ghost-limit ${GHOST_LIMIT_BYTES}`, 'link-remap', 'skip-in-flight', ...more];
+  const watched = WATCHED.map((path) => `irmap-scan-path ${path}`);
+  const lines = [`ghost-limit ${GHOST_LIMIT_BYTES}`, 'link-remap', 'skip-in-flight', ...watched, ...more];
   await writeFile(path, `${lines.join('\n')}\n`);
 }
 
