@@ -39,9 +39,9 @@ export function pageChange(event: WatchEvent): PageChange | undefined {
 }
 
 function pageNode(member: WatchedMember): PageNode {
-  const { name, state, self, version, cpus, loadCenti, memoryTotalBytes, memoryAvailableBytes } = member;
+  const { name, state, self, version, cpus, loadCenti, memoryTotalBytes, memoryAvailableBytes, cordoned } = member;
   return {
-    ...{ name, self, version, cpus, state: memberText(state), load: loadCenti / 100 },
+    ...{ name, self, version, cpus, cordoned, state: memberText(state), load: loadCenti / 100 },
     memoryTotalBytes: Number(memoryTotalBytes),
     memoryAvailableBytes: Number(memoryAvailableBytes),
   };

@@ -116,7 +116,7 @@ export function membersTable({ members, cnvms }: Mesh): string {
     .sort((one, other) => one.name.localeCompare(other.name))
     .map((member) => [
       `${member.name}${member.self ? ' *' : ''}`,
-      memberText(member.state),
+      `${memberText(member.state)}${member.cordoned ? ', cordoned' : ''}`,
       String(cnvms.filter(({ owner }) => owner === member.name).length),
       (member.loadCenti / 100).toFixed(2),
       member.cpus === 0 ? '-' : String(member.cpus),

@@ -38,9 +38,9 @@ function makeNode({ name }: PageNode): HTMLElement {
   return card;
 }
 
-function factsOf({ state, self, load, cpus, memoryTotalBytes, memoryAvailableBytes }: PageNode): string {
+function factsOf({ state, self, cordoned, load, cpus, memoryTotalBytes, memoryAvailableBytes }: PageNode): string {
   const memory = memoryTotalBytes === 0 ? '' : `, ${bytes(memoryAvailableBytes)} free`;
-  return `${state}${self ? ', asked' : ''}, load ${load.toFixed(2)}${cpus === 0 ? '' : ` on ${cpus} CPUs`}${memory}`;
+  return `${state}${self ? ', asked' : ''}${cordoned ? ', cordoned' : ''}, load ${load.toFixed(2)}${cpus === 0 ? '' : ` on ${cpus} CPUs`}${memory}`;
 }
 
 function drawCnvms(card: HTMLElement, cnvms: readonly PageCnvm[], chosen: string): void {

@@ -5,6 +5,8 @@ export interface PageNode {
   /** "alive", "suspect", "dead", "left", or "never met". */
   readonly state: string;
   readonly self: boolean;
+  /** It takes no new cnvms. */
+  readonly cordoned: boolean;
   readonly version: string;
   readonly cpus: number;
   readonly load: number;

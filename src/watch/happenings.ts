@@ -19,6 +19,8 @@ export interface WatchedMember {
   readonly loadCenti: number;
   readonly memoryTotalBytes: number;
   readonly memoryAvailableBytes: number;
+  /** It takes no new cnvms. */
+  readonly cordoned: boolean;
 }
 
 export interface WatchedCnvm {

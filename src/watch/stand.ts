@@ -37,9 +37,9 @@ export function stand({ node, own, others, elsewhere, words }: Known): Standing 
 
 function memberOf(name: string, state: WatchedMember['state'], card: Card, self: boolean): WatchedMember {
   const { cpus, loadCenti, memoryTotalBytes, memoryAvailableBytes } = card.facts;
-  const { endpoint, overlayAddress, version } = card;
+  const { endpoint, overlayAddress, version, cordoned } = card;
   const facts = { cpus, loadCenti, memoryTotalBytes, memoryAvailableBytes };
-  return { name, endpoint, overlayAddress, state, self, version, ...facts };
+  return { name, endpoint, overlayAddress, state, self, version, cordoned, ...facts };
 }
 
 function cnvmsOf(node: string, elsewhere: readonly CnvmView[], words: Known['words']): Map<string, WatchedCnvm> {

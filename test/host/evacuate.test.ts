@@ -8,6 +8,8 @@ import { type CnvmJson, eventually, lab, NODES, waitForSsh, whereIs } from './su
 const COUNT = 12;
 /** Those that are made at once. */
 const AT_ONCE = 3;
+/** To take so many away again. */
+const CLEAR_MS = 240_000;
 const NAMES = Array.from({ length: COUNT }, (_, index) => `evac-${index + 1}`);
 
 interface EventJson {
@@ -29,12 +31,15 @@ type Stream = Awaited<ReturnType<typeof openNumberStream>>;
 
 describe('an evacuation', () => {
   let open: Stream[] = [];
-  afterEach(async () => {
+  afterEach(async function () {
+    this.timeout(CLEAR_MS * lab.slowness);
     for (const stream of open) await stream.close();
     open = [];
     for (const node of NODES) {
       await lab.must(node, ['sv', 'up', 'cnvmd']);
       await eventually(`${node} serves`, async () => (await lab.run(node, ['cnvm', 'uncordon'])).code === 0);
+      const here = await lab.json<CnvmJson[]>(node, 'cnvm', 'ls');
+      await Promise.all(here.map(({ name }) => lab.must(node, ['cnvm', 'rm', '--force', name])));
     }
   });
 

@@ -54,7 +54,7 @@ ok(libc.ptrace(0x4206, child, None, None)); keep()`,
   {
     what: 'namespaces of its own',
     script: 'ok(libc.unshare(0x10000000 | 0x04000000 | 0x08000000)); keep()',
-    reason: /process \d+ \(python3\) has a namespace of its own for users; .* for a host name/,
+    reason: /process \d+ \(python3\) has a namespace of its own for users[\s\S]* for a host name/,
   },
   {
     what: 'a deleted file that is too big',

@@ -1,6 +1,7 @@
 /** What somebody sees who watches, at any node, through moves, deaths and partitions. */
 import assert from 'node:assert/strict';
 import { MigrationOutcome } from '../../src/gen/cnvm/v1/migration.js';
+import { NodeState } from '../../src/gen/cnvm/v1/node.js';
 import { WatchKind } from '../../src/gen/cnvm/v1/watch.js';
 import { eventually, NAME, testMesh } from './support.js';
 import { openWatcher, type Watcher } from './watcher.js';
@@ -30,11 +31,9 @@ describe('the watch', () => {
       const watcher = await watchAt(name);
       const { node, members, cnvms } = watcher.mesh() ?? { node: '', members: [], cnvms: [] };
       assert.equal(node, name);
-      assert.deepEqual(members.map((one) => `${one.name} ${one.state}`).sort(), [
-        'node1 NODE_STATE_ALIVE',
-        'node2 NODE_STATE_ALIVE',
-        'node3 NODE_STATE_ALIVE',
-      ]);
+      assert.deepEqual(members.map((one) => one.name).sort(), ['node1', 'node2', 'node3']);
+      // A busy machine has the living suspected now and then.
+      await eventually('all alive', () => !!watcher.mesh()?.members.every(({ state }) => state === NodeState.ALIVE));
       assert.deepEqual(
         members.filter(({ self }) => self).map((one) => one.name),
         [name],
@@ -67,7 +66,10 @@ describe('the watch', () => {
     await sees(far, `MIGRATION_ENDED ${NAME}`);
     await sees(far, `CNVM_MOVED ${NAME}`);
     await eventually('the cnvm at its new owner', () => far.stateOf(NAME) === 'running on node2');
-    assert.equal(far.events()[0], `MIGRATION_BEGUN ${NAME}`);
+    assert.equal(
+      far.events().find((event) => !event.startsWith('MEMBER_')),
+      `MIGRATION_BEGUN ${NAME}`,
+    );
     const phases = far.seen.flatMap((item) =>
       item.kind === 'event' && item.event.subject?.$case === 'migration' && !/PROGRESS/.test(item.event.type)
         ? [item.event.subject.value.phase.replace('MIGRATION_PHASE_', '')]
@@ -124,6 +126,16 @@ describe('the watch', () => {
     await eventually('its start', () => watcher.stateOf(NAME) === 'running on node3', 15_000);
   });
 
+  it('shows which nodes take no new cnvms', async () => {
+    const watcher = await watchAt('node1');
+    const cordoned = () => watcher.mesh()?.members.flatMap((one) => (one.cordoned ? [one.name] : [])) ?? [];
+    assert.deepEqual(cordoned(), []);
+    await mesh().node('node2').cordon('node2', 'to be mended');
+    await eventually('node2 as cordoned', () => cordoned().join() === 'node2', 15_000);
+    await mesh().node('node2').uncordon('node2');
+    await eventually('none', () => cordoned().length === 0, 15_000);
+  });
+
   it('leaves out what is not asked for', async () => {
     const members = await watchAt('node1', { kinds: [WatchKind.MEMBER], name: '' });
     const web = await watchAt('node1', { kinds: [], name: 'web' });
@@ -136,7 +148,10 @@ describe('the watch', () => {
       web.events().filter((event) => event.endsWith('db')),
       [],
     );
-    assert.deepEqual(members.events(), []);
+    assert.deepEqual(
+      members.events().filter((event) => !event.startsWith('MEMBER_')),
+      [],
+    );
     assert.deepEqual(members.mesh()?.cnvms, []);
   });
 

@@ -11,7 +11,7 @@ import { WatchEventType, type WatchedCnvm, type WatchedMigration } from '../../.
 const NOW = new Date('2026-01-01T12:00:10Z');
 const member = (name: string, state: NodeState, self = false) => ({
   ...{ name, state, self, endpoint: `${name}:7443`, overlayAddress: '10.100.0.1', version: '0.1.0', cpus: 2 },
-  ...{ loadCenti: 150, memoryTotalBytes: 2n ** 33n, memoryAvailableBytes: 2n ** 32n },
+  ...{ loadCenti: 150, memoryTotalBytes: 2n ** 33n, memoryAvailableBytes: 2n ** 32n, cordoned: !self },
 });
 const cnvm: WatchedCnvm = {
   ...{ name: 'web', address: '10.100.101.111', owner: 'node1', epoch: 3n, state: CnvmState.RUNNING },
@@ -53,7 +53,7 @@ describe('cnvm top', () => {
     const text = topText(mesh, NOW);
     assert.match(text, /^cnvm top at node1, 2026-01-01 12:00:10 UTC: 2 nodes, 2 cnvms, 1 migrations\n/);
     assert.match(text, /node1 \* +alive +1 +1\.50 +2 +4\.0 GiB of 8\.0 GiB/);
-    assert.match(text, /node2 +suspect +1 /);
+    assert.match(text, /node2 +suspect, cordoned +1 /);
     assert.match(text, /db +stopped +node2 .*\(!\) node1 and node2 claim it/);
     assert.match(
       text,

@@ -13,6 +13,7 @@ export function watchedMember(name: string, more: Partial<WatchedMember> = {}): 
     loadCenti: 0,
     memoryTotalBytes: 0,
     memoryAvailableBytes: 0,
+    cordoned: false,
     ...more,
   };
 }
