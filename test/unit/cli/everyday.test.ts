@@ -83,7 +83,10 @@ describe('every day', () => {
 
   it('what a first login cannot note is no failure', async () => {
     assert.equal(await remember(join(directory(), 'a/b/c')), undefined);
-    assert.match((await remember(join(write('file', ''), 'below'))) ?? '', /said again at the next login: .*ENOTDIR|EEXIST/);
+    assert.match(
+      (await remember(join(write('file', ''), 'below'))) ?? '',
+      /said again at the next login: .*ENOTDIR|EEXIST/,
+    );
   });
 
   it('and nothing where somebody has logged in before', async () => {
