@@ -4,6 +4,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Command } from 'commander';
+import { messageOf } from '../base/errors.js';
 import { type CommonOptions, connected, withCommonOptions } from './common-options.js';
 import { type FirstOrder, firstCnvm } from './first-login.js';
 import { jsonText } from './text.js';
@@ -37,14 +38,22 @@ async function firstLogin({ name, address, image, again = false, ...options }: F
     if (!options.json) process.stderr.write(`[o] ${words}\n`);
   };
   const { cnvm, made } = await connected(options, (connection) => firstCnvm(connection, { name, address, image }, say));
-  await mkdir(dirname(marker()), { recursive: true, mode: 0o700 });
-  await writeFile(marker(), '');
-  if (options.json) {
-    process.stdout.write(`${jsonText({ cnvm, made })}\n`);
-    return;
-  }
-  if (cnvm === undefined) process.stdout.write('this mesh has cnvms already; see them: cnvm ls --all\n');
+  const complaint = await remember(marker());
+  if (complaint !== undefined && !options.json) process.stderr.write(`[!] ${complaint}\n`);
+  if (options.json) process.stdout.write(`${jsonText({ cnvm, made })}\n`);
+  else if (cnvm === undefined) process.stdout.write('this mesh has cnvms already; see them: cnvm ls --all\n');
   else process.stdout.write(welcome(cnvm.name, cnvm.address, cnvm.owner));
+}
+
+/** Afterwards the file is there; or what is returned says why not, and what comes of it. */
+export async function remember(file: string): Promise<string | undefined> {
+  try {
+    await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+    await writeFile(file, '');
+    return undefined;
+  } catch (error) {
+    return `this will be said again at the next login: ${messageOf(error)}`;
+  }
 }
 
 function welcome(name: string, address: string, owner: string): string {

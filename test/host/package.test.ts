@@ -58,10 +58,9 @@ describe('the package', () => {
       cnvm pki init --dir /etc/cnvm/pki >/dev/null
       teleport --help | head -n 1
       bash -c '. /usr/share/bash-completion/completions/cnvm; complete -p cnvm'
-      systemd-analyze verify /usr/lib/systemd/system/cnvmd.service 2>&1 | grep -v man: || true
-      find / -xdev -newer /mnt/cnvmd.yaml -path '*cnvm*' | wc -l
+      dpkg --listfiles cnvm | wc -l
       apt-get purge -y cnvm >/dev/null
-      find /usr /etc /var/lib/cnvm /run/cnvm /var/cache/cnvm -xdev -path '*cnvm*' ! -path '/var/lib/dpkg/*' ! -name '*group*' 2>/dev/null
+      find /usr /etc /var/lib/cnvm /run/cnvm /var/cache/cnvm -xdev -path '*cnvm*' ! -path '/var/lib/dpkg/*' ! -name '*group*' 2>/dev/null || true
       echo end`;
     const output = (await inRoot('node', join(directory, 'one'), 'bash', '-c', steps)).split('\n');
     assert.match(output[0] ?? '', /^cnvmd \d+\.\d+\.\d+$/);

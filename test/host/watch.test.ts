@@ -1,4 +1,4 @@
-/** A real teleport as a third node sees it, and a cnvm that ends by itself. */
+/** A real teleport as a third node sees it. */
 import assert from 'node:assert/strict';
 import { create, eventually, lab, mustTeleport, NAME } from './support.js';
 
@@ -16,7 +16,7 @@ interface Line {
 describe('the watch on real nodes', () => {
   beforeEach(async () => {
     await lab.must('node3', ['sh', '-c', `cnvm watch --json >${OUT} 2>&1 & echo $! >${OUT}.pid`]);
-    await eventually('a snapshot', async () => (await lines()).length > 0);
+    await eventually('a snapshot', async () => (await lines()).length > 0, 60_000);
   });
   afterEach(async () => {
     await lab.must('node3', ['sh', '-c', `kill "$(cat ${OUT}.pid)"; rm -f ${OUT} ${OUT}.pid`]);
@@ -29,7 +29,8 @@ describe('the watch on real nodes', () => {
       .slice(0, -1)
       .map((line) => JSON.parse(line) as Line);
   }
-  const has = (type: string) => eventually(type, async () => (await lines()).some(({ event }) => event?.type === type));
+  const has = (type: string) =>
+    eventually(type, async () => (await lines()).some(({ event }) => event?.type === type), 60_000);
 
   it('tells at a third node of each phase of a teleport, and of its downtime', async () => {
     await create('node1');
@@ -52,11 +53,5 @@ describe('the watch on real nodes', () => {
     const top = await lab.must('node1', ['cnvm', 'top', '--once']);
     assert.match(top, new RegExp(`${NAME} +running +node2`));
     assert.match(top, /LATELY\n.*node1 -> node2: succeeded, downtime/);
-  });
-
-  it('notices a cnvm that ends by itself', async () => {
-    const { pid } = await create('node1');
-    await lab.must('node1', ['kill', '-KILL', String(pid)]);
-    await has('WATCH_EVENT_TYPE_CNVM_STOPPED');
   });
 });

@@ -58,7 +58,7 @@ describe('the deployment container', () => {
     assert.match(stdout, /ssh cnvm@1\.1\.1\.1/);
     // Nothing that was first seen is believed without being held to.
     assert.doesNotMatch(inventory, /StrictHostKeyChecking=no/);
-  });
+  }).timeout(60_000);
 
   it('keeps the CA and the hosts’ keys where a directory is mounted, and shows no key twice', () => {
     mkdirSync(at('state'));
@@ -66,7 +66,7 @@ describe('the deployment container', () => {
     assert.match(readFileSync(at('inventory.yml'), 'utf8'), /cnvm_ca_on_node: false/);
     assert.match(readFileSync(at('state/known_hosts'), 'utf8'), /^1\.1\.1\.1 ssh-ed25519/m);
     assert.doesNotMatch(deploy({}).stdout, /first contact/);
-  });
+  }).timeout(60_000);
 
   it('takes what else there is to do, and hands a failure on', () => {
     deploy({}, 'check');
@@ -77,7 +77,7 @@ describe('the deployment container', () => {
     assert.equal(deploy({ BREAKS: '1' }).status, 1);
     assert.equal(deploy({}, '--help').status, 0);
     assert.match(deploy({}, '--help').stdout, /docker run --rm -v KEY:\/keys\/priv/);
-  });
+  }).timeout(60_000);
 
   it('says what is missing, before it calls anybody', () => {
     isRefused({ NODES: '' }, /NODES names no host: give it with -e NODES=/);
@@ -94,7 +94,7 @@ describe('the deployment container', () => {
     rmSync(at('keys/priv'));
     mkdirSync(at('keys/priv'));
     isRefused({}, /no private key at .*an absolute path/);
-  }).timeout(20_000);
+  }).timeout(60_000);
 
   it('refuses hosts that do not answer, that show another key, or that let it not in', () => {
     isRefused({ NODES: '1.1.1.1,9.9.9.9' }, /9\.9\.9\.9 does not answer on port 22/);
@@ -105,12 +105,12 @@ describe('the deployment container', () => {
     );
     writeFileSync(at('keys/known_hosts'), '1.1.1.1 ssh-ed25519 AAAA\n');
     isRefused({}, /2\.2\.2\.2 is not in .*known_hosts/);
-  }).timeout(20_000);
+  }).timeout(60_000);
 
   it('takes hosts whose keys have the fingerprints that were given', () => {
     const print = execFileSync('ssh-keygen', ['-lf', at('host.pub')], { encoding: 'utf8' }).split(' ')[1] ?? '';
     const { status, stdout, stderr } = deploy({ FINGERPRINTS: `1.1.1.1=${print},2.2.2.2=${print}` });
     assert.equal(status, 0, stderr);
     assert.doesNotMatch(stdout, /first contact/);
-  });
+  }).timeout(60_000);
 });

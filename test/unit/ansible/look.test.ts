@@ -17,6 +17,9 @@ interface Look {
   readonly member: boolean;
 }
 
+/** Each is a process of its own; a busy machine starts them slowly. */
+const SLOW_MS = 60_000;
+
 describe('a host that is looked at', () => {
   const directory = temporary();
   const put = (file: string, text: string) => {
@@ -50,7 +53,7 @@ describe('a host that is looked at', () => {
     assert.equal(seen.name, 'node1');
     assert.deepEqual([seen.overlay, seen.member, seen.authority, seen.new_criu], ['', false, false, false]);
     assert.equal(look({ CNVM_LOOK_KERNEL: '6.18.0' }).new_criu, true);
-  });
+  }).timeout(SLOW_MS);
 
   it('and is a node already says which', () => {
     put('etc/cnvm/cnvmd.yaml', 'node: node7\noverlay:\n  network: 10.100.0.0/16\n  address: 10.100.0.7\n');
@@ -61,7 +64,7 @@ describe('a host that is looked at', () => {
       { name, overlay, member, authority },
       { name: 'node7', overlay: '10.100.0.7', member: true, authority: true },
     );
-  });
+  }).timeout(SLOW_MS);
 
   it('and cannot be a node has every reason said at once', () => {
     put('etc/os-release', 'ID=debian\nVERSION_ID="12"\nPRETTY_NAME="Debian \\"12\\""\n');
@@ -84,14 +87,14 @@ describe('a host that is looked at', () => {
     ];
     assert.equal(reasons.length, wanted.length, reasons.join('\n'));
     for (const [index, reason] of wanted.entries()) assert.match(reasons[index] ?? '', reason);
-  });
+  }).timeout(SLOW_MS);
 
   it('and runs Ubuntu on a new kernel needs a source of a criu that fits', () => {
     put('etc/os-release', 'ID=ubuntu\nVERSION_ID="24.04"\nPRETTY_NAME="Ubuntu 24.04"\n');
     assert.deepEqual(look().reasons, []);
     assert.match(look({ CNVM_LOOK_KERNEL: '6.17.0' }).reasons.join(), /criu 4\.2/);
     assert.deepEqual(look({ CNVM_LOOK_KERNEL: '6.17.0' }, 'own-sources').reasons, []);
-  });
+  }).timeout(SLOW_MS);
 });
 
 describe('overlay addresses of hosts', () => {
@@ -111,7 +114,7 @@ describe('overlay addresses of hosts', () => {
     assert.deepEqual(addresses([host('new'), host('a', '10.100.0.1'), host('b', '10.100.0.3')]), {
       ...{ 'h-new': '10.100.0.2', 'h-a': '10.100.0.1', 'h-b': '10.100.0.3' },
     });
-  });
+  }).timeout(SLOW_MS);
 
   it('of a host that was made anew is the old one, and of a member that is not named is nobody else’s', () => {
     const members = [
@@ -123,5 +126,5 @@ describe('overlay addresses of hosts', () => {
     assert.deepEqual(addresses([host('a', '10.100.0.1', members), host('b'), host('e')]), {
       ...{ 'h-a': '10.100.0.1', 'h-b': '10.100.0.2', 'h-e': '10.100.0.4' },
     });
-  });
+  }).timeout(SLOW_MS);
 });

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { remember } from '../../../src/cli/first-login-command.js';
 import { bundledCli } from '../../support/bundled-cli.js';
 import { temporary } from '../../support/temporary.js';
 
@@ -79,6 +80,14 @@ describe('every day', () => {
     assert.equal(code, 4);
     assert.match(stderr, /Is cnvmd running/);
   }).timeout(60_000);
+
+  it('what a first login cannot note is no failure', async () => {
+    assert.equal(await remember(join(directory(), 'a/b/c')), undefined);
+    assert.match(
+      (await remember(join(write('file', ''), 'below'))) ?? '',
+      /said again at the next login: .*ENOTDIR|EEXIST/,
+    );
+  });
 
   it('and nothing where somebody has logged in before', async () => {
     mkdirSync(join(directory(), 'cnvm'));
