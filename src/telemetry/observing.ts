@@ -29,7 +29,9 @@ export function createObserving(ports: ObservingPorts) {
   const { node } = config;
   const cnvms = ownCnvms(node, ports.cnvms, claims);
   const watching = createWatching({ node, mesh, cnvms, migrations, log });
-  const meters = createMeters({ node, members: mesh.members, cnvms, migrations, certificateEndMs });
+  // The process's own figures cost something all the time: where nobody reads them there are none.
+  const metered = { node, members: mesh.members, cnvms, migrations, certificateEndMs };
+  const meters = config.metrics === undefined ? undefined : createMeters(metered);
   let served: MetricsServer | undefined;
   let traces: Traces | undefined;
   return {
@@ -38,7 +40,7 @@ export function createObserving(ports: ObservingPorts) {
     told(migration: Migration, event: MigrationEvent): void {
       watching.told(migration, event);
       if (event.kind !== 'ended') return;
-      meters.ended(migration);
+      meters?.ended(migration);
       traces?.ended(migration);
     },
     /** Serves the figures, and sends traces, where the config says so. @throws `refused` when it cannot. */
@@ -48,7 +50,7 @@ export function createObserving(ports: ObservingPorts) {
         const { createTraces } = await import('./traces.js');
         traces = createTraces(config.traces.endpoint, node, () => mesh.members().own?.version);
       }
-      if (config.metrics === undefined) return;
+      if (config.metrics === undefined || meters === undefined) return;
       served = await serveMetrics(config.metrics.listen, meters.registry, log);
       log.info({ port: served.port }, 'serving metrics');
     },
