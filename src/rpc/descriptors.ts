@@ -17,14 +17,17 @@ export interface Descriptors {
 /** @param bytes a `FileDescriptorSet` as `buf build` makes it, or several one after the other: that is one, too. */
 export function readDescriptors(bytes: Uint8Array): Descriptors {
   const { file } = fromBinary(FileDescriptorSetSchema, bytes);
-  const files = new Map(file.map((one) => [one.name, one]));
+  // Bytes alone are kept: as objects they are ten times as large.
+  const files = new Map(
+    file.map((one) => [one.name, { bytes: toBinary(FileDescriptorProtoSchema, one), imports: one.dependency }]),
+  );
   const symbols = new Map(file.flatMap((one) => symbolsOf(one).map((symbol) => [symbol, one.name] as const)));
 
   function withImports(name: string, seen: Set<string>): Uint8Array[] {
     const one = files.get(name);
     if (one === undefined || seen.has(name)) return [];
     seen.add(name);
-    return [toBinary(FileDescriptorProtoSchema, one), ...one.dependency.flatMap((other) => withImports(other, seen))];
+    return [one.bytes, ...one.imports.flatMap((other) => withImports(other, seen))];
   }
 
   const byName = (name: string) => (files.has(name) ? withImports(name, new Set()) : undefined);
