@@ -13,10 +13,4 @@ describe('caches', () => {
     for (const [name, count] of Object.entries(ops).filter(([one]) => one.startsWith('counter')))
       assert.equal((await serverRuns(`redis-cli get ${name}`)).trim(), String(count));
   });
-
-  it('memcached', async () => {
-    const address = await createBoth();
-    await serve('memcached', 'memcached -u memcache -l 0.0.0.0', 'nc -z 127.0.0.1 11211');
-    await assertRides('memcached-clients.py', address);
-  });
 });

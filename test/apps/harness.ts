@@ -46,10 +46,6 @@ export async function serve(name: string, command: string, ready: string): Promi
   });
 }
 
-export async function clientRuns(script: string, input = ''): Promise<string> {
-  return await lab.must(OUTSIDE, ['cnvm', 'exec', CLIENT, '--', 'sh', '-ec', script], input);
-}
-
 /** A file of `programs`. */
 export const program = (file: string): string =>
   readFileSync(fileURLToPath(new URL(`programs/${file}`, import.meta.url)), 'utf8');
