@@ -73,16 +73,16 @@ async function inside(script: string, input = ''): Promise<string> {
 /** A service that holds it. */
 async function hold(script: string): Promise<void> {
   await inside(
-    `cat > /srv/holder.py; rm -f /tmp/holds; mkdir -p /etc/service/holder; ln -sfn /run/runit-holder /etc/service/holder/supervise
-     printf '#!/bin/sh\\nexec chpst -u games python3 /srv/holder.py\\n' > /etc/service/holder/new; chmod 755 /etc/service/holder/new
-     mv /etc/service/holder/new /etc/service/holder/run; sv up holder || true
+    `cat > /srv/holder.py; rm -f /tmp/holds; mkdir -p /etc/service/holder
+     printf '#!/bin/sh\\nexec setpriv --reuid games --regid games --clear-groups python3 /srv/holder.py\\n' > /etc/service/holder/new; chmod 755 /etc/service/holder/new
+     mv /etc/service/holder/new /etc/service/holder/run; service holder start
      for i in $(seq 100); do test -e /tmp/holds && exit 0; sleep 0.1; done; exit 1`,
     PRELUDE + script,
   );
 }
 
 async function letGo(): Promise<void> {
-  await inside('sv -w 10 force-stop holder; rm -f /etc/service/holder/run; pkill -9 -u games || true');
+  await inside('service holder stop; rm -f /etc/service/holder/run; pkill -9 -u games || true');
   await eventually('nothing of it to be left', async () => (await inside('pgrep -u games || true')).trim() === '');
 }
 

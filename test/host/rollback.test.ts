@@ -71,13 +71,15 @@ describe('a failure before the hand-over, or a hand-over that comes back', () =>
 
   it('criu’s own first error line is in the error', async () => {
     await create('node1');
-    // A process that another one traces: criu cannot trace it, too.
+    // A process that another one traces: criu cannot trace it, too. Had it begun before the move, it would have been seen.
     const traced =
-      'import ctypes,os,time; os.fork() or (ctypes.CDLL(None).ptrace(0,0,0,0), os.kill(os.getpid(), 19)); time.sleep(99999)';
+      'import ctypes,os,signal,time; signal.pthread_sigmask(signal.SIG_BLOCK,{10}); signal.sigwait({10}); os.fork() or (ctypes.CDLL(None).ptrace(0,0,0,0), os.kill(os.getpid(), 19)); time.sleep(99999)';
     const start = `setsid python3 -c '${traced}' >/dev/null 2>&1 </dev/null & sleep 0.5`;
     await lab.must('node1', ['cnvm', 'exec', NAME, '--', 'sh', '-c', start]);
+    await sabotage('node1', 'rsync', 'pkill -USR1 -f signal.sigwait; sleep 0.5; exec /usr/bin/rsync "$@"');
     const { code, ended } = await teleport('node1', 'node2');
-    assert.equal(code, 1);
+    await mend('node1', 'rsync');
+    assert.equal(code, 1, ended.error);
     assert.match(ended.error, /Error \(criu\/.*\); sneaker01.* runs on node1 as before|Error \(criu\//);
   });
 

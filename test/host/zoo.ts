@@ -83,9 +83,9 @@ const QUESTIONS = ['ids', 'pipe', 'pair', 'tcp', 'file', 'shared', 'pty', 'timer
 
 /** Starts it as user "games", as a service of the cnvm's own. */
 export async function startZoo(node: string): Promise<void> {
-  const script = `cat > /srv/keeper.py; mkdir -p /etc/service/keeper; ln -s /run/runit-keeper /etc/service/keeper/supervise
-    printf '#!/bin/sh\\nexec chpst -u games python3 /srv/keeper.py\\n' > /etc/service/keeper/run.new; chmod 755 /etc/service/keeper/run.new
-    mv /etc/service/keeper/run.new /etc/service/keeper/run
+  const script = `cat > /srv/keeper.py; mkdir -p /etc/service/keeper
+    printf '#!/bin/sh\\nexec setpriv --reuid games --regid games --clear-groups python3 /srv/keeper.py\\n' > /etc/service/keeper/run.new; chmod 755 /etc/service/keeper/run.new
+    mv /etc/service/keeper/run.new /etc/service/keeper/run; service keeper start
     for i in $(seq 100); do test -S /tmp/keeper.sock && exit 0; sleep 0.1; done; exit 1`;
   await lab.must(node, ['cnvm', 'exec', NAME, '--', 'sh', '-ec', script], KEEPER);
 }
