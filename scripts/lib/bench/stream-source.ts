@@ -75,18 +75,23 @@ const bulk: BulkPort = {
   },
 };
 
-type Unserved =
-  | 'cnvms'
-  | 'images'
-  | 'nodes'
-  | 'migrations'
-  | 'snapshots'
-  | 'target'
-  | 'identity'
-  | 'evacuations'
-  | 'diagnosis'
-  | 'watching';
-const nothing = { images: {}, evacuations: {}, identity: {} } as Pick<RpcOptions, Unserved>;
+/** What this server is never asked for. */
+const UNSERVED = [
+  'cnvms',
+  'diagnosis',
+  'evacuations',
+  'identity',
+  'images',
+  'migrations',
+  'nodes',
+  'snapshots',
+  'target',
+  'watching',
+] as const;
+const nothing = Object.fromEntries(UNSERVED.map((name) => [name, {}])) as unknown as Pick<
+  RpcOptions,
+  (typeof UNSERVED)[number]
+>;
 const describe = () => Promise.reject(new Error('no facts are told here'));
 const server = await startRpc({
   ...{
