@@ -3,7 +3,7 @@
  * buffers, and a direction ends well only when every byte of it has come as it was sent.
  *
  * What one tunnel holds at the most, however slow the link or its reader: at the sending end 1 MiB here and 16 messages of
- * 64 KiB in grpc-js; at the receiving end 1 MiB here, 8 MiB of the connection's window, which all of a connection's
+ * 64 KiB in grpc-js; at the receiving end 1 MiB here, 32 MiB of the connection's window, which all of a connection's
  * tunnels share, and 16 messages. HTTP/2 and TLS hold as much again of what is just being encrypted or decrypted.
  */
 import { performance } from 'node:perf_hooks';

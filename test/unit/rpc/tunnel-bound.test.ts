@@ -7,8 +7,8 @@ import { slowLink } from './slow-link.js';
 import { openTunnels } from './tunnels.js';
 
 const MIB = 1024 * 1024;
-/** What `tunnel.ts` says that both ends hold together: 2 MiB at the sending end, 10 MiB at the other. */
-const HELD_MIB_MAX = 12;
+/** What `tunnel.ts` says that both ends hold together: 2 MiB at the sending end, 34 MiB at the other. */
+const HELD_MIB_MAX = 36;
 /** What the kernel's buffers may hold of two connections over loopback beside that (tcp_rmem and tcp_wmem in tcp(7)). */
 const KERNEL_MIB_MAX = 20;
 const PIECE = Buffer.alloc(256 * 1024, 7);
