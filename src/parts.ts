@@ -14,10 +14,11 @@ import { ociArchitecture } from './images/oci.js';
 import type { ImageStore } from './images/store.js';
 import type { ImageTools } from './images/tools-port.js';
 import { createAgreements } from './mesh/agreements.js';
+import type { Holding } from './mesh/directory.js';
 import { createMesh, type Mesh } from './mesh/mesh.js';
 import type { Finding, HostFacts, NodeFacts } from './mesh/node-facts.js';
 import { ownHoldings } from './mesh/own-holdings.js';
-import { type Claims, ownership } from './mesh/ownership.js';
+import { ownership } from './mesh/ownership.js';
 import { createYielding } from './mesh/yield-old.js';
 import { createArrivals } from './migration/arrivals.js';
 import type { Bulk } from './migration/bulk.js';
@@ -72,14 +73,14 @@ export function build(config: Config, host: Host, identity: OpenIdentity, log: L
   const hostFacts = host.facts(() => store.all().length);
   const facts = withCondition(hostFacts, cordon, () => relief.strains());
   const claims = new Map<string, CnvmRecord>();
-  const mesh = makeMesh(config, host, identity, { store, claims }, facts, () => relief.condition(), log);
+  const holdings = () => ownHoldings(store.all(), claims.values());
+  const mesh = makeMesh(config, host, identity, holdings, facts, () => relief.condition(), log);
   const directory = kicking(mesh.directory, () => observing.watching.kick());
   const { node, landingZones, stateDir } = config;
   const { machine, bulk } = host;
   const { network: overlayNetwork } = config.overlay;
   const images = makeImages({ node, host, store, journal, mesh, log });
   const busyPorts = portsInUse(host.isPortBusy, node);
-  const holdings = () => ownHoldings(store.all(), claims.values());
   const { reservations, reserving, diagnosing } = createAgreements({ config, mesh, holdings, log });
   const cnvms = createCnvms({
     ...{ node, overlayNetwork, landingZones, images, busyPorts, store, locks, machine, directory, log },
@@ -103,7 +104,7 @@ export function build(config: Config, host: Host, identity: OpenIdentity, log: L
   const snapshots = createSnapshots({
     ...{ ...common, images, facts, cnvms, locks, store, directory, landingZones, overlayNetwork, demandOpen },
     ...{ portsTaken, nodes: mesh.list, audit: auditing, stateDir, stallMs: ways.limits.stallMs },
-    available: host.imageTools.available,
+    ...{ available: host.imageTools.available, reserving },
   });
   const bulkOf = (peer: string) => mesh.peer(peer)?.link.bulk;
   const arrivals = createArrivals({
@@ -170,7 +171,7 @@ function makeMesh(
   config: Config,
   host: Host,
   { trust }: OpenIdentity,
-  { store, claims }: { store: Store; claims: Claims },
+  holdings: () => readonly Holding[],
   facts: () => Promise<NodeFacts>,
   condition: () => Condition,
   log: Logger,
@@ -192,9 +193,7 @@ function makeMesh(
     setBehind: (world) => host.overlay.setBehind(world),
     isOut: trust.sessions.isOut,
     overlayCard: () => host.overlay.card(),
-    condition,
-    holdings: () => ownHoldings(store.all(), claims.values()),
-    facts,
+    ...{ condition, holdings, facts },
     log,
   });
   trust.sessions.onOut(mesh.directory.changed);

@@ -4,6 +4,7 @@ import type { CnvmRecord, CnvmView } from '../cnvms/cnvm.js';
 import type { Cnvms, DirectoryPort } from '../cnvms/cnvms.js';
 import type { Locks } from '../cnvms/locks.js';
 import type { Machine } from '../cnvms/machine.js';
+import type { Reserving } from '../cnvms/reserve-port.js';
 import type { Store } from '../cnvms/store.js';
 import type { NodeFacts, NodeStatus } from '../mesh/node-facts.js';
 import type { Bulk } from '../migration/bulk.js';
@@ -40,6 +41,8 @@ export interface SnapshotPorts {
   readonly claim: (record: CnvmRecord) => void;
   readonly disclaim: (record: CnvmRecord) => void;
   readonly announce: () => void;
+  /** Two nodes may restore one snapshot at the same instant: one of them has the name. */
+  readonly reserving: Reserving;
   /** @throws `refused` while this node takes no new work. */
   readonly demandOpen: () => void;
   readonly audit: (facts: Readonly<Record<string, string | number>>) => Promise<void>;

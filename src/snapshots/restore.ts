@@ -10,6 +10,7 @@ import { createUndo } from '../base/undo.js';
 import { nextAddress } from '../cnvms/address.js';
 import { landingZoneOf } from '../cnvms/check-new.js';
 import type { CnvmRecord, CnvmView } from '../cnvms/cnvm.js';
+import { reserveFor } from '../cnvms/reserve-port.js';
 import type { OnProgress } from '../images/image.js';
 import { bytesOf, DISK, MANIFEST, type Manifest, MEMORY, parseManifest } from './manifest.js';
 import type { Notes } from './notes.js';
@@ -65,6 +66,8 @@ export async function restoreSnapshot(
   const { name } = wanted.record;
   return await locks.with(name, 'being restored from a snapshot', async () => {
     await demandPossible(ports, wanted, order);
+    const choice = { given: true, choose: () => wanted.record, drop: () => undefined };
+    const held = await reserveFor(ports.reserving, choice);
     const letGo = images.hold(wanted.record.image.digest);
     try {
       await check(order.directory, manifest, report, signal);
@@ -78,6 +81,7 @@ export async function restoreSnapshot(
       log.info({ cnvm: name, snapshot: order.directory, memory: wanted.hot, node }, 'restored from a snapshot');
     } finally {
       cnvms.marks.delete(name);
+      held.release();
       letGo();
     }
     ports.announce();

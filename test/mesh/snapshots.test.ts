@@ -52,6 +52,18 @@ describe('a snapshot', () => {
     assert.equal(node.host.recall(NAME, 'a'), 'in memory');
   });
 
+  it('that two nodes restore at once is one cnvm, and the other node says who has it', async () => {
+    await create();
+    await mesh().node('node1').snapshot(NAME, place());
+    await lose();
+    const nodes = ['node2', 'node3'].map((name) => mesh().node(name));
+    const ends = await Promise.allSettled(nodes.map((node) => node.restoreFrom(place(), { force: true })));
+    const lost = ends.flatMap((end) => (end.status === 'rejected' ? [String(end.reason)] : []));
+    assert.equal(lost.length, 1, JSON.stringify(ends.map(({ status }) => status)));
+    assert.match(lost[0] ?? '', /the name .* is taken: node[23] has it|node[23] has the cnvm/);
+    assert.deepEqual(nodes.map(({ host }) => host.stateOf(NAME) ?? '').sort(), ['running', 'stopped']);
+  }).timeout(30_000);
+
   it('is the way back from a node that is lost, with memory and disk, and that node yields', async () => {
     await create();
     await mesh().node('node1').snapshot(NAME, place());
