@@ -37,7 +37,7 @@ export function createSessions(
   const live = new Map<TLSSocket, Session>();
   /** By node: the last that was good when it was shown, else the last of all. */
   const shown = new Map<string, PeerCertificate>();
-  const out = new Set<string>();
+  let out: ReadonlySet<string> = new Set();
   const listeners: (() => void)[] = [];
 
   function refusal(certificate: PeerCertificate): string | undefined {
@@ -72,11 +72,10 @@ export function createSessions(
   }
 
   function tellOut(): void {
-    const before = out.size;
-    for (const node of shown.keys())
-      if (!isOut(node)) out.delete(node);
-      else out.add(node);
-    if (out.size > before) for (const listener of listeners) listener();
+    const now = [...shown.keys()].filter(isOut);
+    const isNews = now.some((node) => !out.has(node));
+    out = new Set(now);
+    if (isNews) for (const listener of listeners) listener();
   }
 
   const looking = setInterval(check, LOOK_EVERY_MS);
