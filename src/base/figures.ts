@@ -10,6 +10,11 @@ export function msFigure(ms: number): string {
   return `${Math.round(ms)} ms`;
 }
 
+/** What is needed or left, never too little: 1572864 is "2 MiB". */
+export function wholeMibFigure(bytes: number): string {
+  return `${Math.ceil(Math.max(0, bytes) / MIB)} MiB`;
+}
+
 /** 1572864 is "1.5 MiB". */
 export function mibFigure(bytes: number): string {
   return `${(bytes / MIB).toFixed(1)} MiB`;

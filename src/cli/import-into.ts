@@ -6,12 +6,12 @@ import { createImages } from '../images/images.js';
 import { ociArchitecture } from '../images/oci.js';
 import { createImageTools } from '../images/real-tools.js';
 import { openImageStore } from '../images/store.js';
-import { toImageProgress, toStoredImage } from '../rpc/image-messages.js';
+import { toProgress, toStoredImage } from '../rpc/image-messages.js';
 
 export async function importInto(
   directory: string,
   order: PullImageRequest,
-  show: (node: string, progress: ReturnType<typeof toImageProgress>) => void,
+  show: (node: string, progress: ReturnType<typeof toProgress>) => void,
 ): Promise<StoredImage> {
   const architecture = ociArchitecture(process.arch);
   const store = openImageStore(resolve(directory));
@@ -22,6 +22,6 @@ export async function importInto(
     log: createLog({ level: 'error', pretty: true }, {}),
   });
   const never = new AbortController();
-  const image = await images.pull(order, (progress) => show('', toImageProgress(progress)), never.signal);
+  const image = await images.pull(order, (progress) => show('', toProgress(progress)), never.signal);
   return toStoredImage(image, { sizes: store.sizes(image), directoryOf: store.layerDirectory, cnvms: [] });
 }

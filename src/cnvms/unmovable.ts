@@ -2,6 +2,7 @@
  * What keeps processes from being moved while they run, pure: what is known of them in, sentences out. Invariant: a no only
  * to what criu refuses to dump, with the process and the descriptor, so that a person can find it.
  */
+import { wholeMibFigure } from '../base/figures.js';
 import type { Descriptor, Mount, ProcessFacts } from '../tools/process-facts.js';
 
 /** What the kernel makes without a file, and criu knows how to make again. */
@@ -106,7 +107,7 @@ function refusedDescriptor(one: Descriptor, mounts: ReadonlySet<number>, deleted
   if (one.mount !== undefined && !mounts.has(one.mount)) return `${target}, which is not on any of its mounts`;
   const { deletedBytes = 0 } = one;
   if (deletedBytes <= deletedBytesMax) return undefined;
-  return `${target} of ${mib(deletedBytes)}, where a deleted file can take ${mib(deletedBytesMax)} along`;
+  return `${target} of ${wholeMibFigure(deletedBytes)}, where a deleted file can take ${wholeMibFigure(deletedBytesMax)} along`;
 }
 
 function refusedAnonymous(name: string): string | undefined {
@@ -146,5 +147,3 @@ function mountReasons(processes: readonly ProcessFacts[]): string[] {
     .filter(({ type, root, mountpoint }: Mount) => mountpoint !== '/' && root === '/' && !MOUNTS_OK.has(type));
   return [...new Set(wrong.map(({ mountpoint, type }) => `${type} is mounted on ${mountpoint}`))];
 }
-
-const mib = (bytes: number) => `${Math.ceil(bytes / (1024 * 1024))} MiB`;

@@ -1,4 +1,5 @@
 /** Whether there is room for an image, pure: both figures in the answer. */
+import { wholeMibFigure } from '../base/figures.js';
 import type { LayerSize } from './image.js';
 
 /** What is compressed becomes so many times as big; roots of Debian become 2.5 times as big. */
@@ -25,6 +26,5 @@ export function needForLayers(
 /** Why it does not fit; undefined when it does. */
 export function shortage(needBytes: number, availableBytes: number, where: string): string | undefined {
   if (needBytes <= availableBytes) return undefined;
-  const mib = (bytes: number) => `${Math.ceil(bytes / (1024 * 1024))} MiB`;
-  return `not enough space for the image in ${where}: ${mib(needBytes)} needed, ${mib(availableBytes)} free`;
+  return `not enough space for the image in ${where}: ${wholeMibFigure(needBytes)} needed, ${wholeMibFigure(availableBytes)} free`;
 }

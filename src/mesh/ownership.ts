@@ -4,10 +4,10 @@ import type { Store } from '../cnvms/store.js';
 import type { Mesh } from './mesh.js';
 import type { MeshLink } from './mesh-port.js';
 
-/** What was handed over to this node and is about to run, so that no record says it yet. */
-export type Claims = ReadonlyMap<string, CnvmRecord>;
-
-/** How a change of owner reaches the store, the peers and the routes. */
+/**
+ * How a change of owner reaches the store, the peers and the routes.
+ * @param claims what was handed over to this node and is about to run, so that no record says it yet.
+ */
 export function ownership(
   store: Store,
   claims: Map<string, CnvmRecord>,

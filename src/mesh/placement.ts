@@ -3,6 +3,7 @@
  * cnvm is sent to a node that has no room for it, that takes nothing, that has refused it, or against anybody's
  * anti-affinity; each that is sent nowhere has its reasons.
  */
+import { wholeMibFigure } from '../base/figures.js';
 import { isMeant, type Wishes } from '../cnvms/labels.js';
 
 /** A cnvm that looks for a place. */
@@ -91,7 +92,11 @@ const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 function refusalsOf(seeker: Seeker, { bidder, memoryLeft, diskLeft, company }: Place, fits: Fits): string[] {
   const { node } = bidder;
   const room = (what: string, need: number, left: number) =>
-    need <= left ? [] : [`not enough ${what} on ${node} beside the others: ${mib(need)} needed, ${mib(left)} left`];
+    need <= left
+      ? []
+      : [
+          `not enough ${what} on ${node} beside the others: ${wholeMibFigure(need)} needed, ${wholeMibFigure(left)} left`,
+        ];
   return [
     ...bidder.refusals,
     ...fits(seeker.name, node),
@@ -128,5 +133,3 @@ function costOf({ memoryBytes }: Seeker, { bidder, memoryLeft, company }: Place)
   const full = 1 - Math.max(0, memoryLeft - memoryBytes) / Math.max(1, bidder.memoryTotalBytes);
   return full + Math.min(LOAD_MAX, bidder.load) + EACH * company.length;
 }
-
-const mib = (bytes: number): string => `${Math.ceil(Math.max(0, bytes) / (1024 * 1024))} MiB`;

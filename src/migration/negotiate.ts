@@ -1,5 +1,6 @@
 /** Whether a cnvm may come, pure: every reason for a no at once, each a sentence with both figures. */
 
+import { wholeMibFigure } from '../base/figures.js';
 import { addressRefusal } from '../cnvms/address.js';
 import { landingZoneOf, nameRefusal, type Taken } from '../cnvms/check-new.js';
 import type { CnvmRecord } from '../cnvms/cnvm.js';
@@ -76,7 +77,7 @@ export function refusals(question: Question): string[] {
 export function warnings(question: Question): string[] {
   const { source, target, mode, record, image } = question;
   const comes = lacksImage(question)
-    ? [`${target.name} lacks the image ${record.image.name}: ${mib(image.bytes)} come first`]
+    ? [`${target.name} lacks the image ${record.image.name}: ${wholeMibFigure(image.bytes)} come first`]
     : [];
   if (mode === 'cold' || source.kernelRelease === target.kernelRelease) return comes;
   return [
@@ -148,10 +149,8 @@ function differ(
 }
 
 function shortage(what: string, need: number, have: number): string | undefined {
-  return have >= need ? undefined : `not enough ${what}: ${mib(need)} needed, ${mib(have)} free`;
+  return have >= need ? undefined : `not enough ${what}: ${wholeMibFigure(need)} needed, ${wholeMibFigure(have)} free`;
 }
-
-const mib = (bytes: number) => `${Math.ceil(bytes / (1024 * 1024))} MiB`;
 
 /** By the first two numbers of the release: patch releases keep what processes see. */
 function isOlder(one: string, other: string): boolean {

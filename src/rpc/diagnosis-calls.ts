@@ -12,7 +12,7 @@ import type { Word } from '../mesh/diagnosis.js';
 import type { Clients, Connection } from './connection.js';
 import { type Handling, unary } from './handle.js';
 import { fromFacts, fromFinding, REACHES, toFacts, toFinding } from './node-messages.js';
-import { isUnknownMethod } from './status.js';
+import { unlessTooOld } from './status.js';
 
 export type DiagnosisPort = Diagnosing;
 
@@ -37,16 +37,12 @@ export interface WithDiagnosis extends Clients {
 export function diagnosisLink(control: Connection<WithDiagnosis>): DiagnosisLink {
   return {
     async diagnose(limits) {
-      try {
-        return fromWord(
-          await control.call<DiagnoseResponse>(limits, ({ diagnosis }, o, done) =>
-            diagnosis.diagnose({}, new Metadata(), o, done),
-          ),
-        );
-      } catch (error) {
-        if (isUnknownMethod(error)) return undefined;
-        throw error;
-      }
+      const answer = await unlessTooOld(() =>
+        control.call<DiagnoseResponse>(limits, ({ diagnosis }, o, done) =>
+          diagnosis.diagnose({}, new Metadata(), o, done),
+        ),
+      );
+      return answer === undefined ? undefined : fromWord(answer);
     },
   };
 }

@@ -7,7 +7,7 @@ import type { Bid, BidLink } from '../migration/bids.js';
 import type { CallLimits } from '../migration/peer-port.js';
 import type { Clients, Connection } from './connection.js';
 import { fromBid } from './evacuation-messages.js';
-import { fromServiceError, isUnknownMethod } from './status.js';
+import { fromServiceError, unlessTooOld } from './status.js';
 
 export interface EvacuationLink extends BidLink {
   /** Afterwards it empties itself, and goes on with that without us. @throws when it does not. */
@@ -33,15 +33,10 @@ export function evacuationLink(
 ): EvacuationLink {
   return {
     async bid(limits) {
-      try {
-        const answer = await control.call<BidResponse>(limits, ({ bids }, o, done) =>
-          bids.bid({}, new Metadata(), o, done),
-        );
-        return fromBid(answer);
-      } catch (error) {
-        if (!isUnknownMethod(error)) throw error;
-        return bareBid(await describe(limits));
-      }
+      const answer = await unlessTooOld(() =>
+        control.call<BidResponse>(limits, ({ bids }, o, done) => bids.bid({}, new Metadata(), o, done)),
+      );
+      return answer === undefined ? bareBid(await describe(limits)) : fromBid(answer);
     },
     async evacuate(reason) {
       const { evacuations } = control.clients();

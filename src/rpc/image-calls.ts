@@ -1,14 +1,15 @@
 /** `cnvm.v1.ImageService`, and the images' part of `cnvm.peer.v1`, over what the images' room offers. */
 import { messageOf, refused } from '../base/errors.js';
 import type * as peer from '../gen/cnvm/peer/v1/peer.js';
-import type { DistributeImageResponse, ImageServiceServer, PullImageResponse } from '../gen/cnvm/v1/image.js';
+import type { DistributeImageResponse, ImageServiceServer } from '../gen/cnvm/v1/image.js';
 import type { LayerSize, OnProgress, Progress, StoredImage } from '../images/image.js';
 import type { PullOrder } from '../images/images.js';
 import type { ImagePeer, ImageServing } from '../images/peer-port.js';
 import type { Freed } from '../images/store.js';
 import { type Handling, type Send, serverStream, unary } from './handle.js';
-import { digestOf, fromLayerSizes, toImageProgress, toStoredImage } from './image-messages.js';
+import { digestOf, fromLayerSizes, toProgress, toStoredImage } from './image-messages.js';
 import { fromBig, required, toBig } from './messages.js';
+import { withProgress } from './with-progress.js';
 
 export interface ImagesPort {
   list(): readonly StoredImage[];
@@ -24,8 +25,6 @@ export interface ImagesPort {
   readonly serving: ImageServing;
 }
 
-/** Often enough for a display that moves. */
-const PROGRESS_EVERY_MS = 200;
 /** More than the layers of any image, its manifest and its config. */
 const BLOBS_ASKED_MAX = 1_000;
 
@@ -41,7 +40,8 @@ export function imageCalls(handling: Handling, images: ImagesPort): ImageService
     getImage: unary(handling, async ({ name }) => ({ image: shown(images.find(required(name, 'name'))) })),
     pullImage: serverStream(handling, async (request, send, { signal }) => {
       const order = { ...request, source: required(request.source, 'source') };
-      const image = await withProgress((report) => images.pull(order, report, signal), send);
+      const tell = (progress: Progress) => send({ event: { $case: 'progress', value: toProgress(progress) } });
+      const image = await withProgress((report) => images.pull(order, report, signal), tell);
       await send({ event: { $case: 'image', value: shown(image) } });
     }),
     removeImage: unary(handling, async ({ name }) => {
@@ -81,28 +81,11 @@ async function distribute(
   const node = to.name;
   try {
     for await (const progress of images.distributeTo(to, image, signal))
-      await send({ node, event: { $case: 'progress', value: toImageProgress(progress) } });
+      await send({ node, event: { $case: 'progress', value: toProgress(progress) } });
     await send({ node, event: { $case: 'done', value: true } });
   } catch (error) {
     signal.throwIfAborted();
     await send({ node, event: { $case: 'error', value: messageOf(error) } });
-  }
-}
-
-/** Tells how far it is now and then, until it has ended. */
-async function withProgress<T>(act: (report: OnProgress) => Promise<T>, send: Send<PullImageResponse>): Promise<T> {
-  let latest: Progress | undefined;
-  const timer = setInterval(() => {
-    if (latest !== undefined)
-      send({ event: { $case: 'progress', value: toImageProgress(latest) } }).catch(() => undefined);
-    latest = undefined;
-  }, PROGRESS_EVERY_MS);
-  try {
-    return await act((progress) => {
-      latest = progress;
-    });
-  } finally {
-    clearInterval(timer);
   }
 }
 
@@ -118,7 +101,7 @@ export function peerImageCalls(handling: Handling, serving: ImageServing): peer.
     }),
     takeImage: serverStream(handling, async ({ digest, name, layers }, send, { caller }) => {
       const order = { digest: digestOf(digest, 'digest'), name: nameOf(name), layers: fromLayerSizes(layers) };
-      for await (const progress of serving.take(order, caller.name)) await send(toImageProgress(progress));
+      for await (const progress of serving.take(order, caller.name)) await send(toProgress(progress));
     }),
   };
 }

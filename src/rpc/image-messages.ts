@@ -45,7 +45,7 @@ export function digestOf(text: string, field: string): string {
   return text;
 }
 
-export function toImageProgress({ step, bytesDone, bytesTotal }: Progress): wire.ImageProgress {
+export function toProgress({ step, bytesDone, bytesTotal }: Progress): wire.ImageProgress {
   return { step, bytesDone: toBig(bytesDone), bytesTotal: toBig(bytesTotal) };
 }
 

@@ -42,7 +42,7 @@ import { fromWord, REASON_MAX, STANDINGS, toWord } from './peer-calls.js';
 import { channelOptions, RECONNECT_MS_MIN } from './peer-channel.js';
 import { PeerCredentials, wrongNode } from './peer-credentials.js';
 import { reservationLink } from './reservation-calls.js';
-import { isUnknownMethod } from './status.js';
+import { unlessTooOld } from './status.js';
 import type { TrustLink } from './tell-revocations.js';
 import type { Trust } from './trust.js';
 import { watchLink } from './watch-link.js';
@@ -144,16 +144,13 @@ export function createPeerClient(peer: PeerAddress, trust: Trust, patience = 1, 
       return fromWord(answer);
     },
     async exchange(message, limits) {
-      try {
-        const request = { message: toMemberMessage(message) };
-        const answer = await control.call<wire.ExchangeResponse>(limits, ({ members }, o, done) =>
+      const request = { message: toMemberMessage(message) };
+      const answer = await unlessTooOld(() =>
+        control.call<wire.ExchangeResponse>(limits, ({ members }, o, done) =>
           members.exchange(request, new Metadata(), o, done),
-        );
-        return demandMessage(answer, network, who);
-      } catch (error) {
-        if (isUnknownMethod(error)) return undefined;
-        throw error;
-      }
+        ),
+      );
+      return answer === undefined ? undefined : demandMessage(answer, network, who);
     },
     moveTo(next) {
       endpoint = next;

@@ -14,7 +14,7 @@ import type { Answer, Asked } from '../mesh/reservations.js';
 import type { ReservationLink } from '../mesh/reserving.js';
 import type { Clients, Connection } from './connection.js';
 import { type Handling, unary } from './handle.js';
-import { isUnknownMethod } from './status.js';
+import { unlessTooOld } from './status.js';
 
 export interface ReservationsPort {
   asked(wish: Asked, from: string): Answer;
@@ -57,15 +57,12 @@ export interface WithReservations extends Clients {
 export function reservationLink(control: Connection<WithReservations>): ReservationLink {
   return {
     async reserve(asked, limits) {
-      try {
-        const answer = await control.call<ReserveResponse>(limits, ({ reservations }, o, done) =>
+      const answer = await unlessTooOld(() =>
+        control.call<ReserveResponse>(limits, ({ reservations }, o, done) =>
           reservations.reserve(asked, new Metadata(), o, done),
-        );
-        return fromAnswer(answer);
-      } catch (error) {
-        if (isUnknownMethod(error)) return undefined;
-        throw error;
-      }
+        ),
+      );
+      return answer === undefined ? undefined : fromAnswer(answer);
     },
     async letGo(id, limits) {
       await control.call<LetGoResponse>(limits, ({ reservations }, o, done) =>

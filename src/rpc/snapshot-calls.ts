@@ -2,29 +2,27 @@
 import type {
   RestoreSnapshotResponse,
   Snapshot,
-  SnapshotProgress,
   SnapshotServiceServer,
   TakeSnapshotResponse,
 } from '../gen/cnvm/v1/snapshot.js';
-import type { OnProgress, Progress } from '../images/image.js';
+import type { Progress } from '../images/image.js';
 import { bytesOf } from '../snapshots/manifest.js';
 import type { Snapshots } from '../snapshots/snapshots.js';
 import type { Taken } from '../snapshots/take.js';
 import { type Handling, serverStream } from './handle.js';
+import { toProgress } from './image-messages.js';
 import { optional, required, toBig, toCnvm } from './messages.js';
+import { withProgress } from './with-progress.js';
 
 export type SnapshotsPort = Pick<Snapshots, 'take' | 'restore'>;
-
-/** Often enough for a display that moves. */
-const PROGRESS_EVERY_MS = 200;
 
 export function snapshotCalls(handling: Handling, snapshots: SnapshotsPort): SnapshotServiceServer {
   return {
     takeSnapshot: serverStream(handling, async (request, send, { signal }) => {
       const { stop } = request;
       const order = { name: required(request.name, 'name'), directory: required(request.directory, 'directory'), stop };
-      const tell = (value: SnapshotProgress) =>
-        send({ event: { $case: 'progress', value } } satisfies TakeSnapshotResponse);
+      const tell = (progress: Progress) =>
+        send({ event: { $case: 'progress', value: toProgress(progress) } } satisfies TakeSnapshotResponse);
       const taken = await withProgress((report) => snapshots.take(order, report, signal), tell);
       await send({ event: { $case: 'snapshot', value: toSnapshot(taken) } });
     }),
@@ -36,8 +34,8 @@ export function snapshotCalls(handling: Handling, snapshots: SnapshotsPort): Sna
         landing: optional(request.landing),
         ...{ cold: request.cold, start: !request.noStart, force: request.force },
       };
-      const tell = (value: SnapshotProgress) =>
-        send({ event: { $case: 'progress', value } } satisfies RestoreSnapshotResponse);
+      const tell = (progress: Progress) =>
+        send({ event: { $case: 'progress', value: toProgress(progress) } } satisfies RestoreSnapshotResponse);
       const who = `${caller.name} (${caller.role})`;
       const restored = await withProgress((report) => snapshots.restore(order, who, report, signal), tell);
       const { memory, notes } = restored;
@@ -50,26 +48,4 @@ function toSnapshot({ directory, manifest, freezeMs }: Taken): Snapshot {
   const { record, memory, createTime } = manifest;
   const bytes = toBig(bytesOf(manifest));
   return { directory, name: record.name, memory, bytes, createTime: new Date(createTime), freezeMs };
-}
-
-/** Tells how far it is now and then, until it has ended. */
-async function withProgress<T>(
-  act: (report: OnProgress) => Promise<T>,
-  tell: (progress: SnapshotProgress) => Promise<void>,
-): Promise<T> {
-  let latest: Progress | undefined;
-  const timer = setInterval(() => {
-    if (latest !== undefined) {
-      const { step, bytesDone, bytesTotal } = latest;
-      tell({ step, bytesDone: toBig(bytesDone), bytesTotal: toBig(bytesTotal) }).catch(() => undefined);
-    }
-    latest = undefined;
-  }, PROGRESS_EVERY_MS);
-  try {
-    return await act((progress) => {
-      latest = progress;
-    });
-  } finally {
-    clearInterval(timer);
-  }
 }

@@ -82,10 +82,15 @@ export function fromServiceError(error: ServiceError, who: string): CnvmError {
   return new CnvmError(code, error.details, facts);
 }
 
-/** The peer's version has no such service. */
-export function isUnknownMethod(error: unknown): boolean {
-  const cause = error instanceof CnvmError ? (error.cause as Partial<ServiceError> | undefined) : undefined;
-  return cause?.code === status.UNIMPLEMENTED;
+/** What a peer answers; undefined when its version has no such method. */
+export async function unlessTooOld<T>(call: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await call();
+  } catch (error) {
+    const cause = error instanceof CnvmError ? (error.cause as Partial<ServiceError> | undefined) : undefined;
+    if (cause?.code === status.UNIMPLEMENTED) return undefined;
+    throw error;
+  }
 }
 
 /** Undefined when it has none, or one that cannot be read: another program may have answered. */

@@ -1,5 +1,6 @@
 /** Whether a snapshot can be taken, or a cnvm made of one, pure: every reason for a no at once, each a sentence. */
 
+import { wholeMibFigure } from '../base/figures.js';
 import type { Taken } from '../cnvms/check-new.js';
 import type { CnvmRecord } from '../cnvms/cnvm.js';
 import type { NodeFacts, NodeStatus } from '../mesh/node-facts.js';
@@ -23,7 +24,7 @@ export function placeRefusals(place: Place, needBytes: number): string[] {
   if (exists) return [`${directory} exists`];
   if (!parentExists) return [`${directory} cannot be made: the directory above it is not there`];
   if (availableBytes >= need) return [];
-  return [`not enough room for ${directory}: ${mib(need)} needed, ${mib(availableBytes)} free`];
+  return [`not enough room for ${directory}: ${wholeMibFigure(need)} needed, ${wholeMibFigure(availableBytes)} free`];
 }
 
 /** What is known in the mesh of a name. */
@@ -90,5 +91,3 @@ function imageRefusals({ imageHere, record, node }: RestoreQuestion): string[] {
 export function epochAfter(before: number, owner: Pick<Owner, 'epoch'> | undefined): number {
   return Math.max(before, owner?.epoch ?? 0) + 1;
 }
-
-const mib = (bytes: number) => `${Math.ceil(bytes / (1024 * 1024))} MiB`;
