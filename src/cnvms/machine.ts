@@ -104,6 +104,8 @@ export interface Machine {
   rename(record: CnvmRecord): Promise<void>;
   /** What keeps it from being moved while it runs, each a sentence; empty when nothing does. */
   obstacles(record: CnvmRecord): Promise<string[]>;
+  /** What it would lose when it is moved while it runs, each a sentence. */
+  losses(record: CnvmRecord): Promise<string[]>;
   /** @returns the exit code. */
   exec(record: CnvmRecord, order: ExecOrder, io: ExecIo): Promise<number>;
   /** Its system log. */

@@ -27,7 +27,7 @@ import { readLogs, readOutput } from './logs.js';
 import type { Look, Machine } from './machine.js';
 import { createMadeFrom, type ImagesPort } from './made-from.js';
 import type { NetworkPort } from './network-port.js';
-import { obstaclesOf } from './obstacles.js';
+import { lookAhead } from './obstacles.js';
 import { envOf, type FirstProcess } from './program.js';
 import { throttle, unthrottle } from './throttle.js';
 import { createVolatile } from './volatile.js';
@@ -223,10 +223,11 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
       return before;
     },
 
-    async obstacles(record) {
-      const others = await obstaclesOf((await look(record)).pid, await runc.processes(record.name));
-      return [...volatile.obstacle(record), ...others];
-    },
+    ...lookAhead(
+      async (record) => (await look(record)).pid,
+      (name) => runc.processes(name),
+      volatile.obstacle,
+    ),
 
     exec: (record, order, io) => execInside(runc, envOf(madeFrom.imageOf(record), record.program), order, io),
     logs(record, tailLines, follow, signal) {

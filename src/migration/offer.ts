@@ -97,6 +97,7 @@ export async function negotiate(run: SourceRun): Promise<void> {
   const expectedDowntimeMs = agreed.expected.downtimeMs;
   const maxDowntimeMs = mode === 'hot' ? aims.maxDowntimeMs : 0;
   report.know({ landing: agreed.landing, memoryMode: agreed.memoryMode, maxDowntimeMs, expectedDowntimeMs });
-  for (const warning of agreed.warnings) report.step(`warning: ${warning}`);
+  const losses = mode === 'hot' ? await ports.machine.losses(record) : [];
+  for (const warning of [...losses, ...agreed.warnings]) report.step(`warning: ${warning}`);
   report.step(`${target.name} takes it in ${agreed.landing}`);
 }

@@ -36,7 +36,7 @@ export async function planOf({ ports, history }: Omit<Surroundings, 'bulk'>, ord
   return {
     ...{ name: record.name, source: ports.node, target: target.name, landing: agreed.landing, mode, ...usage },
     refusals: [...(hot ? await ports.machine.obstacles(record) : []), ...agreed.refusals],
-    warnings: agreed.warnings,
+    warnings: [...(hot ? await ports.machine.losses(record) : []), ...agreed.warnings],
     memoryMode: agreed.memoryMode,
     expectedDowntimeMs: agreed.expected.downtimeMs,
     maxDowntimeMs: hot ? aims.maxDowntimeMs : 0,

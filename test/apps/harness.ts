@@ -7,14 +7,16 @@ import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { type CnvmJson, eventually, lab, whereIs } from '../host/support.js';
+import { type CnvmJson, eventually, lab, type MigrationJson, whereIs } from '../host/support.js';
 
-export const SERVER = 'server.gonkulator.io';
+const SERVER = 'server.gonkulator.io';
 const CLIENT = 'client.gonkulator.io';
 /** Where the server begins and ends, where it goes, and where its clients are. */
 const [HOME, AWAY, OUTSIDE] = ['node1', 'node2', 'node3'] as const;
+/** So often it goes there and back. */
+const ROUNDS = 2;
 /** So long it is used in each place. */
-const USED_MS = 3_000;
+const USED_MS = 2_000;
 const READY_MS = 120_000;
 
 export interface Verdict {
@@ -46,6 +48,11 @@ export async function serve(name: string, command: string, ready: string): Promi
   });
 }
 
+/** Runs a script for sh in the clients' cnvm, as its root. */
+export async function clientRuns(script: string, input = ''): Promise<string> {
+  return await lab.must(OUTSIDE, ['cnvm', 'exec', CLIENT, '--', 'sh', '-ec', script], input);
+}
+
 /** A file of `programs`. */
 export const program = (file: string): string =>
   readFileSync(fileURLToPath(new URL(`programs/${file}`, import.meta.url)), 'utf8');
@@ -54,7 +61,7 @@ export const program = (file: string): string =>
 export const install = (file: string): Promise<string> => serverRuns(`cat > /srv/${file}`, HOME, program(file));
 
 /** Starts clients of Python, written with `programs/clients.py`. They work until `finish`. */
-export async function startClients(file: string, ...args: readonly string[]) {
+async function startClients(file: string, ...args: readonly string[]) {
   const script = program('clients.py') + program(file);
   const child = lab.start(OUTSIDE, ['cnvm', 'exec', CLIENT, '--', 'python3', '-c', script, ...args]);
   let said = '';
@@ -77,37 +84,48 @@ export async function startClients(file: string, ...args: readonly string[]) {
   };
 }
 
-/** Moves the server there and back. @param arrived what is looked at wherever it arrives. */
+/** Moves the server there and back, more than once. @param arrived what is looked at wherever it arrives. */
 export async function thereAndBack(arrived: (node: string) => Promise<void> = async () => undefined): Promise<void> {
+  const moves = Array.from({ length: ROUNDS }, () => [[HOME, AWAY] as const, [AWAY, HOME] as const]).flat();
+  const freezesMs: number[] = [];
   await sleep(USED_MS);
-  for (const [from, to] of [
-    [HOME, AWAY],
-    [AWAY, HOME],
-  ] as const) {
-    await mustMove(from, to);
+  for (const [from, to] of moves) {
+    freezesMs.push(await mustMove(from, to));
     assert.equal(await whereIs(SERVER), to);
     await arrived(to);
     await sleep(USED_MS);
   }
+  if (process.env['CNVM_TEST_SHOW'] !== undefined)
+    process.stderr.write(`      frozen for ${freezesMs.join(', ')} ms\n`);
 }
 
 /** Every client worked to the end, and nothing went wrong. */
-export function assertWell({ ops, errors }: Verdict): void {
+function assertWell({ ops, errors }: Verdict): void {
   assert.deepEqual(errors, []);
   assert.ok(Object.keys(ops).length > 0);
   for (const [name, count] of Object.entries(ops)) assert.ok(count > 0, `${name} did nothing`);
 }
 
-/** Clients that use it, the moves, and the verdict. */
-export async function assertRides(file: string, ...args: readonly string[]): Promise<Verdict> {
-  const clients = await startClients(file, ...args);
+/** A file of clients in `programs`, and what it is told beside the address. */
+type Riders = readonly [file: string, ...args: string[]];
+
+/** Clients of each kind that use it, the moves, and their verdicts in that order. */
+export async function assertRides(address: string, ...all: [Riders, ...Riders[]]): Promise<[Verdict, ...Verdict[]]> {
+  const [first, ...others] = await Promise.all(all.map(([file, ...args]) => startClients(file, address, ...args)));
+  assert.ok(first !== undefined);
   await thereAndBack();
-  const verdict = await clients.finish();
-  assertWell(verdict);
-  return verdict;
+  const verdicts: [Verdict, ...Verdict[]] = [
+    await first.finish(),
+    ...(await Promise.all(others.map((clients) => clients.finish()))),
+  ];
+  for (const verdict of verdicts) assertWell(verdict);
+  return verdicts;
 }
 
-async function mustMove(from: string, to: string): Promise<void> {
-  const { stdout, stderr, code } = await lab.run(from, ['teleport', SERVER, to]);
+/** @returns for how long it was frozen. */
+async function mustMove(from: string, to: string): Promise<number> {
+  const { stdout, stderr, code } = await lab.run(from, ['teleport', '--json', SERVER, to]);
   assert.equal(code, 0, `${stdout}\n${stderr}`);
+  const { ended } = JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as { ended: MigrationJson };
+  return Math.round(ended.freezeMs);
 }

@@ -9,7 +9,7 @@ describe('a program that holds one of each kind', () => {
     const address = await createBoth();
     await install('zoo.py');
     await serve('zoo', 'python3 /srv/zoo.py', 'nc -z 127.0.0.1 8004');
-    const { ops } = await assertRides('zoo-clients.py', address);
+    const [{ ops }] = await assertRides(address, ['zoo-clients.py']);
     assert.ok((ops['watcher'] ?? 0) >= TURNS_MIN);
   });
 });

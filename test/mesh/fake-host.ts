@@ -178,6 +178,10 @@ export function createFakeHost({ node, overlayAddress, directory, witness }: Fak
     hinder(name: string, ...reasons: string[]): void {
       state.obstacles.set(name, reasons);
     },
+    /** Its processes have what a move drops. */
+    burden(name: string, ...losses: string[]): void {
+      state.losses.set(name, losses);
+    },
     /** Its kernel tells which pages have changed, or does not. */
     track(tracks: boolean): void {
       state.tracks = tracks;

@@ -58,6 +58,8 @@ export interface FakeState {
   readonly images: Map<string, string>;
   /** By the cnvm's name: what its processes hold that cannot be dumped, each a sentence. */
   readonly obstacles: Map<string, readonly string[]>;
+  /** And what they would lose. */
+  readonly losses: Map<string, readonly string[]>;
   /** The kernel tells which pages have changed. */
   tracks: boolean;
   /** By the cnvm's name: what writes in it, beside what tests let it remember. */
@@ -78,6 +80,7 @@ export function createState(node: string, witness: Witness): FakeState {
     closed: new Set(),
     images: new Map(),
     obstacles: new Map(),
+    losses: new Map(),
     tracks: true,
     writers: new Map(),
     ofDaemon: new Set(),

@@ -55,6 +55,18 @@ describe('a teleport', () => {
     await assertAtRest(mesh(), NAME, 'node3', 4);
   });
 
+  it('of what is lost on the way warns before, and goes', async () => {
+    const node1 = mesh().node('node1');
+    await node1.create(NAME);
+    node1.host.burden(NAME, 'it is in the multicast group 239.1.2.3 on eth0');
+    const plan = await node1.plan(NAME, 'node2');
+    assert.deepEqual([plan.warnings, plan.refusals], [['it is in the multicast group 239.1.2.3 on eth0'], []]);
+    assert.deepEqual((await node1.plan(NAME, 'node2', { cold: true })).warnings, []);
+    const { outcome, steps } = await node1.teleport(NAME, 'node2');
+    assert.equal(outcome, 'succeeded');
+    assert.ok(steps.includes('warning: it is in the multicast group 239.1.2.3 on eth0'), steps.join('\n'));
+  });
+
   it('cold: the disk comes, the memory does not, and it runs', async () => {
     const [node1, node2] = [mesh().node('node1'), mesh().node('node2')];
     await node1.create(NAME);

@@ -3,6 +3,8 @@ import { assertNoResidue, lab, mend, NODES, removeAll } from '../host/support.js
 import { UP_OPTIONS } from './test-lab.js';
 
 export const UP_MS = lab.upMs;
+/** Some ten commands, each of which takes its time on a busy machine. */
+const CLEAR_MS = 4 * 60_000 * lab.slowness;
 /** For who tries one test again and again: what is up is used, and stays up. */
 export const KEEP_LAB = process.env['CNVM_TEST_KEEP'] !== undefined;
 
@@ -13,13 +15,13 @@ export const mochaHooks = {
     await lab.up(NODES.length, ...UP_OPTIONS);
   },
   async afterEach(this: Mocha.Context) {
-    this.timeout(60_000 * lab.slowness);
+    this.timeout(CLEAR_MS);
     await Promise.all(NODES.map((node) => mend(node, 'criu', 'rsync', 'runc', 'nft')));
     await removeAll();
     await assertNoResidue();
   },
   async afterAll(this: Mocha.Context) {
-    this.timeout(60_000 * lab.slowness);
+    this.timeout(CLEAR_MS);
     if (!KEEP_LAB) await lab.down();
   },
 };

@@ -23,6 +23,9 @@ class Line:
 def expect(found, wanted):
     if found != wanted: raise ValueError("%r and not %r" % (found, wanted))
 
+# Between two turns of one client: there are many, and all share the machine with what they use.
+PAUSE = 0.02
+
 def work(name, begin):
     """`begin` connects, and returns what is done again and again with the number of the turn."""
     def run():
@@ -32,6 +35,7 @@ def work(name, begin):
             while not stop.is_set():
                 step(count)
                 count += 1
+                stop.wait(PAUSE)
         except Exception as error:
             errors.append("%s after %d: %r" % (name, count, error))
         ops[name] = count
