@@ -6,13 +6,15 @@
  */
 import assert from 'node:assert/strict';
 import { openLab } from '../../scripts/lib/lab.js';
-import type { Terminal } from '../../scripts/lib/terminal.js';
+import type { Terminal } from '../support/terminal.js';
 import { DEPLOY_MS, type NewUser, openNewUser } from './new-user.js';
 
 const SHOW = process.env['CNVM_TEST_SHOW'] !== undefined;
 const KEEP = process.env['CNVM_TEST_KEEP'] !== undefined;
 const NAME = 'sneaker01.gonkulator.io';
 const NODES = ['node1', 'node2', 'node3'] as const;
+/** What a newer package says it is. */
+const NEXT = '9.9.9';
 const STEP_MS = 30 * 60_000;
 const AT_HOME = /cnvm@node\d:~\$ $/;
 /** What a machine is asked when cnvm is gone from it; every word of the answer is a trace. */
@@ -119,9 +121,8 @@ describe('a deployment', () => {
     assert.notEqual(await ownerOf(NAME, 'node3'), 'node2');
     await sessionLives();
     await until('node2 takes cnvms again', async () => {
-      const nodes = await lab.json<{ name: string; reach: string; cordon: string }[]>('node3', 'cnvm', 'nodes');
-      const node2 = nodes.find(({ name }) => name === 'node2');
-      return node2?.reach !== 'NODE_REACH_DOWN' && node2?.cordon === '';
+      const { facts } = await lab.json<{ facts: { cordon: string } }>('node2', 'cnvm', 'node');
+      return facts.cordon === '';
     });
   }).timeout(STEP_MS);
 
@@ -144,6 +145,18 @@ describe('a deployment', () => {
     const { code, output } = await user.deployer('deploy');
     assert.equal(code, 0, output);
     await isMesh([...NODES, 'node4']);
+    await sessionLives();
+  }).timeout(DEPLOY_MS);
+
+  it('brings a newer version, one node after the other, and the ssh session lives on', async () => {
+    await user.bringVersion(NEXT);
+    const { code, output } = await user.deployer('deploy');
+    assert.equal(code, 0, output);
+    for (const node of user.addresses.keys()) {
+      assert.equal((await lab.must(node, ['cnvm', '--version'])).trim(), NEXT);
+      const { facts } = await lab.json<{ facts: { version: string; cordon: string } }>(node, 'cnvm', 'node');
+      assert.deepEqual([facts.version, facts.cordon], [NEXT, ''], node);
+    }
     await sessionLives();
   }).timeout(DEPLOY_MS);
 

@@ -1,11 +1,11 @@
 /** What a new user has and does: a key, hosts, the deployer, and logins. In a lab of bare machines. */
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import type { Lab } from '../../scripts/lib/lab.js';
-import { openTerminal } from '../../scripts/lib/terminal.js';
+import { openTerminal } from '../support/terminal.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 /** Hundreds of steps on machines that are emulated by two processors. */
@@ -64,6 +64,21 @@ export async function openNewUser(lab: Lab, show: boolean) {
       const to = `cnvm@${addresses.get(node)}`;
       const ssh = ['env', 'TERM=dumb', 'ssh', '-F', 'none', '-tt', ...options, '-i', join(directory, 'keys/priv'), to];
       return openTerminal(join(ROOT, 'scripts/vmlab'), vmlab('exec', 'outside', '--', ...ssh), ANSWER_MS);
+    },
+    /** From here on there is a newer package to deploy: the same program, which says another version. */
+    async bringVersion(version: string): Promise<void> {
+      const root = join(directory, 'next');
+      const file = join(directory, 'cnvm.deb');
+      await execa('dpkg-deb', ['--raw-extract', file, root]);
+      for (const [path, was] of [
+        ['DEBIAN/control', /(?<=^Version: ).*$/m],
+        ['usr/lib/cnvm/package.json', /(?<="version": ")[^"]*/],
+      ] as const) {
+        const whole = join(root, path);
+        writeFileSync(whole, readFileSync(whole, 'utf8').replace(was, version));
+      }
+      await execa('dpkg-deb', ['--root-owner-group', '-Zgzip', '--build', root, file]);
+      rmSync(root, { recursive: true });
     },
     remove: () => rmSync(directory, { recursive: true, force: true }),
   };
