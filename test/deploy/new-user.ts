@@ -1,5 +1,5 @@
 /** What a new user has and does: a key, hosts, the deployer, and logins. In a lab of bare machines. */
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -22,13 +22,19 @@ export interface Ended {
 
 export type NewUser = Awaited<ReturnType<typeof openNewUser>>;
 
-/** Afterwards there is all that the deployer needs but the machines. @param show whether what it says goes to our standard error. */
-export async function openNewUser(lab: Lab, show: boolean) {
-  const directory = mkdtempSync(join(tmpdir(), 'cnvm-deploy-'));
+/**
+ * Afterwards there is all that the deployer needs but the machines. @param show whether what it says goes to our standard
+ * error. @param keep whether all of it stays for another run with the same machines, which then finds their package.
+ */
+export async function openNewUser(lab: Lab, show: boolean, keep: boolean) {
+  const directory = keep ? join(tmpdir(), `cnvm-deploy-kept-${lab.name}`) : mkdtempSync(join(tmpdir(), 'cnvm-deploy-'));
   const vmlab = (...argv: string[]) => ['--name', lab.name, ...argv];
-  mkdirSync(join(directory, 'keys'));
-  const packed = await execa(join(ROOT, 'scripts/package'), [directory], { stdin: 'ignore' });
-  copyFileSync(packed.stdout.trim(), join(directory, 'cnvm.deb'));
+  mkdirSync(join(directory, 'keys'), { recursive: true });
+  const packageFile = join(directory, 'cnvm.deb');
+  if (!existsSync(packageFile)) {
+    const packed = await execa(join(ROOT, 'scripts/package'), [directory], { stdin: 'ignore' });
+    copyFileSync(packed.stdout.trim(), packageFile);
+  }
   await execa('bash', ['-ec', '. scripts/lib/deployer.sh; deployer_root; base_image'], { cwd: ROOT });
 
   const addresses = new Map<string, string>();
@@ -38,14 +44,17 @@ export async function openNewUser(lab: Lab, show: boolean) {
     addresses: addresses as ReadonlyMap<string, string>,
     /** Where the deployer's key and package lie. */
     directory,
-    /** Takes the key of the machines that are up, and where each is. */
-    async meet(): Promise<void> {
+    /** Takes the key of the machines that are up, and where each of these is. */
+    async meet(nodes: readonly string[]): Promise<void> {
       const key = `/var/lib/cnvm-vmlab/${lab.name}/ssh/user`;
       copyFileSync(key, join(directory, 'keys/priv'));
       copyFileSync(`${key}.pub`, join(directory, 'keys/pub'));
-      const { stdout } = await execa(join(ROOT, 'scripts/vmlab'), vmlab('status', '--json'));
-      const { nodes } = JSON.parse(stdout) as { nodes: { name: string; address: string }[] };
-      for (const { name, address } of nodes) addresses.set(name, address);
+      for (const node of nodes) {
+        const shown = await lab.must(node, ['ip', '-4', '-oneline', 'address', 'show', 'dev', 'eth0']);
+        const address = /inet ([\d.]+)/.exec(shown)?.[1];
+        if (address === undefined) throw new Error(`${node} has no address: ${shown}`);
+        addresses.set(node, address);
+      }
     },
     /** Runs the deployment container's entry with all machines of the lab. @param more words for Ansible. */
     async deployer(action: 'deploy' | 'check' | 'uninstall', more = ''): Promise<Ended> {
@@ -68,8 +77,7 @@ export async function openNewUser(lab: Lab, show: boolean) {
     /** From here on there is a newer package to deploy: the same program, which says another version. */
     async bringVersion(version: string): Promise<void> {
       const root = join(directory, 'next');
-      const file = join(directory, 'cnvm.deb');
-      await execa('dpkg-deb', ['--raw-extract', file, root]);
+      await execa('dpkg-deb', ['--raw-extract', packageFile, root]);
       for (const [path, was] of [
         ['DEBIAN/control', /(?<=^Version: ).*$/m],
         ['usr/lib/cnvm/package.json', /(?<="version": ")[^"]*/],
@@ -77,9 +85,11 @@ export async function openNewUser(lab: Lab, show: boolean) {
         const whole = join(root, path);
         writeFileSync(whole, readFileSync(whole, 'utf8').replace(was, version));
       }
-      await execa('dpkg-deb', ['--root-owner-group', '-Zgzip', '--build', root, file]);
+      await execa('dpkg-deb', ['--root-owner-group', '-Zgzip', '--build', root, packageFile]);
       rmSync(root, { recursive: true });
     },
-    remove: () => rmSync(directory, { recursive: true, force: true }),
+    remove(): void {
+      if (!keep) rmSync(directory, { recursive: true, force: true });
+    },
   };
 }
