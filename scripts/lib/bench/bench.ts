@@ -8,6 +8,7 @@ import { cpus, loadavg, release } from 'node:os';
 import { parseArgs } from 'node:util';
 import { type Lab, openLab } from '../lab.js';
 import { CASES, type Case, caseOf, QUICK_CASES } from './cases.js';
+import { diskTable, measureDisk, NO_DISK_RATIOS } from './disk-part.js';
 import { freezeTable, measureFreeze, NO_FREEZE_RATIOS } from './freeze-part.js';
 import { measureCase } from './measure-case.js';
 import { measureOverlay, NO_OVERLAY_RATIOS, overlayTable } from './overlay-part.js';
@@ -32,16 +33,18 @@ Measures in one run, in turn, on this machine:
   stream    a migration's tunnel beside a bare TLS and a bare TCP socket, between two processes, straight and behind
             10 ms of delay in each direction; needs no lab
   overlay   one TCP stream between two nodes, through the tunnel and over the bare link
+  disk      how long a cnvm stands still that has 100,000 files of 2 GiB in all and writes to its disk all the time, beside
+            one that has none of them
   freeze    how long a cnvm that writes all the time stands still with pre-copy, with much and with little memory, and
             with stop-and-copy; one round, between two emulated machines (scripts/vmlab), where ratios alone mean anything
 
-Brings up labs of its own and takes them down at the end. A first round of each of the first three is not counted.
+Brings up labs of its own and takes them down at the end. A first round of each but the last is not counted.
 
   --case CASE  only this case of the part teleport: "idle", or MIB:RATE:PROCESSES, for example 256:10:1; may be given
                more than once. All of them, with ten rounds each, take some hours
   --part NAME  only this part; may be given more than once; all of them without it
   --rounds N   rounds of each; ${ROUNDS} without it, ${QUICK_ROUNDS} with --quick
-  --quick      an idle base image and 256 MiB that do not change alone; without the freeze part
+  --quick      an idle base image and 256 MiB that do not change alone; 10,000 files; without the freeze part
   --plot FILE  draws the gaps and the freezes into an SVG file
   --json       the last line on standard output is one JSON object with every figure and, as "ratios", what the
                figures come to (null: not measured); without it, tables
@@ -60,9 +63,9 @@ interface Usage {
   readonly cases: readonly Case[];
 }
 
-const PARTS = ['teleport', 'stream', 'overlay', 'freeze'] as const;
+const PARTS = ['teleport', 'stream', 'overlay', 'disk', 'freeze'] as const;
 /** The other takes a quarter of an hour. */
-const QUICK_PARTS: readonly Part[] = ['teleport', 'stream', 'overlay'];
+const QUICK_PARTS: readonly Part[] = ['teleport', 'stream', 'overlay', 'disk'];
 type Part = (typeof PARTS)[number];
 
 /** @returns undefined when help is asked for. @throws on wrong usage. */
@@ -102,18 +105,27 @@ function casesOf(named: readonly string[] | undefined, quick: boolean): readonly
 }
 
 /** Each part's figures and table; their ratios in one. */
-async function run({ rounds, json, lab, parts, plot, ...usage }: Usage, signal: AbortSignal): Promise<void> {
+async function run({ rounds, quick, json, lab, parts, plot, ...usage }: Usage, signal: AbortSignal): Promise<void> {
   const cases = parts.includes('teleport') ? await inLab(lab, usage.cases, rounds, signal) : [];
   const stream = parts.includes('stream') ? await measureStream(rounds, signal, say) : undefined;
   const overlay = parts.includes('overlay') ? await measureOverlay(lab, rounds, signal, say) : undefined;
+  const disk = parts.includes('disk') ? await measureDisk(lab, { rounds, quick }, signal, say) : undefined;
   const freeze = parts.includes('freeze') ? await measureFreeze(lab, signal, say) : undefined;
   const ratios = {
     ...{ ...labRatios(cases), ...NO_STREAM_RATIOS, ...stream?.ratios },
-    ...{ ...NO_OVERLAY_RATIOS, ...overlay?.ratios, ...NO_FREEZE_RATIOS, ...freeze?.ratios },
+    ...{
+      ...NO_OVERLAY_RATIOS,
+      ...overlay?.ratios,
+      ...NO_DISK_RATIOS,
+      ...disk?.ratios,
+      ...NO_FREEZE_RATIOS,
+      ...freeze?.ratios,
+    },
   };
   if (plot !== undefined && cases.length > 0) await writeFile(plot, plotOf(cases));
   if (json) {
-    const figures = { stream: stream ?? null, overlay: overlay ?? null, freeze: freeze?.moves ?? null };
+    const others = { stream: stream ?? null, overlay: overlay ?? null, disk: disk ?? null };
+    const figures = { ...others, freeze: freeze?.moves ?? null };
     process.stdout.write(`${JSON.stringify({ rounds, cases, ...figures, ratios })}\n`);
     return;
   }
@@ -121,6 +133,7 @@ async function run({ rounds, json, lab, parts, plot, ...usage }: Usage, signal: 
     ...cases.map(caseTable),
     stream && streamTable(stream),
     overlay && overlayTable(overlay),
+    disk && diskTable(disk),
     freeze && freezeTable(freeze),
     ratioTable(ratios),
   ];

@@ -15,6 +15,13 @@ export interface FreezeMove {
   /** What moved while it was frozen. */
   readonly lastRoundMib: number;
   readonly rounds: number;
+  /** Of the freeze; some overlap. */
+  readonly parts: readonly FreezePart[];
+}
+
+interface FreezePart {
+  readonly name: string;
+  readonly ms: number;
 }
 
 export interface FreezeResult {
@@ -41,6 +48,7 @@ interface Ended {
   readonly freezeMs: number;
   readonly totalMs: number;
   readonly memoryMode: string;
+  readonly freezeParts: readonly FreezePart[];
   readonly memoryRounds?: readonly { readonly bytes: string }[];
 }
 
@@ -95,7 +103,8 @@ async function moveOnce(
   const wanted = `MEMORY_MODE_${mode.toUpperCase().replace('-', '_')}`;
   if (ended.memoryMode !== wanted) throw new Error(`it went by ${ended.memoryMode}, not by ${mode}`);
   const lastRoundMib = Number(rounds.at(-1)?.bytes ?? 0) / MIB;
-  return { mode, heldMib, freezeMs: ended.freezeMs, totalMs: ended.totalMs, lastRoundMib, rounds: rounds.length };
+  const { freezeMs, totalMs, freezeParts: parts } = ended;
+  return { mode, heldMib, freezeMs, totalMs, lastRoundMib, rounds: rounds.length, parts };
 }
 
 const CONFIG = '/etc/cnvm/cnvmd.yaml';
@@ -117,9 +126,10 @@ function ratiosOf(moves: readonly FreezeMove[]): FreezeResult['ratios'] {
   };
 }
 
-function textOf({ mode, heldMib, freezeMs, totalMs, lastRoundMib, rounds }: FreezeMove): string {
+function textOf({ mode, heldMib, freezeMs, totalMs, lastRoundMib, rounds, parts }: FreezeMove): string {
   const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`;
-  const last = `${lastRoundMib.toFixed(1)} MiB of memory moved meanwhile, ${rounds} rounds`;
+  const where = parts.map(({ name, ms }) => `${name} ${seconds(ms)}`).join(', ');
+  const last = `${where}; ${lastRoundMib.toFixed(1)} MiB of memory moved meanwhile, ${rounds} rounds`;
   return `${mode}, ${heldMib} MiB held, ${WRITTEN.writtenMibPerSecond} MiB/s written: frozen ${seconds(freezeMs)} (${last}), ${seconds(totalMs)} in all`;
 }
 
