@@ -26,14 +26,15 @@ export interface CaseResult {
 }
 
 /** Of medians; null: not measured. */
-export interface LabRatios {
+/** A type and no interface, since it is read as a record, too. */
+export type LabRatios = {
   readonly gapVsPodman: number | null;
   readonly gapVsShell: number | null;
   readonly gapVsPodmanAt256MiB: number | null;
   readonly gapVsShellAt256MiB: number | null;
   /** No ratio: how much more than before it a daemon held at most while it moved the largest load. */
   readonly daemonRssMiBOverIdle: number | null;
-}
+};
 
 export function caseResult(
   load: Load,
