@@ -171,6 +171,11 @@ const schema = z.strictObject({
       every: seconds.default(5),
       /** This node empties itself when it is under strain. */
       itself: z.boolean().default(false),
+      /** Seconds without any strain, after which a node that emptied itself takes new work again. 0: never by itself. */
+      calm: z
+        .number()
+        .nonnegative()
+        .default(10 * 60),
       /** This node asks peers that say that they are under strain to empty themselves. */
       peers: z.boolean().default(false),
     })

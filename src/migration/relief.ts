@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import type { Config } from '../base/config.js';
 import type { CnvmRecord } from '../cnvms/cnvm.js';
 import type { Locks } from '../cnvms/locks.js';
-import { type Cordon, openCordon } from '../mesh/cordon.js';
+import { type Cordon, itselfOf, openCordon } from '../mesh/cordon.js';
 import type { Finding, HostFacts, NodeFacts } from '../mesh/node-facts.js';
 import { shortlist } from '../mesh/shortlist.js';
 import type { Thresholds } from '../mesh/strains.js';
@@ -103,12 +103,26 @@ export function createRelief(options: ReliefOptions) {
     },
   });
   const defaults = { parallel: settings.parallel, deadlineMs: settings.deadline * 1000 };
-  const { itself, peers, hold, every, ...thresholds } = settings;
+  const { itself, peers, hold, every, calm, ...thresholds } = settings;
+  const itsName = itselfOf(node);
   const strains = createStrains({
-    ...{ node, itself, peers, holdMs: hold * 1000, everyMs: every * 1000, thresholds: only(thresholds) },
+    ...{
+      node,
+      itself,
+      peers,
+      holdMs: hold * 1000,
+      everyMs: every * 1000,
+      calmMs: calm * 1000,
+      thresholds: only(thresholds),
+    },
     ...{ facts: hostFacts, memoryPressure: host.memoryPressure, log },
     check: async () => await host.check(await hostFacts()),
-    cordoned: () => cordon.get() !== undefined,
+    ...{ itsName, cordonedBy: () => cordon.get()?.by },
+    async open() {
+      if (evacuations.runs()) return;
+      log.warn('under strain no more for a while: new work may come again');
+      await evacuations.uncordon(undefined, itsName);
+    },
     changed: () => void mesh.tellAll(),
     seen: () =>
       alive().flatMap(({ name, link }) => {
@@ -118,7 +132,7 @@ export function createRelief(options: ReliefOptions) {
       }),
     async evacuate(reason) {
       if (cordon.get() !== undefined && store.all().length === 0) return;
-      const asker = { by: `${node} itself`, detached: true, followOnly: false, signal: NEVER };
+      const asker = { by: itsName, detached: true, followOnly: false, signal: NEVER };
       for await (const event of evacuations.evacuate({ ...defaults, to: [], dryRun: false, reason }, asker))
         log.debug({ event: event.kind }, 'evacuation');
     },
