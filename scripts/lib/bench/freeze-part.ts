@@ -3,6 +3,7 @@
  * stop-and-copy, in one run between the same two emulated machines. Only ratios mean anything: those are many times slower
  * than real ones. Invariant: memory that is not right afterwards, or a move of another kind, fails the benchmark.
  */
+import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Lab, openLab } from '../lab.js';
 import { askHolder, endHolder, startHolder } from '../memory-holder.js';
@@ -41,6 +42,8 @@ const MUCH_MIB = 512;
 const LITTLE_MIB = 64;
 const WRITTEN = { writtenMibPerSecond: 5, hotMib: 16 };
 const MIB = 1024 * 1024;
+/** Of a machine that is no emulated one. */
+const DAEMON_UP_MS = 20_000;
 
 interface Ended {
   readonly outcome: string;
@@ -115,7 +118,11 @@ const withRounds = (lab: Lab, node: string) => configured(lab, node, '/^  rounds
 async function configured(lab: Lab, node: string, script: string): Promise<void> {
   await lab.must(node, ['sed', '-i', script, CONFIG]);
   await lab.must(node, ['sv', '-w', '300', 'restart', 'cnvmd']);
-  while ((await lab.run(node, ['cnvm', 'nodes', '--json'])).code !== 0) await sleep(1_000);
+  const until = performance.now() + DAEMON_UP_MS * lab.slowness;
+  while ((await lab.run(node, ['cnvm', 'nodes', '--json'])).code !== 0) {
+    if (performance.now() > until) throw new Error(`the daemon of ${node} does not come up again`);
+    await sleep(1_000);
+  }
 }
 
 function ratiosOf(moves: readonly FreezeMove[]): FreezeResult['ratios'] {
