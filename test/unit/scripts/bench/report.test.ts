@@ -59,7 +59,7 @@ describe('the report of the benchmark', () => {
       machine: '2 cores',
       plot: 'figures.svg',
       cases,
-      ratios: labRatios(cases),
+      ratios: { ...labRatios(cases) },
     };
     const page = pageOf({ ...figures, ...shown });
     assert.match(page, /\| 256 MiB, 0 MiB\/s dirtied, 1 process \| 3 \| 100 \(90–130\) \| 130 \|/);
