@@ -4,6 +4,7 @@
  */
 import { mkdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { abortable } from '../../src/base/abortable.js';
 import type { Bulk } from '../../src/migration/bulk.js';
 import { filePages } from './fake-memory.js';
 import type { Disk, FakeState, Files } from './fake-state.js';
@@ -39,7 +40,7 @@ export function createFakeBulk(state: FakeState, runDir: string, plan: Plan): Bu
       }
     },
 
-    async pullDisk(_, directory, connect, signal) {
+    async pullDisk(_, directory, connect, signal, only) {
       const disk = diskAt(directory);
       if (disk.mounted) throw new Error(`${directory} is written from outside while it is mounted`);
       const stream = connect();
@@ -49,8 +50,10 @@ export function createFakeBulk(state: FakeState, runDir: string, plan: Plan): Bu
       disk.writers += 1;
       try {
         signal.throwIfAborted();
+        const paths = only && (JSON.parse(Buffer.from(await abortable(only, signal)).toString()) as string[]);
         sendMessage(stream, Buffer.from('give me the disk'));
-        disk.files = JSON.parse((await receiveMessage(stream)).toString()) as Files;
+        const theirs = JSON.parse((await receiveMessage(stream)).toString()) as Files;
+        disk.files = paths === undefined ? theirs : withPaths(disk.files, theirs, paths);
         stream.end();
         await receiveEnd(stream);
       } finally {
@@ -61,7 +64,14 @@ export function createFakeBulk(state: FakeState, runDir: string, plan: Plan): Bu
       }
     },
 
-    // Every pull brings everything, so nothing can be missed; it is only asked of a disk that is there.
+    async changes(directory) {
+      const { files, flushed } = diskAt(directory);
+      if (flushed === undefined) throw new Error(`${directory} was never flushed`);
+      const paths = new Set([...Object.keys(files), ...Object.keys(flushed)]);
+      return Buffer.from(JSON.stringify([...paths].filter((path) => files[path] !== flushed[path])));
+    },
+
+    // What is pulled is never compared, so nothing can be missed; it is only asked of a disk that is there.
     async distrust(directory, flushedMs) {
       diskAt(directory).suspectAfterMs = flushedMs;
     },
@@ -111,4 +121,11 @@ export function createFakeBulk(state: FakeState, runDir: string, plan: Plan): Bu
       await this.closeImages(migration);
     },
   };
+}
+
+/** Ours, but for these paths, which are as theirs are, or are gone. */
+function withPaths(ours: Files, theirs: Files, paths: readonly string[]): Files {
+  const kept = Object.entries(ours).filter(([path]) => !paths.includes(path));
+  const come = Object.entries(theirs).filter(([path]) => paths.includes(path));
+  return Object.fromEntries([...kept, ...come]);
 }

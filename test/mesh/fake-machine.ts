@@ -117,7 +117,8 @@ export function createFakeMachine(state: FakeState, plan: Plan, hasImage: (diges
     },
     diskDirectory: (record) => join(directoryOf(record), 'upper'),
     async flushDisk(record) {
-      diskOf(record);
+      const disk = diskOf(record);
+      disk.flushed = { ...disk.files };
       return Date.now();
     },
     ...fakeArchives(state, diskOf),

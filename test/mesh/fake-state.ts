@@ -13,6 +13,8 @@ export interface Disk {
   writers: number;
   /** Files changed after it are compared by their content in the next pass; undefined when none are. */
   suspectAfterMs?: number;
+  /** What was in it when it was last flushed. */
+  flushed?: Files;
 }
 
 export interface Processes {
