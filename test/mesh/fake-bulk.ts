@@ -2,6 +2,7 @@
  * The bulk port on a fake host: the disk's and the memory's values over the streams that it is given. Invariant: what
  * does not arrive whole does not arrive; what reads and writes a disk is known to the host while it does.
  */
+import { once } from 'node:events';
 import { mkdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { abortable } from '../../src/base/abortable.js';
@@ -45,12 +46,17 @@ export function createFakeBulk(state: FakeState, runDir: string, plan: Plan): Bu
       if (disk.mounted) throw new Error(`${directory} is written from outside while it is mounted`);
       const stream = connect();
       const end = () => void stream.destroy();
+      const broken = once(stream, 'close').then(() => {
+        throw stream.errored ?? new Error('the stream of the disk broke');
+      });
+      broken.catch(() => undefined);
       state.ofDaemon.add(end);
       signal.addEventListener('abort', end);
       disk.writers += 1;
       try {
         signal.throwIfAborted();
-        const paths = only && (JSON.parse(Buffer.from(await abortable(only, signal)).toString()) as string[]);
+        const told = only && (await Promise.race([abortable(only, signal), broken]));
+        const paths = told && (JSON.parse(Buffer.from(told).toString()) as string[]);
         sendMessage(stream, Buffer.from('give me the disk'));
         const theirs = JSON.parse((await receiveMessage(stream)).toString()) as Files;
         disk.files = paths === undefined ? theirs : withPaths(disk.files, theirs, paths);
