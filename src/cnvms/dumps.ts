@@ -20,8 +20,8 @@ export interface DumpPlaces {
   readonly workDir: string;
   readonly cgroup: string;
   readonly criuConfig: string;
-  /** Packs those of its files that are in memory. It is frozen. */
-  readonly packVolatile: (imagesDir: string, signal: AbortSignal) => Promise<void>;
+  /** Puts what criu leaves to us among the images. It is frozen. */
+  readonly addImages: (imagesDir: string, signal: AbortSignal) => Promise<void>;
   /** Ends its processes. */
   readonly end: () => Promise<void>;
 }
@@ -56,8 +56,8 @@ export async function readyDump(runc: Runc, places: DumpPlaces, target: DumpTarg
   const broken = new AbortController();
   const fenced = hold.held.then(async () => {
     freezeProcessesIn(cgroup);
-    // Only now: criu has left links of its own there to files that are open and have lost their names.
-    await places.packVolatile(target.imagesDir, broken.signal);
+    // Only now: criu has made names of its own for files that are open and have lost theirs.
+    await places.addImages(target.imagesDir, broken.signal);
   });
   const held = Promise.race([fenced, failed]);
   for (const later of [ready, fenced, held]) later.catch(() => undefined);

@@ -23,6 +23,7 @@ import { execInside } from './exec.js';
 import { openFrozenMemory } from './frozen-memory.js';
 import { releaseHold } from './hold.js';
 import { isComplete, restoreLazily } from './lazy-restore.js';
+import { createLeftToUs } from './left-to-us.js';
 import { readLogs, readOutput } from './logs.js';
 import type { Look, Machine } from './machine.js';
 import { createMadeFrom, type ImagesPort } from './made-from.js';
@@ -60,6 +61,7 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
   const cgroupOf = (record: CnvmRecord) => join(cgroupParent, record.name);
   const volatile = createVolatile(runDir, cgroupOf);
   const pathsOf = (record: CnvmRecord) => diskPaths(record, runDir);
+  const leftToUs = createLeftToUs(volatile, pathsOf, restoreMs);
   const madeFrom = createMadeFrom(images, pathsOf);
   const criuConfigOf = (record: CnvmRecord) => join(bundleOf(record), 'criu.conf');
 
@@ -98,7 +100,7 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
     const places = { holdDir: holdOf(record), workDir: workOf(record), cgroup: cgroupOf(record) };
     return {
       ...{ name: record.name, ...places, criuConfig: criuConfigOf(record), end: () => endProcesses(record) },
-      packVolatile: (imagesDir, signal) => volatile.pack(record, imagesDir, signal),
+      addImages: (imagesDir, signal) => leftToUs.add(record, imagesDir, signal),
     };
   }
 
@@ -142,7 +144,7 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
   async function restore(record: CnvmRecord, imagesDirOfDump: string, lazy: boolean): Promise<{ networkMs: number }> {
     try {
       shareImages(imagesDirOfDump, uidBase(record.address));
-      await volatile.unpack(record, imagesDirOfDump, AbortSignal.timeout(restoreMs));
+      await leftToUs.take(record, imagesDirOfDump);
       const ready = await begun.get(record.name)?.catch(() => undefined);
       begun.delete(record.name);
       if (ready === undefined) removeGate(imagesDirOfDump);

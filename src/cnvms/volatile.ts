@@ -17,6 +17,8 @@ export const DUMP_FORMAT = 2;
 /** Among the images of a dump. */
 const ARCHIVE = 'volatile.tar';
 
+export type Volatile = ReturnType<typeof createVolatile>;
+
 export function createVolatile(runDir: string, cgroupOf: (record: CnvmRecord) => string) {
   const directoryOf = (record: CnvmRecord) => join(runDir, 'volatile', record.name);
   const pathsOf = (record: CnvmRecord) => ({

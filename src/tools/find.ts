@@ -35,6 +35,12 @@ export async function findBelow(directory: string, paths: readonly string[]): Pr
   return await entries(['-files0-from', '-', '-xdev'], directory, starts);
 }
 
+/** Every name in `directory` of the file that has this one there. */
+export async function namesOf(directory: string, name: string): Promise<string[]> {
+  const found = await entries(['.', '-xdev', '-samefile', `./${name.replace(/^\/+/, '')}`], directory);
+  return found.map(({ path }) => path);
+}
+
 async function entries(find: readonly string[], cwd: string, input?: Uint8Array): Promise<Entry[]> {
   const options = { cwd, timeoutMs: WALK_TIMEOUT_MS, encoding: 'latin1', ...(input && { input }) } as const;
   const { stdout } = await run(['find', ...find, '-printf', '%y %n %p\\0'], options);

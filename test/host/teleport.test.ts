@@ -51,18 +51,19 @@ describe('a teleport', () => {
     const inside = (node: string, script: string) => lab.must(node, ['cnvm', 'exec', NAME, '--', 'sh', '-ec', script]);
     // One that is open has lost its name, one of two: criu makes it a name of its own while it dumps.
     const holder = `open(A, "+>", "/run/nameless"); unlink "/run/nameless"; syswrite A, "nameless";
-      open(B, "+>", "/dev/shm/one"); link "/dev/shm/one", "/dev/shm/two"; unlink "/dev/shm/one"; syswrite B, "two names"; sleep 1 while 1`;
+      open(B, "+>", "/dev/shm/one"); link "/dev/shm/one", "/dev/shm/two"; unlink "/dev/shm/one"; syswrite B, "two names";
+      open(C, "+>", "/srv/one"); link "/srv/one", "/srv/two"; unlink "/srv/one"; syswrite C, "names on the disk"; sleep 1 while 1`;
     await inside(
       'node1',
       `cd /run; echo a > plain; chown user:nogroup plain; chmod 4750 plain; ln plain hard; mkfifo pipe; ln -s plain soft
        truncate -s 8M hole; setfacl -m u:user:r plain || true; head -c 100M /dev/urandom > /dev/shm/big
        setsid perl -e '${holder}' < /dev/null > /dev/null 2>&1 & echo $! > /run/holder; sleep 0.5`,
     );
-    const look = `cd /run; stat -c '%n %U:%G %a %h %s %Y %F' plain hard soft hole pipe /dev/shm/two; du -k hole | cut -f1
-      cd /proc/$(cat holder)/fd; for file in *; do readlink $file; cat < $file 2> /dev/null || true; done | grep -a name | head -c 99
+    const look = `cd /run; stat -c '%n %U:%G %a %h %s %Y %F' plain hard soft hole pipe /dev/shm/two /srv/two; du -k hole | cut -f1
+      cd /proc/$(cat holder)/fd; for file in *; do readlink $file; cat < $file 2> /dev/null || true; done | grep -a name | head -c 200; ls /srv
       sha256sum /dev/shm/big; ls /dev/shm /run /dev; grep -c . /proc/mounts`;
     const before = await inside('node1', look);
-    assert.match(before, /two names/);
+    assert.match(before, /two names[\s\S]*names on the disk/);
     for (const [from, to] of [
       ['node1', 'node2'],
       ['node2', 'node3'],
