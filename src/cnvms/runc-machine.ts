@@ -207,9 +207,7 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
       return status !== 'stopped' && runc.restoredPid(bundleOf(record)) === pid;
     },
 
-    async erase(record) {
-      await removeDisk(pathsOf(record));
-    },
+    erase: (record) => removeDisk(pathsOf(record)),
 
     async usage(record) {
       const running = (await look(record)).status !== 'stopped';
