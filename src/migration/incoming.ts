@@ -70,21 +70,21 @@ export function lastPass(run: TargetRun, signal: AbortSignal, changes: boolean):
   return { disk: pullChanges(run, signal, changed), tellChanged };
 }
 
-/** As `pullDisk` does of what has changed; when that cannot be told, of everything. */
+/** As `pullDisk` does of what has changed; when that cannot be told, of everything. Where nothing has, what waits is sent off. */
 async function pullChanges(run: TargetRun, signal: AbortSignal, changed: Promise<Changed>): Promise<number> {
-  const everything = new AbortController();
+  const sentOff = new AbortController();
   const only = changed.then((paths) => {
-    if (paths !== undefined) return paths;
-    everything.abort(refused('state', 'the source cannot tell what has changed'));
-    throw everything.signal.reason;
+    if (paths !== undefined && paths.length > 0) return paths;
+    sentOff.abort(refused('state', paths === undefined ? 'what has changed cannot be told' : 'nothing has changed'));
+    throw sentOff.signal.reason;
   });
   only.catch(() => undefined);
   try {
-    return await pullDisk(run, AbortSignal.any([signal, everything.signal]), only);
+    return await pullDisk(run, AbortSignal.any([signal, sentOff.signal]), only);
   } catch (error) {
     signal.throwIfAborted();
-    if (!everything.signal.aborted) throw error;
-    return await pullDisk(run, signal);
+    if (!sentOff.signal.aborted) throw error;
+    return (await changed) === undefined ? await pullDisk(run, signal) : 0;
   }
 }
 

@@ -53,7 +53,11 @@ async function pullOnly(client: RunningTool, only: Promise<Uint8Array>, signal: 
   // It may have ended before it has read all of the list, and says why by its exit code.
   client.stdin.on('error', () => undefined);
   client.stdout.resume();
-  only.then((paths) => client.stdin.end(paths), end);
+  // Without a list it has done nothing yet. By any other signal it takes its time to end.
+  only.then(
+    (paths) => client.stdin.end(paths),
+    () => client.kill('SIGKILL'),
+  );
   signal.addEventListener('abort', end, { once: true });
   if (signal.aborted) end();
   try {

@@ -74,7 +74,8 @@ export function createFakeBulk(state: FakeState, runDir: string, plan: Plan): Bu
       const { files, flushed } = diskAt(directory);
       if (flushed === undefined) throw new Error(`${directory} was never flushed`);
       const paths = new Set([...Object.keys(files), ...Object.keys(flushed)]);
-      return Buffer.from(JSON.stringify([...paths].filter((path) => files[path] !== flushed[path])));
+      const changed = [...paths].filter((path) => files[path] !== flushed[path]);
+      return Buffer.from(changed.length === 0 ? '' : JSON.stringify(changed));
     },
 
     // What is pulled is never compared, so nothing can be missed; it is only asked of a disk that is there.
