@@ -119,6 +119,7 @@ export function createFakeMachine(state: FakeState, plan: Plan, hasImage: (diges
     async flushDisk(record) {
       const disk = diskOf(record);
       disk.flushed = { ...disk.files };
+      if (state.writesLogs) disk.files['/var/log/syslog'] = String(performance.now());
       return Date.now();
     },
     ...fakeArchives(state, diskOf),
