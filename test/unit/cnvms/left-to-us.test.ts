@@ -3,7 +3,7 @@ import { linkSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync
 import { join } from 'node:path';
 import { BinaryWriter } from '@bufbuild/protobuf/wire';
 import { makeLostNames, noteLostNames } from '../../../src/cnvms/lost-names.js';
-import { namesMadeByCriu, regularNames } from '../../../src/tools/criu-images.js';
+import { namesMadeByCriu, rearmIn, regularNames } from '../../../src/tools/criu-images.js';
 import { temporary } from '../../support/temporary.js';
 
 /** As criu writes it: entries of open files, each after its length. */
@@ -17,6 +17,38 @@ function filesImage(names: readonly string[]): Buffer {
   });
   return Buffer.concat([Buffer.alloc(8), ...entries]);
 }
+
+describe('a timer that goes off again and again', () => {
+  const timer = (left: readonly [number, number], period: readonly [number, number]) => {
+    const writer = new BinaryWriter()
+      .tag(1, 0)
+      .uint32(3)
+      .tag(3, 2)
+      .bytes(new Uint8Array([8, 0]))
+      .tag(5, 0)
+      .uint64(1);
+    for (const [index, number] of [...left, ...period].entries()) writer.tag(7 + index, 0).uint64(number);
+    const entry = new BinaryWriter().tag(1, 0).int32(17).tag(2, 0).uint32(3).tag(12, 2).bytes(writer.finish()).finish();
+    const length = Buffer.alloc(4);
+    length.writeUInt32LE(entry.length);
+    return Buffer.concat([filesImage(['/usr/bin/perl']), length, entry]);
+  };
+
+  it('and had just done so is about to do so again, and nothing else is changed', () => {
+    const image = timer([0, 0], [0, 50_000_000]);
+    assert.ok(rearmIn(image));
+    assert.deepEqual(image, timer([0, 1], [0, 50_000_000]));
+    assert.ok(!rearmIn(image));
+  });
+
+  it('is left alone when it has time left, and so is one that goes off once', () => {
+    for (const image of [timer([0, 7], [1, 0]), timer([7, 0], [1, 0]), timer([0, 0], [0, 0])]) {
+      const before = Buffer.from(image);
+      assert.ok(!rearmIn(image));
+      assert.deepEqual(image, before);
+    }
+  });
+});
 
 describe('an open file that has lost its name', () => {
   const directory = temporary();
