@@ -40,7 +40,7 @@ describe('the life of a cnvm', () => {
     const devices = ['/dev/null', '/dev/zero', '/dev/tty'];
     await inside(`chmod 600 ${devices.join(' ')}; chown user ${devices.join(' ')}`);
     const ofTheNode = await lab.must('node1', ['stat', '-c', '%u %a', ...devices]);
-    assert.equal(ofTheNode, '0 666\n0 666\n0 666\n', 'neither the daemon nor a cnvm takes the node’s devices');
+    assert.equal(ofTheNode, '0 666\n0 666\n0 666', 'neither the daemon nor a cnvm takes the node’s devices');
   });
 
   it('limits are the kernel’s', async () => {
