@@ -9,7 +9,9 @@ import { assertAtRest, eventually, NAME, testMesh } from './support.js';
 const names = (count: number) => Array.from({ length: count }, (_, index) => `cnvm-${index + 10}`);
 
 /** Machines that have much else to do, and 30 s until a silent target is in doubt. */
-const LONG_MS = 120_000;
+const LONG_MS = 1SETTLED_MS;
+/** A target whose source has died keeps the images of what it runs until it is told, or for a minute. */
+const SETTLED_MS = 80_000;
 const AGAIN = { againMs: 100, silentMsMax: 60_000 };
 
 describe('an evacuation that is cut short', function () {
@@ -38,7 +40,7 @@ describe('an evacuation that is cut short', function () {
             () => true,
             () => false,
           ),
-        20_000,
+        SETTLED_MS,
       ).catch(() => undefined);
       await atRest();
       assert.equal(node(owner).host.recall(name, 'mine'), name);
