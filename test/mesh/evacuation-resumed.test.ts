@@ -9,7 +9,7 @@ import { assertAtRest, eventually, NAME, testMesh } from './support.js';
 const names = (count: number) => Array.from({ length: count }, (_, index) => `cnvm-${index + 10}`);
 
 /** Machines that have much else to do, and 30 s until a silent target is in doubt. */
-const LONG_MS = 1SETTLED_MS;
+const LONG_MS = 120_000;
 /** A target whose source has died keeps the images of what it runs until it is told, or for a minute. */
 const SETTLED_MS = 80_000;
 const AGAIN = { againMs: 100, silentMsMax: 60_000 };
