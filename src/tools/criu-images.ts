@@ -4,7 +4,7 @@
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
+import { fieldsOf } from './protobuf-fields.js';
 
 /** Two magic numbers; each entry comes after its length (criu's images/magic.h and protobuf.c). */
 const HEADER_BYTES = 8;
@@ -30,8 +30,8 @@ export function namesMadeByCriu(imagesDir: string): string[] {
 /** The paths of all open plain files in criu's `files.img`. @throws when it is cut off. */
 export function regularNames(image: Uint8Array): string[] {
   return entriesOf(image)
-    .flatMap((entry) => fieldsOf(entry, REGULAR))
-    .flatMap((regular) => fieldsOf(regular, NAME))
+    .flatMap((entry) => within(entry, REGULAR))
+    .flatMap((regular) => within(regular, NAME))
     .map((name) => Buffer.from(name).toString());
 }
 
@@ -49,13 +49,14 @@ export function rearmTimers(imagesDir: string): void {
 /** Changes the image in place. @returns whether there was such a timer. */
 export function rearmIn(image: Uint8Array): boolean {
   let changed = false;
-  for (const timer of entriesOf(image).flatMap((entry) => fieldsOf(entry, TIMER))) {
-    const { values, places } = numbersOf(timer);
-    const periodic = (values.get(PERIOD_S) ?? 0) + (values.get(PERIOD_NS) ?? 0) > 0;
-    const place = places.get(LEFT_NS);
-    if (!periodic || place === undefined || values.get(LEFT_S) !== 0 || values.get(LEFT_NS) !== 0) continue;
+  for (const timer of entriesOf(image).flatMap((entry) => within(entry, TIMER))) {
+    const numbers = new Map(fieldsOf(timer).map((field) => [field.number, field]));
+    const isZero = (field: number) => numbers.get(field)?.value === 0n;
+    const left = numbers.get(LEFT_NS);
+    if (left === undefined || !isZero(LEFT_S) || !isZero(LEFT_NS)) continue;
+    if (isZero(PERIOD_S) && isZero(PERIOD_NS)) continue;
     // One nanosecond takes no more room than none.
-    timer[place] = 1;
+    timer[left.at] = 1;
     changed = true;
   }
   return changed;
@@ -74,28 +75,6 @@ function entriesOf(image: Uint8Array): Uint8Array[] {
   return entries;
 }
 
-/** The numbers of a message by their fields, and where each stands in it. */
-function numbersOf(message: Uint8Array): { values: Map<number, number>; places: Map<number, number> } {
-  const reader = new BinaryReader(message);
-  const [values, places] = [new Map<number, number>(), new Map<number, number>()];
-  while (reader.pos < reader.len) {
-    const [field, type] = reader.tag();
-    if (type === WireType.Varint) {
-      places.set(field, reader.pos);
-      values.set(field, Number(reader.uint64()));
-    } else reader.skip(type, field);
-  }
-  return { values, places };
-}
-
-/** The fields of a message that have this number and hold bytes. */
-function fieldsOf(message: Uint8Array, wanted: number): Uint8Array[] {
-  const reader = new BinaryReader(message);
-  const found: Uint8Array[] = [];
-  while (reader.pos < reader.len) {
-    const [field, type] = reader.tag();
-    if (field === wanted) found.push(reader.bytes());
-    else reader.skip(type, field);
-  }
-  return found;
-}
+/** The messages, and texts, in a message that have this number. */
+const within = (message: Uint8Array, wanted: number): Uint8Array[] =>
+  fieldsOf(message).flatMap(({ number, value }) => (number === wanted && value instanceof Uint8Array ? [value] : []));
