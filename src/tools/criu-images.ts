@@ -51,7 +51,7 @@ export function rearmIn(image: Uint8Array): boolean {
   let changed = false;
   for (const timer of entriesOf(image).flatMap((entry) => within(entry, TIMER))) {
     const numbers = new Map(fieldsOf(timer).map((field) => [field.number, field]));
-    const isZero = (field: number) => numbers.get(field)?.value === 0n;
+    const isZero = (field: number) => (numbers.get(field)?.value ?? 0n) === 0n;
     const left = numbers.get(LEFT_NS);
     if (left === undefined || !isZero(LEFT_S) || !isZero(LEFT_NS)) continue;
     if (isZero(PERIOD_S) && isZero(PERIOD_NS)) continue;
