@@ -1,6 +1,7 @@
 /**
  * A new CA in the place of the one that is there, while the mesh runs. Invariant: at each step `ca.key` is the key of a CA in
  * `ca.crt`, also after a power cut; and who has the `ca.crt` of one step understands all who have that of the step before or after.
+ * One step at a time: of two operators at once the second one sees what the first has done.
  *
  * 1. `beginRollover`: the new CA is made and believed; the old one signs.
  * 2. `switchRollover`: the new one signs; the old one is still believed.
@@ -29,14 +30,16 @@ const filesOf = (directory: string) => ({
 /** Afterwards a second CA is believed that signs nothing yet. @returns the file that every node needs now. */
 export async function beginRollover(directory: string): Promise<string> {
   const files = filesOf(directory);
-  const current = await readAuthority(directory);
-  if ((await readAll(files.bundle)).length > 1)
-    throw refused('state', `${files.bundle} has two CAs already`, { remedy: 'Go on with: cnvm pki rollover switch' });
-  const next = await makeAuthority();
-  // The key first: a CA that is believed and has no key anywhere could not be gone on with.
-  await writeFileAtomic(files.nextKey, `${next.key.trim()}\n`);
-  await writeBundle(files.bundle, [current, next]);
-  return files.bundle;
+  return await withFileLock(files.lock, async () => {
+    const current = await readAuthority(directory);
+    if ((await readAll(files.bundle)).length > 1)
+      throw refused('state', `${files.bundle} has two CAs already`, { remedy: 'Go on with: cnvm pki rollover switch' });
+    const next = await makeAuthority();
+    // The key first: a CA that is believed and has no key anywhere could not be gone on with.
+    await writeFileAtomic(files.nextKey, `${next.key.trim()}\n`);
+    await writeBundle(files.bundle, [current, next]);
+    return files.bundle;
+  });
 }
 
 /**
@@ -77,17 +80,19 @@ export async function switchRollover(directory: string): Promise<string> {
  */
 export async function finishRollover(directory: string, { force }: { readonly force: boolean }): Promise<string> {
   const files = filesOf(directory);
-  const authority = await readAuthority(directory);
-  if (existsSync(files.nextKey))
-    throw refused('state', 'the old CA still signs', { remedy: 'First: cnvm pki rollover switch' });
-  if ((await readAll(files.bundle)).length < 2) throw refused('state', `${files.bundle} has one CA alone`);
-  const left = force ? [] : await namesOfOld(directory, authority);
-  if (left.length > 0)
-    throw refused('state', `the old CA is still needed by ${left.join(', ')}`, {
-      remedy: 'Renew them first (nodes do it by themselves where a node holds the CA), or give --force.',
-    });
-  await writeBundle(files.bundle, [authority]);
-  return files.bundle;
+  return await withFileLock(files.lock, async () => {
+    const authority = await readAuthority(directory);
+    if (existsSync(files.nextKey))
+      throw refused('state', 'the old CA still signs', { remedy: 'First: cnvm pki rollover switch' });
+    if ((await readAll(files.bundle)).length < 2) throw refused('state', `${files.bundle} has one CA alone`);
+    const left = force ? [] : await namesOfOld(directory, authority);
+    if (left.length > 0)
+      throw refused('state', `the old CA is still needed by ${left.join(', ')}`, {
+        remedy: 'Renew them first (nodes do it by themselves where a node holds the CA), or give --force.',
+      });
+    await writeBundle(files.bundle, [authority]);
+    return files.bundle;
+  });
 }
 
 /** "node node1" and so on: who has a good certificate, and none by the new CA. */

@@ -86,6 +86,14 @@ describe('a new CA', () => {
     await assert.rejects(finishRollover(directory(), once), /the old CA still signs/);
   });
 
+  it('is begun once, by whoever is first of two at once, and its key is the one that is kept', async () => {
+    const both = await Promise.allSettled([beginRollover(directory()), beginRollover(directory())]);
+    assert.deepEqual(both.map(({ status }) => status).sort(), ['fulfilled', 'rejected']);
+    await switchRollover(directory());
+    assert.equal(await signer(), fingerprintOf(believed()[0] ?? assert.fail('nobody is believed')));
+    assert.equal(believed().length, 2);
+  });
+
   it('is gone on with after a power cut at any step', async () => {
     // Of the first step only the first half was done: a key is there that nobody believes in.
     copyFileSync(file('ca.key'), file('ca-next.key'));
