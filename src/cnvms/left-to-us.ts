@@ -2,7 +2,6 @@
  * What criu leaves to us of a dump: files in memory, names of open files, timers that would stand still. It lies among the images
  * and travels with them.
  */
-
 import { rearmTimers } from '../tools/criu-images.js';
 import type { CnvmRecord } from './cnvm.js';
 import type { DiskPaths } from './disk.js';

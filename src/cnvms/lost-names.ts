@@ -29,8 +29,9 @@ export async function noteLostNames(disk: string, imagesDir: string): Promise<vo
 export async function makeLostNames(root: string, imagesDir: string): Promise<void> {
   const file = join(imagesDir, FILE);
   if (!existsSync(file)) return;
+  const real = realpathSync(root);
   for (const names of schema.parse(JSON.parse(readFileSync(file, 'utf8')))) {
-    const paths = names.map((name) => within(realpathSync(root), name));
+    const paths = names.map((name) => within(real, name));
     const known = paths.find(isThere);
     if (known === undefined) throw refused('state', `of an open file there is no name: ${names.join(', ')}`);
     for (const path of paths) if (!isThere(path)) await link(known, path);

@@ -80,15 +80,8 @@ export function createRelief(options: ReliefOptions) {
   const alive = () => mesh.peers().filter(({ name }) => mesh.member(name)?.state !== 'dead');
   const cardOf = (name: string) => mesh.member(name)?.card;
   const evacuations = createEvacuations({
-    ...{
-      node,
-      overlayNetwork: config.overlay.network,
-      facts,
-      cordon,
-      intent: options.intent,
-      audit: options.audit,
-      log,
-    },
+    ...{ node, facts, cordon, log, intent: options.intent, audit: options.audit },
+    overlayNetwork: config.overlay.network,
     records: store.all,
     locked: options.locks.names,
     stateOf: options.cnvms.stateOf,
@@ -106,15 +99,8 @@ export function createRelief(options: ReliefOptions) {
   const { itself, peers, hold, every, calm, ...thresholds } = settings;
   const itsName = itselfOf(node);
   const strains = createStrains({
-    ...{
-      node,
-      itself,
-      peers,
-      holdMs: hold * 1000,
-      everyMs: every * 1000,
-      calmMs: calm * 1000,
-      thresholds: only(thresholds),
-    },
+    ...{ node, itself, peers, thresholds: only(thresholds) },
+    ...{ holdMs: hold * 1000, everyMs: every * 1000, calmMs: calm * 1000 },
     ...{ facts: hostFacts, memoryPressure: host.memoryPressure, log },
     check: async () => await host.check(await hostFacts()),
     ...{ itsName, cordonedBy: () => cordon.get()?.by },
