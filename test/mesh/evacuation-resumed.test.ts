@@ -10,8 +10,6 @@ const names = (count: number) => Array.from({ length: count }, (_, index) => `cn
 
 /** Machines that have much else to do, and 30 s until a silent target is in doubt. */
 const LONG_MS = 120_000;
-/** A target whose source has died keeps the images of what it runs until it is told, or for a minute. */
-const SETTLED_MS = 80_000;
 const AGAIN = { againMs: 100, silentMsMax: 60_000 };
 
 describe('an evacuation that is cut short', function () {
@@ -31,18 +29,7 @@ describe('an evacuation that is cut short', function () {
   async function assertAllMoved(all: readonly string[]): Promise<void> {
     for (const name of all) {
       const owner = ['node2', 'node3'].find((peer) => node(peer).host.stateOf(name) === 'running') ?? 'nobody';
-      // What was cut short is settled with its target beside the rest.
-      const atRest = () => assertAtRest(mesh(), name, owner, 2);
-      await eventually(
-        'it to be at rest',
-        () =>
-          atRest().then(
-            () => true,
-            () => false,
-          ),
-        SETTLED_MS,
-      ).catch(() => undefined);
-      await atRest();
+      await assertAtRest(mesh(), name, owner, 2);
       assert.equal(node(owner).host.recall(name, 'mine'), name);
     }
   }

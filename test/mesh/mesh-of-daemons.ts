@@ -3,7 +3,16 @@
  * between each two a link that can be cut. Invariant: a node keeps its host and its directories over all its daemons.
  */
 import { once } from 'node:events';
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -65,7 +74,7 @@ export async function startMesh(names: readonly string[], setting: MeshSetting =
     // Each daemon's own: the clients' connections to one that died would go on leading to it.
     const socket = () => join(home, `cnvmd-${life}.sock`);
     const tls = tlsOf(pkiDir, home, name, authorities.includes(name));
-    const stateDir = join(home, 'state');
+    let stateDir = join(home, 'state');
     let lease: Lease | undefined;
     let daemon: Daemon | undefined;
     let joinPort = 0;
@@ -132,6 +141,10 @@ export async function startMesh(names: readonly string[], setting: MeshSetting =
           links.get(`${other}>${name}`)?.reset();
         }
         daemon = undefined;
+        // What it was about to write is written nowhere: it lives on in this process, and must not change what the next one finds.
+        const left = stateDir;
+        stateDir = join(home, `state-${life}`);
+        renameSync(left, stateDir);
       },
       /** What its journal on disk says, newest first. */
       journal: () => readJournal(join(stateDir, 'migrations')),
@@ -140,8 +153,10 @@ export async function startMesh(names: readonly string[], setting: MeshSetting =
         mkdirSync(join(stateDir, 'cnvms', cnvm), { recursive: true });
         writeFileSync(join(stateDir, 'cnvms', cnvm, 'record.json'), text);
       },
-      /** A directory that the daemon keeps, for a test to spoil. */
-      stateDir,
+      /** A directory that the daemon keeps, for a test to spoil; after a crash another one. */
+      get stateDir(): string {
+        return stateDir;
+      },
       tls,
       endpoint: () => `127.0.0.1:${ports.get(name) ?? 0}`,
       /** Where new nodes join; open while there is a token, at a node that holds the CA's key. */
