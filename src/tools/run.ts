@@ -64,7 +64,7 @@ export interface RunningTool {
   readonly stdin: Writable;
   readonly stdout: Readable;
   readonly stderr: Readable;
-  /** The other end of the program's socket. Only with `socketAt`. */
+  /** The other end of the program's socket, paused. Only with `socketAt`. */
   readonly socket: Duplex;
   /** Resolves with its exit code when it has ended well. @throws `tool` otherwise. */
   readonly ended: Promise<number>;
@@ -94,6 +94,9 @@ export function spawnTool(argv: readonly string[], options: SpawnOptions = {}): 
     env: { ...options.env, LC_ALL: 'C' },
     stdio: [bulk, bulk, 'pipe', ...more],
   });
+  const socket = child.stdio[socketAt ?? 3] as Duplex | undefined;
+  // Until somebody reads: execa would set it flowing, and what comes before it is listened to would be lost.
+  if (socketAt !== undefined) socket?.pause();
   const tail: string[] = [];
   child.stderr?.on('data', (chunk: Uint8Array) => {
     tail.push(Buffer.from(chunk).toString());
@@ -112,7 +115,7 @@ export function spawnTool(argv: readonly string[], options: SpawnOptions = {}): 
     stdin: child.stdin as Writable,
     stdout: child.stdout as Readable,
     stderr: child.stderr as Readable,
-    socket: child.stdio[socketAt ?? 3] as Duplex,
+    socket: socket as Duplex,
     ended,
     kill: (signal) => void child.kill(signal),
   };
