@@ -8,6 +8,17 @@ const CLEAR_MS = 4 * 60_000 * lab.slowness;
 /** For who tries one test again and again: what is up is used, and stays up. */
 export const KEEP_LAB = process.env['CNVM_TEST_KEEP'] !== undefined;
 
+const LOG_LINES = 60;
+
+/** What failed on a machine that nobody can look at any more must be told by what it printed. */
+async function tellLogs(): Promise<void> {
+  for (const node of NODES) {
+    const { stdout } = await lab.run(node, ['tail', '-n', String(LOG_LINES), '/var/log/cnvmd.log']);
+    const programs = await lab.run(node, ['sh', '-c', 'ps -eo pid,ppid,stat,wchan:24,etimes,args | grep -v "\\]$"']);
+    console.error(`${node}, its last lines:\n${stdout}\n${programs.stdout}`);
+  }
+}
+
 export const mochaHooks = {
   async beforeAll(this: Mocha.Context) {
     this.timeout(UP_MS);
@@ -16,6 +27,7 @@ export const mochaHooks = {
   },
   async afterEach(this: Mocha.Context) {
     this.timeout(CLEAR_MS);
+    if (this.currentTest?.state === 'failed') await tellLogs();
     await Promise.all(NODES.map((node) => mend(node, 'criu', 'rsync', 'runc', 'nft')));
     await removeAll();
     await assertNoResidue();
