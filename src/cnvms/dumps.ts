@@ -12,6 +12,7 @@ import type { RunningTool } from '../tools/run.js';
 import { LAZY_OPTIONS, PAGES_OPTIONS, type Runc } from '../tools/runc.js';
 import { holdScript, openHold } from './hold.js';
 import type { Dump, DumpTarget, MemoryTaken, PreDump } from './machine.js';
+import { refuseStopped } from './stopped.js';
 
 /** What belongs to the cnvm that is dumped. */
 export interface DumpPlaces {
@@ -74,9 +75,7 @@ export async function readyDump(runc: Runc, places: DumpPlaces, target: DumpTarg
     async rollBack() {
       decide('roll-back');
       broken.abort();
-      const left = await runc.dumpEnds(name, tool);
-      await hold.close();
-      if (left) throw new Error(`criu does not let go of ${name}`);
+      await runc.dumpEnds(name, tool, cgroup).finally(() => hold.close());
       runc.clearDumpMarker(name);
     },
   };
@@ -84,7 +83,8 @@ export async function readyDump(runc: Runc, places: DumpPlaces, target: DumpTarg
 
 /** Begins to take the memory of one that runs on; nothing holds criu, and it stops the processes for a moment alone. */
 export async function beginPreDump(runc: Runc, places: DumpPlaces, target: DumpTarget): Promise<PreDump> {
-  const { name, workDir } = places;
+  const { name, workDir, cgroup } = places;
+  refuseStopped(cgroup);
   const { imagesDir, parentDir } = target;
   await writeCriuConfig(places.criuConfig, PAGES_OPTIONS);
   await mkdir(imagesDir, { recursive: true, mode: 0o700 });
@@ -102,7 +102,7 @@ export async function beginPreDump(runc: Runc, places: DumpPlaces, target: DumpT
     async rollBack() {
       if (whole) return;
       tool.socket.destroy();
-      if (await runc.dumpEnds(name, tool)) throw new Error(`criu does not let go of ${name}`);
+      await runc.dumpEnds(name, tool, cgroup);
       // One that has died in it may have left the cgroup as criu had frozen it.
       await runc.resume(name);
     },

@@ -1,18 +1,20 @@
 /**
- * What criu leaves to us of a dump: files in memory, names of open files, timers that would stand still. It lies among the images
- * and travels with them.
+ * What criu leaves to us of a dump: files in memory, names of open files, timers that would stand still, processes that are
+ * stopped. It lies among the images and travels with them.
  */
 import { rearmTimers } from '../tools/criu-images.js';
 import type { CnvmRecord } from './cnvm.js';
 import type { DiskPaths } from './disk.js';
 import { makeLostNames, noteLostNames } from './lost-names.js';
+import { noteStopped } from './stopped.js';
 import type { Volatile } from './volatile.js';
 
 export function createLeftToUs(volatile: Volatile, pathsOf: (record: CnvmRecord) => DiskPaths, restoreMs: number) {
   return {
     /** Adds it to the images of a dump that is held. Nothing of the cnvm may run. */
-    async add(record: CnvmRecord, imagesDir: string, signal: AbortSignal): Promise<void> {
+    async add(record: CnvmRecord, workDir: string, imagesDir: string, signal: AbortSignal): Promise<void> {
       rearmTimers(imagesDir);
+      noteStopped(workDir, imagesDir);
       const names = noteLostNames(pathsOf(record).upper, imagesDir);
       await Promise.all([names, volatile.pack(record, imagesDir, signal)]);
     },

@@ -7,7 +7,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { cpuTimeMs, endProcessesIn, stopProcessesIn } from '../tools/cgroup.js';
+import { endProcessesIn } from '../tools/cgroup.js';
 import { unmountBelow } from '../tools/mount.js';
 import { criuWorkDir } from '../tools/orphans.js';
 import { removeGate } from '../tools/restore-gate.js';
@@ -21,7 +21,6 @@ import { diskArchives } from './disk-archive.js';
 import { beginPreDump, type DumpPlaces, readyDump, shareImages } from './dumps.js';
 import { execInside } from './exec.js';
 import { openFrozenMemory } from './frozen-memory.js';
-import { releaseHold } from './hold.js';
 import { isComplete, restoreLazily } from './lazy-restore.js';
 import { createLeftToUs } from './left-to-us.js';
 import { readLogs, readOutput } from './logs.js';
@@ -30,7 +29,7 @@ import { createMadeFrom, type ImagesPort } from './made-from.js';
 import type { NetworkPort } from './network-port.js';
 import { lookAhead } from './obstacles.js';
 import { envOf, type FirstProcess } from './program.js';
-import { throttle, unthrottle } from './throttle.js';
+import { createStandstill } from './standstill.js';
 import { createVolatile } from './volatile.js';
 import { writeBundleFiles } from './write-bundle.js';
 
@@ -100,7 +99,7 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
     const places = { holdDir: holdOf(record), workDir: workOf(record), cgroup: cgroupOf(record) };
     return {
       ...{ name: record.name, ...places, criuConfig: criuConfigOf(record), end: () => endProcesses(record) },
-      addImages: (imagesDir, signal) => leftToUs.add(record, imagesDir, signal),
+      addImages: (imagesDir, signal) => leftToUs.add(record, workOf(record), imagesDir, signal),
     };
   }
 
@@ -236,24 +235,7 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
       return readLogs(pathsOf(record).upper, tailLines, follow, signal);
     },
 
-    async freeze(record) {
-      // In this order: what a process sends must not be lost to the filter, or its peer waits for it to be sent again.
-      await stopProcessesIn(cgroupOf(record));
-      await network.close(record.address);
-    },
-
-    async thaw(record) {
-      await releaseHold(holdOf(record));
-      runc.clearDumpMarker(record.name);
-      await network.open(record.address);
-      await runc.resume(record.name);
-      // The last: to go on slowly is better than not at all.
-      unthrottle(cgroupOf(record), record.limits);
-    },
-
-    cpuMs: async (record) => cpuTimeMs(cgroupOf(record)),
-    throttle: async (record, cpuMillis) => throttle(cgroupOf(record), record.limits, cpuMillis),
-    unthrottle: async (record) => unthrottle(cgroupOf(record), record.limits),
+    ...createStandstill({ runc, network, cgroupOf, workOf, holdOf }),
 
     dump: async (record, target) => await readyDump(runc, placesOf(record), target),
     preDump: async (record, target) => await beginPreDump(runc, placesOf(record), target),

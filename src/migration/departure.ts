@@ -13,6 +13,7 @@ import type { HandOverResult, TargetLink } from './peer-port.js';
 import { createReport } from './report.js';
 import type { SourcePorts, SourceRun } from './source-run.js';
 import { createThrottle } from './throttle.js';
+import type { Limits } from './watchdog.js';
 
 export interface Target {
   readonly name: string;
@@ -31,6 +32,7 @@ export interface Surroundings {
   readonly ports: SourcePorts;
   readonly bulk: Bulk;
   readonly history: History;
+  readonly limits: Limits;
 }
 
 export interface DepartureOrder {
@@ -78,7 +80,7 @@ export function newMigration(
 }
 
 export function newDeparture(
-  { ports, bulk, history }: Surroundings,
+  { ports, bulk, history, limits }: Surroundings,
   migration: Migration,
   record: CnvmRecord,
   target: Target,
@@ -106,6 +108,8 @@ export function newDeparture(
     ...{ record, mode: migration.mode, ...order, target, outgoing, report, undo },
     ...{
       signal: abort.signal,
+      // A half leaves time to try it once more.
+      standstillMs: limits.stallMs / 2,
       ports: { ...ports, log },
       dump: undefined,
       forced,

@@ -163,7 +163,7 @@ async function makeRound(run: SourceRun, course: Course, parent: MemoryRound | u
     // Before it begins: it asks the target what is there while the processes stand still.
     await Promise.race([outgoing.attached(), failureOf(taking)]);
     dump = await ports.machine.preDump(record, way).catch(faultOf(run));
-    const taken = await Promise.race([dump.done.catch(faultOf(run)), failureOf(taking)]);
+    const taken = await Promise.race([dump.done.catch(faultOf(run)), failureOf(taking), standsStill(run, dump)]);
     await taking;
     await count(run, course, parent, taken);
   } catch (error) {
@@ -175,6 +175,20 @@ async function makeRound(run: SourceRun, course: Course, parent: MemoryRound | u
     });
     throw error;
   }
+}
+
+/**
+ * Until the first of its pages comes nobody but our own criu works, and the processes stand still.
+ * @throws when that takes too long; never resolves.
+ */
+async function standsStill({ outgoing, standstillMs }: SourceRun, dump: PreDump): Promise<never> {
+  const ended = new AbortController();
+  const end = () => ended.abort();
+  dump.done.then(end, end);
+  await sleep(standstillMs, undefined, { signal: ended.signal }).catch(() => undefined);
+  const hangs = !ended.signal.aborted && outgoing.flow().fromMs === undefined;
+  if (hangs) throw new FailedHere(new Error(`criu has begun nothing for ${standstillMs / 1000} s`), false);
+  return await new Promise<never>(() => undefined);
 }
 
 async function wholeOf(target: string, taking: Promise<RoundTaken>): Promise<void> {

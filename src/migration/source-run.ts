@@ -35,6 +35,8 @@ export interface SourceRun {
   readonly report: Report;
   readonly undo: Undo;
   readonly signal: AbortSignal;
+  /** So long may a dump in a round hold the processes before the first of its pages comes. */
+  readonly standstillMs: number;
   readonly ports: SourcePorts;
   /** As both ends have agreed; undefined before, and in a cold migration. */
   memoryMode: MemoryMode | undefined;

@@ -24,6 +24,11 @@ export function isFrozen(cgroup: string): boolean {
   );
 }
 
+/** Whether the kernel freezes it by version 1, also where version 2 is there, too. */
+export function freezesByVersion1(cgroup: string): boolean {
+  return hierarchyPaths(cgroup).some((directory) => existsSync(join(directory, 'freezer.state')));
+}
+
 /** Where memory is charged: version 1's hierarchy of its own, and version 2. */
 const MEMORY_HIERARCHIES = ['/sys/fs/cgroup/memory', '/sys/fs/cgroup'];
 
@@ -47,7 +52,7 @@ export async function endProcessesIn(cgroup: string, withinMs: number): Promise<
     if (left.length === 0 || waited > withinMs) return left;
     for (const pid of left) kill(pid);
     // Only now: with KILL pending not one of them runs a step of its own.
-    thaw(cgroup);
+    thawProcessesIn(cgroup);
     await sleep(POLL_MS);
   }
 }
@@ -75,7 +80,7 @@ export async function stopProcessesIn(cgroup: string): Promise<void> {
     if (stands()) return;
     await sleep(1);
   } while (performance.now() < until);
-  thaw(cgroup);
+  thawProcessesIn(cgroup);
   throw new Error(`the processes in the cgroup ${cgroup} do not stop`);
 }
 
@@ -135,7 +140,8 @@ function cpuLimitOf(cgroup: string): { file: string; version: 1 | 2 } | undefine
   return files.find(({ file }) => existsSync(file));
 }
 
-function thaw(cgroup: string): void {
+/** Lets all of it run. What a tracer holds meanwhile stays held. */
+export function thawProcessesIn(cgroup: string): void {
   for (const directory of directoriesOf(cgroup)) {
     write(join(directory, 'freezer.state'), 'THAWED');
     write(join(directory, 'cgroup.freeze'), '0');

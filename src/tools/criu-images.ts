@@ -1,6 +1,6 @@
 /**
- * criu's images, as far as we must read them: which names it has made on the disk, and which timers would stand still. Invariant:
- * a file that is not what criu writes is a failure, since what is in it would be missing at the target.
+ * criu's images, as far as we must read them: which names it has made on the disk, and which timers would stand still, which
+ * processes are stopped. Invariant: a file that is not what criu writes is a failure, since what is in it would be missing at the target.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,6 +15,11 @@ const NAME = 6;
 /** And of `timerfd_entry`: what is left of a timer, and its period, in seconds and nanoseconds. */
 const TIMER = 12;
 const [LEFT_S, LEFT_NS, PERIOD_S, PERIOD_NS] = [7, 8, 9, 10] as const;
+/** Of `core_entry` and `task_core_entry`, and two values of the latter (compel's uapi/task-state.h). */
+const TASK = 3;
+const TASK_STATE = 1;
+const ALIVE = 1n;
+const STOPPED = 3;
 /** What criu calls a name that it gives to an open file which has lost the one that it was opened by (criu/files-reg.c). */
 const MADE_BY_CRIU = /(^|\/)link_remap\.\d+$/;
 /** There is one when something had lost its name. */
@@ -60,6 +65,22 @@ export function rearmIn(image: Uint8Array): boolean {
     changed = true;
   }
   return changed;
+}
+
+/** Says of a process, by its own number, that it is stopped: criu stops it then before it lets it go. */
+export function markStopped(imagesDir: string, pid: number): void {
+  const path = join(imagesDir, `core-${pid}.img`);
+  const image = readFileSync(path);
+  markStoppedIn(image);
+  writeFileSync(path, image);
+}
+
+/** Changes the image in place. @throws when it is not that of a process that criu takes for running. */
+export function markStoppedIn(image: Uint8Array): void {
+  const [task] = entriesOf(image).flatMap((entry) => within(entry, TASK));
+  const state = task === undefined ? undefined : fieldsOf(task).find(({ number }) => number === TASK_STATE);
+  if (task === undefined || state?.value !== ALIVE) throw new Error('an image of criu is not of a process that runs');
+  task[state.at] = STOPPED;
 }
 
 function entriesOf(image: Uint8Array): Uint8Array[] {

@@ -68,6 +68,16 @@ export function firstCriuError(log: string): string | undefined {
   return line?.trim();
 }
 
+/** What criu has done last, or "none" when it wrote nothing. */
+export function lastLogLine(logFile: string): string {
+  try {
+    return readFileSync(logFile, 'utf8').trimEnd().split('\n').at(-1) || 'none';
+  } catch (error) {
+    if (hasErrno(error, 'ENOENT')) return 'none';
+    throw error;
+  }
+}
+
 /** Said on every run by a root without CAP_SYS_RESOURCE, and of no consequence. */
 const HARMLESS = /RLIMIT_NOFILE/;
 

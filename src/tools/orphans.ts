@@ -6,6 +6,7 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type CpuUse, cpuUse, interruptHung } from './hung.js';
 
 /** The daemon puts its run directory here at its start, and every program that it starts inherits it. */
 export const OWNER_VARIABLE = 'CNVM_OWNER';
@@ -37,6 +38,8 @@ const FORKED_FLAG = 0x40;
 const POLL_MS = 20;
 /** After KILL the kernel needs a moment. */
 const KILL_WAIT_MS = 5_000;
+/** And criu, to roll back what it was interrupted in. */
+const INTERRUPT_WAIT_MS = 2_000;
 
 export interface Orphan {
   readonly pid: number;
@@ -72,6 +75,12 @@ export function signalMarked(belonging: Belonging, signal: NodeJS.Signals): void
   for (const { pid } of findMarked(belonging)) kill(pid, signal);
 }
 
+/** The kernel's name for what it waits in: where a program that hangs does so. */
+export function waitsIn(pid: number): string {
+  const [where = ''] = readOf(pid, 'wchan');
+  return where === '' || where === '0' ? 'no wait' : where;
+}
+
 /** Every program that belongs there but ourselves. */
 export function findMarked({ mark, workDir }: Belonging): Orphan[] {
   return readdirSync('/proc')
@@ -103,15 +112,23 @@ function worksIn(pid: number, directory: string): boolean {
 
 /**
  * Ends what must be ended, and waits `withinMs` for the gentle to end by themselves: their pipes to the dead daemon are
- * broken. @returns what is still there; empty when all is well.
+ * broken. A dump that hangs is interrupted, and never killed. @returns what is still there; empty when all is well.
  */
 export async function endOrphans(owner: string, withinMs: number): Promise<Orphan[]> {
   let left = findOrphans(owner);
+  let usedBefore: CpuUse | undefined = cpuUse(left);
   for (let waited = 0; left.length > 0; waited += POLL_MS) {
     const late = waited >= withinMs;
-    if (late && left.every(({ gentle }) => gentle === 'dump' || gentle === 'pages')) return left;
-    if (waited >= withinMs + KILL_WAIT_MS) return left;
+    const untouchable = left.every(({ gentle }) => gentle === 'dump' || gentle === 'pages');
+    if (waited >= withinMs + (untouchable ? INTERRUPT_WAIT_MS : KILL_WAIT_MS)) return left;
     for (const { pid, gentle } of left) if (gentle === undefined || (late && gentle === 'restore')) kill(pid);
+    if (late && usedBefore !== undefined) {
+      interruptHung(
+        left.filter(({ gentle }) => gentle === 'dump'),
+        usedBefore,
+      );
+      usedBefore = undefined;
+    }
     await sleep(POLL_MS);
     // Again from the start: one of them may have begun another.
     left = findOrphans(owner);

@@ -6,9 +6,11 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { hasErrno } from '../base/errors.js';
-import { withCriuLog } from './criu.js';
+import { thawProcessesIn } from './cgroup.js';
+import { lastLogLine, withCriuLog } from './criu.js';
+import { cpuUse, interruptHung } from './hung.js';
 import { unmountBelow } from './mount.js';
-import { criuWorkDir, GENTLE_VARIABLE, signalMarked } from './orphans.js';
+import { criuWorkDir, findMarked, GENTLE_VARIABLE, signalMarked, waitsIn } from './orphans.js';
 import { type RunningTool, run, spawnTool, toolError } from './run.js';
 import { createRestores, leaveBehind, RESTORED } from './runc-restore.js';
 
@@ -54,6 +56,8 @@ export type Runc = ReturnType<typeof createRunc>;
 
 const CREATE_TIMEOUT_MS = 60_000;
 
+/** runc names it for criu. */
+const DUMP_LOG = 'dump.log';
 /** Marks the programs of one dump. */
 const DUMP_VARIABLE = 'CNVM_DUMP';
 /** criu rolls back in milliseconds, and on a loaded machine with thousands of processes in seconds. */
@@ -85,7 +89,7 @@ export function createRunc(directory: string) {
       env: { ...env, [GENTLE_VARIABLE]: 'dump', [DUMP_VARIABLE]: id },
     });
     const ended = tool.ended.catch((error: unknown) => {
-      throw withCriuLog(error, join(workDir, 'dump.log'));
+      throw withCriuLog(error, join(workDir, DUMP_LOG));
     });
     ended.catch(() => undefined);
     return { ...tool, ended };
@@ -173,17 +177,28 @@ export function createRunc(directory: string) {
     preDump: (id: string, order: DumpOrder): RunningTool => beginDump(id, order, ['--pre-dump']),
 
     /**
-     * Waits for a dump that was told to roll back and whose pipes are broken. One that hangs is woken, and never killed: it
-     * would leave its parasite behind. @returns whether it is still there.
+     * Waits for a dump that was told to roll back and whose pipes are broken. One that hangs is woken, then interrupted, and
+     * never killed: it would leave its parasite behind.
+     * @throws when it is still there, with what its programs do.
      */
-    async dumpEnds(id: string, dump: RunningTool): Promise<boolean> {
+    async dumpEnds(id: string, dump: RunningTool, cgroup: string): Promise<void> {
       const ended = dump.ended.then(
         () => true,
         () => true,
       );
-      if (await within(DUMP_ENDS_MS, ended)) return false;
-      signalMarked({ mark: `${DUMP_VARIABLE}=${id}`, workDir: criuWorkDir(directory, id) }, 'SIGCONT');
-      return !(await within(DUMP_ENDS_MS, ended));
+      if (await within(DUMP_ENDS_MS, ended)) return;
+      const workDir = criuWorkDir(directory, id);
+      const belonging = { mark: `${DUMP_VARIABLE}=${id}`, workDir };
+      signalMarked(belonging, 'SIGCONT');
+      // To trace a process that is frozen may last until it is thawed; it is to run on in any case.
+      thawProcessesIn(cgroup);
+      const used = cpuUse(findMarked(belonging));
+      if (await within(DUMP_ENDS_MS, ended)) return;
+      interruptHung(findMarked(belonging), used);
+      if (await within(DUMP_ENDS_MS, ended)) return;
+      const programs = findMarked(belonging).map(({ pid, program }) => `${program} (${pid}) in ${waitsIn(pid)}`);
+      const last = lastLogLine(join(workDir, DUMP_LOG));
+      throw new Error(`criu does not let go of ${id}: ${programs.join(', ')}; the last line of its log: ${last}`);
     },
 
     restores: createRestores({ root, runc, flagsOf, env }),

@@ -205,6 +205,27 @@ describe('pre-copy', function () {
     assert.equal((await node1.teleport(NAME, 'node2')).outcome, 'succeeded');
   });
 
+  it('a criu that hangs before it has sent anything is made to let go, and the rounds begin anew', async () => {
+    const [node1, node2] = nodes();
+    await node1.stop();
+    await node1.begin([], { stall: 2 });
+    await Promise.all(mesh().nodes.map((node) => node.hearsAll()));
+    await node1.create(NAME);
+    node1.host.remember(NAME, 'mine', 'kept');
+    let letGo: () => void = () => undefined;
+    const hangs = new Promise<void>((resolve) => {
+      letGo = resolve;
+    });
+    node1.host.plan.at('preDump.taken', 'before', () => hangs);
+    node1.host.plan.at('preDump.rollBack', 'before', () => letGo());
+    const ended = await node1.teleport(NAME, 'node2');
+    assert.equal(ended.outcome, 'succeeded', ended.error);
+    assert.match(ended.steps.join(), /round 1 broke: criu has begun nothing for 1 s; the next one begins anew/);
+    assert.deepEqual(node1.host.plan.unmet(), []);
+    assert.equal(node2.host.recall(NAME, 'mine'), 'kept');
+    await assertAtRest(mesh(), NAME, 'node2', 2);
+  });
+
   it('a criu that does not let go leaves it stranded, and the next daemon tries again', async () => {
     const [node1, node2] = nodes();
     await node1.create(NAME);

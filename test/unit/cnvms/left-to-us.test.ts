@@ -3,7 +3,7 @@ import { linkSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync
 import { join } from 'node:path';
 import { BinaryWriter } from '@bufbuild/protobuf/wire';
 import { makeLostNames, noteLostNames } from '../../../src/cnvms/lost-names.js';
-import { namesMadeByCriu, rearmIn, regularNames } from '../../../src/tools/criu-images.js';
+import { markStoppedIn, namesMadeByCriu, rearmIn, regularNames } from '../../../src/tools/criu-images.js';
 import { temporary } from '../../support/temporary.js';
 
 /** As criu writes it: entries of open files, each after its length. */
@@ -46,6 +46,28 @@ describe('a timer that goes off again and again', () => {
       const before = Buffer.from(image);
       assert.ok(!rearmIn(image));
       assert.deepEqual(image, before);
+    }
+  });
+});
+
+describe('a process that is stopped', () => {
+  const core = (state: number) => {
+    const task = new BinaryWriter().tag(1, 0).uint32(state).tag(2, 0).uint32(0).tag(6, 2).string('job').finish();
+    const entry = new BinaryWriter().tag(1, 0).int32(1).tag(3, 2).bytes(task).finish();
+    const length = Buffer.alloc(4);
+    length.writeUInt32LE(entry.length);
+    return Buffer.concat([Buffer.alloc(8), length, entry]);
+  };
+
+  it('is marked as stopped, and nothing else is changed', () => {
+    const image = core(1);
+    markStoppedIn(image);
+    assert.deepEqual(image, core(3));
+  });
+
+  it('is not marked in what is not the image of a process that runs', () => {
+    for (const image of [core(3), core(6), filesImage(['/usr/bin/perl'])]) {
+      assert.throws(() => markStoppedIn(image), /not of a process that runs/);
     }
   });
 });

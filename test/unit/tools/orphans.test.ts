@@ -4,8 +4,11 @@ import { once } from 'node:events';
 import { copyFileSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { endOrphans, findOrphans, GENTLE_VARIABLE, OWNER_VARIABLE } from '../../../src/tools/orphans.js';
+import { endOrphans, findOrphans, GENTLE_VARIABLE, OWNER_VARIABLE, waitsIn } from '../../../src/tools/orphans.js';
 import { temporary } from '../../support/temporary.js';
+
+/** Of SIGALRM, the 14th signal. */
+const ALARM_BIT = 1 << 13;
 
 describe('programs of a dead daemon', () => {
   const owner = `/test/${process.pid}`;
@@ -91,7 +94,22 @@ describe('programs of a dead daemon', () => {
       (await endOrphans(owner, 200)).map(({ command }) => command),
       ['sleep 60'],
     );
-  });
+  }).timeout(20_000);
+
+  it('are interrupted where they hang, by the signal that criu catches, and by no other that would end them', async () => {
+    const gentle = { [OWNER_VARIABLE]: owner, [GENTLE_VARIABLE]: 'dump' };
+    const hangs = await start(`: && exec perl -e '$SIG{ALRM} = sub { exit 3 }; sleep 60 while 1'`, gentle);
+    const exited = once(hangs, 'exit');
+    const catching = () => /^SigCgt:\s*(\w+)/m.exec(readFileSync(`/proc/${hangs.pid}/status`, 'utf8'))?.[1] ?? '';
+    while ((Number.parseInt(catching(), 16) & ALARM_BIT) === 0) await sleep(5);
+    const other = await start('exec sleep 60', gentle);
+    assert.deepEqual(
+      (await endOrphans(owner, 100)).map(({ pid }) => pid),
+      [other.pid],
+    );
+    assert.deepEqual(await exited, [3, null]);
+    assert.notEqual(waitsIn(other.pid ?? 0), '');
+  }).timeout(20_000);
 
   it('are ended, after a while, where they restore one', async () => {
     await start('exec sleep 60', { [OWNER_VARIABLE]: owner, [GENTLE_VARIABLE]: 'restore' });
