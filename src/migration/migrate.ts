@@ -106,7 +106,7 @@ async function freeze(run: SourceRun): Promise<void> {
   if (run.lastRound.cpuPercent < 100) await ports.machine.unthrottle(record);
   dump?.begin();
   const changed = run.tellChanges ? await report.part('changes', () => changedSinceSeed(run)) : undefined;
-  outgoing.releaseDisk();
+  outgoing.releaseDisk(changed?.length !== 0);
   const collecting = target.link.collect(report.migration.id, changed, { signal });
   // It fails, too, when the dump does, and then nobody waits for it.
   collecting.catch(() => undefined);

@@ -70,6 +70,7 @@ export function createOutgoing({ migration, to, disk, bulk, onBytes, throttle }:
   const streams = new Set<Duplex>();
   let closed = false;
   let diskFree = Promise.resolve();
+  let diskWanted = true;
   let freeDisk: () => void = () => undefined;
 
   async function takeMemory(): Promise<void> {
@@ -110,8 +111,11 @@ export function createOutgoing({ migration, to, disk, bulk, onBytes, throttle }:
     },
     /** What has been changed of the disk since it was flushed; undefined: anything may have been. */
     changes: (flushedMs: number): Promise<Changed> => bulk.changes(disk, flushedMs),
-    /** The disk does not change any more. */
-    releaseDisk: (): void => freeDisk(),
+    /** The disk does not change any more. @param wanted whether anything of it has since the seed, or may have. */
+    releaseDisk(wanted: boolean): void {
+      diskWanted = wanted;
+      freeDisk();
+    },
     /**
      * Opens the way for the pages of a round, or of the last dump; that of the one before is broken. Of earlier ones only
      * what this one builds on is kept. @param layout in which criu says what the pages are. @returns where a dump is to put the pages and its other images.
@@ -164,6 +168,8 @@ export function createOutgoing({ migration, to, disk, bulk, onBytes, throttle }:
         else if (wanted !== round) throw refused('state', `the pages of round ${wanted} are not to be had`);
         else targetLeft = (await relay.attach(stream)) === 'left';
       } catch (error) {
+        // The target sends its waiting program off, and ours fails for it.
+        if (channel === 'disk' && !diskWanted) return;
         targetLeft ||= channel === 'pages' && memory === undefined;
         throw error;
       } finally {

@@ -13,7 +13,9 @@ describe('what leaves', () => {
       async serveDisk(_, directory, stream, free) {
         served.push(`asked for ${directory}`);
         void free.then(() => served.push('free'));
+        stream.on('error', () => undefined);
         await new Promise((resolve) => stream.once('close', resolve));
+        if (stream.errored) throw stream.errored;
       },
       sweep: async () => undefined,
     };
@@ -42,11 +44,23 @@ describe('what leaves', () => {
     const serving = tunnel(disk, new PassThrough());
     await new Promise((resolve) => setImmediate(resolve));
     assert.deepEqual(served, ['asked for /disk']);
-    releaseDisk();
+    releaseDisk(true);
     await new Promise((resolve) => setImmediate(resolve));
     assert.deepEqual(served, ['asked for /disk', 'free']);
     await close();
     await serving;
+  });
+
+  it('is no failure when it is nothing, and the target sends its waiting program off', async () => {
+    const { tunnel, holdDisk, releaseDisk } = outgoing();
+    for (const wanted of [true, false]) {
+      holdDisk();
+      const stream = new PassThrough();
+      const serving = tunnel(disk, stream);
+      releaseDisk(wanted);
+      stream.destroy(new Error('sent off'));
+      await (wanted ? assert.rejects(serving, /sent off/) : serving);
+    }
   });
 
   it('are the pages of the latest round alone, and of earlier ones what it builds on', async () => {
