@@ -106,6 +106,8 @@ export interface Machine {
   obstacles(record: CnvmRecord): Promise<string[]>;
   /** What it would lose when it is moved while it runs, each a sentence. */
   losses(record: CnvmRecord): Promise<string[]>;
+  /** How many connections its programs have closed that still have something to deliver: a dump knows nothing of them. */
+  closing(record: CnvmRecord): Promise<number>;
   /** @returns the exit code. */
   exec(record: CnvmRecord, order: ExecOrder, io: ExecIo): Promise<number>;
   /** Its system log. */

@@ -1,4 +1,5 @@
 /** What keeps a cnvm from being moved while it runs, and what it would lose. Invariant: only looks; the cnvm runs on meanwhile. */
+import { closingOf } from '../tools/closing.js';
 import { groupsOf } from '../tools/multicast.js';
 import { readProcesses } from '../tools/process-facts.js';
 import type { CnvmRecord } from './cnvm.js';
@@ -12,13 +13,14 @@ export function lookAhead(
   initOf: (record: CnvmRecord) => Promise<number>,
   processesOf: (name: string) => Promise<readonly number[]>,
   more: (record: CnvmRecord) => readonly string[],
-): Pick<Machine, 'obstacles' | 'losses'> {
+): Pick<Machine, 'obstacles' | 'losses' | 'closing'> {
   return {
     obstacles: async (record) => [
       ...more(record),
       ...(await obstaclesOf(await initOf(record), await processesOf(record.name))),
     ],
     losses: async (record) => lossesOf(await initOf(record)),
+    closing: async (record) => closingOf(await initOf(record)),
   };
 }
 

@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { abortable } from '../base/abortable.js';
 import type { CnvmError } from '../base/errors.js';
 import { watchWallClock } from '../base/wall-clock.js';
+import { drain } from './drain.js';
 import { heldOrWhyNot } from './held.js';
 import { canTellChanges, changedSinceSeed } from './last-pass.js';
 import { negotiate } from './offer.js';
@@ -97,6 +98,7 @@ async function prepare(run: SourceRun): Promise<void> {
 async function freeze(run: SourceRun): Promise<void> {
   const { report, record, target, signal, ports, outgoing, dump } = run;
   signal.throwIfAborted();
+  if (dump !== undefined) await drain(run);
   await note(run, 'frozen');
   report.phase('freeze');
   if (dump !== undefined && !run.postCopy) report.round(lastBegins(run));

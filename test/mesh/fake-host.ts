@@ -182,6 +182,10 @@ export function createFakeHost({ node, overlayAddress, directory, witness }: Fak
     burden(name: string, ...losses: string[]): void {
       state.losses.set(name, losses);
     },
+    /** So many of its connections are closing, look by look. */
+    closes(name: string, ...counts: number[]): void {
+      state.closing.set(name, counts);
+    },
     /** From now on no disk is as it was when it is looked at again. */
     writeLogs(): void {
       state.writesLogs = true;

@@ -125,6 +125,7 @@ export function createFakeMachine(state: FakeState, plan: Plan, hasImage: (diges
     ...fakeArchives(state, diskOf),
     obstacles: async (record) => [...(state.obstacles.get(record.name) ?? [])],
     losses: async (record) => [...(state.losses.get(record.name) ?? [])],
+    closing: async (record) => state.closing.get(record.name)?.shift() ?? 0,
     async exec(record, order, io) {
       if (processesOf(record).status !== 'running') throw toolFails(`container ${record.name} is paused`);
       await io.stdout(Buffer.from(`${order.argv.join(' ')}\n`));

@@ -62,6 +62,8 @@ export interface FakeState {
   readonly obstacles: Map<string, readonly string[]>;
   /** And what they would lose. */
   readonly losses: Map<string, readonly string[]>;
+  /** By the cnvm's name: how many of its connections are closing, look by look; none after that. */
+  readonly closing: Map<string, number[]>;
   /** The kernel tells which pages have changed. */
   tracks: boolean;
   /** Each cnvm writes to its log after every flush of its disk. */
@@ -85,6 +87,7 @@ export function createState(node: string, witness: Witness): FakeState {
     images: new Map(),
     obstacles: new Map(),
     losses: new Map(),
+    closing: new Map(),
     tracks: true,
     writesLogs: false,
     writers: new Map(),

@@ -67,6 +67,19 @@ describe('a teleport', () => {
     assert.ok(steps.includes('warning: it is in the multicast group 239.1.2.3 on eth0'), steps.join('\n'));
   });
 
+  it('waits for what its programs have closed and not delivered yet, and warns of what takes too long', async () => {
+    const [node1, node2] = [mesh().node('node1'), mesh().node('node2')];
+    await node1.create(NAME);
+    node1.host.closes(NAME, 2, 2, 1, 0, 7);
+    const { outcome, steps } = await node1.teleport(NAME, 'node2');
+    assert.equal(outcome, 'succeeded');
+    assert.ok(!steps.join().includes('warning'), steps.join('\n'));
+    node2.host.closes(NAME, ...Array.from({ length: 1_000 }, () => 2));
+    const back = await node2.teleport(NAME, 'node1');
+    assert.equal(back.outcome, 'succeeded');
+    assert.match(back.steps.join(), /warning: 2 connections that their programs have closed still had something/);
+  });
+
   it('cold: the disk comes, the memory does not, and it runs', async () => {
     const [node1, node2] = [mesh().node('node1'), mesh().node('node2')];
     await node1.create(NAME);
