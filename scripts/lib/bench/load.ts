@@ -51,10 +51,13 @@ export function startLoad({ mib, dirtyMibPerS, processes }: Load): string {
   return `setsid python3 -c '${PROGRAM}' ${mib} ${dirtyMibPerS} ${processes} >/dev/null 2>&1 </dev/null &`;
 }
 
+/** Within what a command in a node may take; a GiB on a busy machine takes longer than a minute. */
+const WAIT_S = 110;
+
 /** A script for sh; it ends when all of the load is held. */
 export function loadHeld({ processes }: Load): string {
   const held = `[ "$(ls /tmp/load-* 2>/dev/null | wc -l)" -eq ${processes} ]`;
-  return `for _ in $(seq 600); do ${held} && exit 0; sleep 0.1; done; echo "the load does not come" >&2; exit 1`;
+  return `for _ in $(seq ${WAIT_S * 10}); do ${held} && exit 0; sleep 0.1; done; echo "the load does not come" >&2; exit 1`;
 }
 
 /** A script for sh; it starts the load, and ends when all of it is held. */
