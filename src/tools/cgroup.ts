@@ -2,10 +2,11 @@
  * The kernel's control groups, version 1, 2 or both: what is in one of ours. Invariant: a path here is a cnvm's own, below
  * the parent that the config names, so that what is ended is that cnvm's and nothing else.
  */
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { readIfThere } from './proc.js';
 
 /** Where a cnvm's processes are listed and frozen: version 1's freezer, version 2, and version 2 beside version 1. */
 const HIERARCHIES = ['/sys/fs/cgroup/freezer', '/sys/fs/cgroup', '/sys/fs/cgroup/unified'];
@@ -20,7 +21,8 @@ export const hierarchyPaths = (cgroup: string): string[] => HIERARCHIES.map((hie
 export function isFrozen(cgroup: string): boolean {
   return hierarchyPaths(cgroup).some(
     (directory) =>
-      /^FR/.test(read(join(directory, 'freezer.state'))) || /^1/.test(read(join(directory, 'cgroup.freeze'))),
+      /^FR/.test(readIfThere(join(directory, 'freezer.state'))) ||
+      /^1/.test(readIfThere(join(directory, 'cgroup.freeze'))),
   );
 }
 
@@ -41,7 +43,7 @@ export function enterMemoryOf(cgroup: string): string[] {
 
 /** The ids of all processes in it and below it. */
 export function processesIn(cgroup: string): number[] {
-  const found = directoriesOf(cgroup).flatMap((directory) => read(join(directory, 'cgroup.procs')).split('\n'));
+  const found = directoriesOf(cgroup).flatMap((directory) => readIfThere(join(directory, 'cgroup.procs')).split('\n'));
   return [...new Set(found.map(Number))].filter((pid) => pid > 0);
 }
 
@@ -88,11 +90,11 @@ function freezerOf(cgroup: string): { file: string; word: string; stands: () => 
   const freezers = hierarchyPaths(cgroup).flatMap((directory) => [
     {
       ...{ file: join(directory, 'freezer.state'), word: 'FROZEN' },
-      stands: () => /^FROZEN/.test(read(join(directory, 'freezer.state'))),
+      stands: () => /^FROZEN/.test(readIfThere(join(directory, 'freezer.state'))),
     },
     {
       ...{ file: join(directory, 'cgroup.freeze'), word: '1' },
-      stands: () => /^frozen 1/m.test(read(join(directory, 'cgroup.events'))),
+      stands: () => /^frozen 1/m.test(readIfThere(join(directory, 'cgroup.events'))),
     },
   ]);
   // The first and no other: where both are there, who thaws it knows of the older one alone.
@@ -107,9 +109,9 @@ const CPU_HIERARCHIES = ['/sys/fs/cgroup/cpu', '/sys/fs/cgroup/cpuacct', ...HIER
 /** The CPU time that its processes have used, those that have ended included. @throws when there is no such cgroup. */
 export function cpuTimeMs(cgroup: string): number {
   for (const directory of CPU_HIERARCHIES.map((hierarchy) => join(hierarchy, cgroup))) {
-    const nanoseconds = read(join(directory, 'cpuacct.usage'));
+    const nanoseconds = readIfThere(join(directory, 'cpuacct.usage'));
     if (nanoseconds !== '') return Number(nanoseconds) / 1_000_000;
-    const microseconds = /^usage_usec (\d+)/m.exec(read(join(directory, 'cpu.stat')))?.[1];
+    const microseconds = /^usage_usec (\d+)/m.exec(readIfThere(join(directory, 'cpu.stat')))?.[1];
     if (microseconds !== undefined) return Number(microseconds) / 1000;
   }
   throw new Error(`no CPU time is counted in the cgroup ${cgroup}`);
@@ -169,15 +171,6 @@ function kill(pid: number): void {
     process.kill(pid, 'SIGKILL');
   } catch {
     // It has just ended.
-  }
-}
-
-/** Empty when it has just gone, or the hierarchy lists no processes. */
-function read(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    return '';
   }
 }
 

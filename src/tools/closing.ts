@@ -2,14 +2,14 @@
  * TCP connections that a program has closed while the last of what it wrote is still on its way. Invariant: only read; those
  * that a process still holds are not among them.
  */
-import { readFileSync } from 'node:fs';
+import { readIfThere } from './proc.js';
 
 /** Of the column "st", in the kernel's include/net/tcp_states.h: FIN_WAIT1, LAST_ACK and CLOSING. */
 const ENDING = new Set(['04', '09', '0B']);
 
 /** How many the network of a process has. @param pid as the node numbers it; none when it has ended. */
 export const closingOf = (pid: number): number =>
-  closingIn(read(`/proc/${pid}/net/tcp`)) + closingIn(read(`/proc/${pid}/net/tcp6`));
+  closingIn(readIfThere(`/proc/${pid}/net/tcp`)) + closingIn(readIfThere(`/proc/${pid}/net/tcp6`));
 
 /** @param text as in /proc/net/tcp: "SLOT: LOCAL REMOTE ST TX:RX TIMER RETRIES USER TIMEOUT INODE ...". */
 export function closingIn(text: string): number {
@@ -17,13 +17,4 @@ export function closingIn(text: string): number {
     const [, , , state = '', queues = '', , , , , inode] = line.trim().split(/\s+/);
     return ENDING.has(state) && inode === '0' && Number.parseInt(queues, 16) > 0;
   }).length;
-}
-
-function read(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    // It has ended, or there is no IPv6.
-    return '';
-  }
 }

@@ -3,8 +3,8 @@
  * interrupted the way its own alarm does it, and it rolls back then. One that works, however slowly, is left alone: criu
  * ends itself when it has not rolled back 6 s after such an alarm (`alarm_handler` in its cr-dump.c).
  */
-import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
+import { fieldsOfStat, readIfThere } from './proc.js';
 
 /** By process: what it has used of the CPU, in the kernel's ticks. */
 export type CpuUse = ReadonlyMap<number, number>;
@@ -34,23 +34,14 @@ function signal(pid: number, name: NodeJS.Signals): void {
   }
 }
 
-/** Fields 14 and 15 of proc(5)'s "stat", counted behind the name, which may hold anything; 0 when it has gone. */
+/** Fields 14 and 15 of proc(5)'s "stat", the third being the first behind the name; 0 when it has gone. */
 function ticksOf(pid: number): number {
-  const stat = read(pid, 'stat');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return Number(fields[11] ?? 0) + Number(fields[12] ?? 0);
+  const { rest } = fieldsOfStat(readIfThere(`/proc/${pid}/stat`));
+  return Number(rest[11] ?? 0) + Number(rest[12] ?? 0);
 }
 
 /** Without a handler it would die of it. "SigCgt" of proc(5) has a bit for each signal, from 1 on. */
 function catchesAlarm(pid: number): boolean {
-  const mask = /^SigCgt:\s*([0-9a-f]+)$/m.exec(read(pid, 'status'))?.[1] ?? '0';
+  const mask = /^SigCgt:\s*([0-9a-f]+)$/m.exec(readIfThere(`/proc/${pid}/status`))?.[1] ?? '0';
   return ((BigInt(`0x${mask}`) >> BigInt(constants.signals.SIGALRM - 1)) & 1n) === 1n;
-}
-
-function read(pid: number, file: string): string {
-  try {
-    return readFileSync(`/proc/${pid}/${file}`, 'utf8');
-  } catch {
-    return '';
-  }
 }

@@ -2,8 +2,8 @@
  * What the kernel shows of multicast groups that a process's network listens to. Invariant: only read; the groups that the
  * kernel joins by itself are not among them.
  */
-import { readFileSync } from 'node:fs';
 import { endianness } from 'node:os';
+import { readIfThere } from './proc.js';
 
 export interface Group {
   readonly address: string;
@@ -17,8 +17,8 @@ const KERNEL_V6 = /^(?:ff0[12]0{26}01|ff0[125]0{26}02|ff020{26}6a|ff020{18}01ff[
 
 /** @param pid as the node numbers it; none are found when it has ended. */
 export const groupsOf = (pid: number): Group[] => [
-  ...groupsOfV4(read(`/proc/${pid}/net/igmp`), endianness() === 'LE'),
-  ...groupsOfV6(read(`/proc/${pid}/net/igmp6`)),
+  ...groupsOfV4(readIfThere(`/proc/${pid}/net/igmp`), endianness() === 'LE'),
+  ...groupsOfV6(readIfThere(`/proc/${pid}/net/igmp6`)),
 ];
 
 /** @param text as in /proc/net/igmp: a line of each device, "4 eth0 : 1 V3", and of each of its groups, in the machine's order. */
@@ -46,12 +46,3 @@ export function groupsOfV6(text: string): Group[] {
 /** As a URL's host is written: its longest run of zeros is left out. */
 const shortened = (digits: string): string =>
   new URL(`http://[${digits.match(/..../g)?.join(':')}]`).hostname.slice(1, -1);
-
-function read(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    // It has ended, or there is no IPv6.
-    return '';
-  }
-}

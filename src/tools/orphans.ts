@@ -3,10 +3,11 @@
  * node's mark in its environment, which only its daemon gives, or is a criu that works in a directory of that daemon's;
  * nothing else is ever touched.
  */
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { readdirSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type CpuUse, cpuUse, interruptHung } from './hung.js';
+import { fieldsOfStat, readIfThere } from './proc.js';
 
 /** The daemon puts its run directory here at its start, and every program that it starts inherits it. */
 export const OWNER_VARIABLE = 'CNVM_OWNER';
@@ -77,7 +78,7 @@ export function signalMarked(belonging: Belonging, signal: NodeJS.Signals): void
 
 /** The kernel's name for what it waits in: where a program that hangs does so. */
 export function waitsIn(pid: number): string {
-  const [where = ''] = readOf(pid, 'wchan');
+  const where = readIfThere(`/proc/${pid}/wchan`);
   return where === '' || where === '0' ? 'no wait' : where;
 }
 
@@ -146,21 +147,14 @@ function kill(pid: number, signal: NodeJS.Signals = 'SIGKILL'): void {
 
 /** Parent 0 and no name when it has just gone. */
 function statOf(pid: number): Pick<Orphan, 'parent' | 'program' | 'forked'> {
-  const [stat = ''] = readOf(pid, 'stat');
-  // "PID (NAME) STATE PARENT GROUP SESSION TTY TTY-GROUP FLAGS ...", and a name may hold spaces and parentheses: proc(5).
-  const end = stat.lastIndexOf(')');
-  const [, parent = 0, , , , , flags = 0] = stat
-    .slice(end + 2)
-    .split(' ')
-    .map(Number);
-  return { program: stat.slice(stat.indexOf('(') + 1, end), parent, forked: (flags & FORKED_FLAG) !== 0 };
+  const { name, rest } = fieldsOfStat(readIfThere(`/proc/${pid}/stat`));
+  // "STATE PARENT GROUP SESSION TTY TTY-GROUP FLAGS ...": proc(5).
+  const [, parent = 0, , , , , flags = 0] = rest.map(Number);
+  return { program: name, parent, forked: (flags & FORKED_FLAG) !== 0 };
 }
 
 /** The strings of a file of zero-terminated ones; none when the process has gone, or is a zombie. */
 function readOf(pid: number, file: string): string[] {
-  try {
-    return readFileSync(`/proc/${pid}/${file}`, 'utf8').split('\0');
-  } catch {
-    return [];
-  }
+  const text = readIfThere(`/proc/${pid}/${file}`);
+  return text === '' ? [] : text.split('\0');
 }

@@ -2,8 +2,8 @@
  * Processes that a signal has stopped, as by Ctrl-Z. Invariant: only those of a cgroup that is frozen are told to go on, and
  * not one of them runs a step before it is stopped again or dumped.
  */
-import { readFileSync } from 'node:fs';
 import { processesIn } from './cgroup.js';
+import { fieldsOfStat, readIfThere } from './proc.js';
 
 export interface Stopped {
   /** As the node numbers it. */
@@ -16,7 +16,7 @@ export interface Stopped {
 export function stoppedIn(cgroup: string): Stopped[] {
   return processesIn(cgroup)
     .filter(isStopped)
-    .map((pid) => ({ pid, inside: Number(/^NSpid:.*?(\d+)$/m.exec(read(pid, 'status'))?.[1] ?? pid) }));
+    .map((pid) => ({ pid, inside: Number(/^NSpid:.*?(\d+)$/m.exec(readIfThere(`/proc/${pid}/status`))?.[1] ?? pid) }));
 }
 
 /** Afterwards they go on when they are thawed. */
@@ -31,9 +31,8 @@ export function stop(stopped: readonly Stopped[]): void {
 
 /** From Linux 6.1 on one that is frozen, too, looks like any other that is; where it waits is told all the same. */
 function isStopped(pid: number): boolean {
-  const stat = read(pid, 'stat');
-  const state = stat.slice(stat.lastIndexOf(')') + 2)[0];
-  return state === 'T' || (state === 'D' && read(pid, 'wchan') === 'do_signal_stop');
+  const [state] = fieldsOfStat(readIfThere(`/proc/${pid}/stat`)).rest;
+  return state === 'T' || (state === 'D' && readIfThere(`/proc/${pid}/wchan`) === 'do_signal_stop');
 }
 
 function signal(pid: number, name: 'SIGCONT' | 'SIGSTOP'): void {
@@ -41,13 +40,5 @@ function signal(pid: number, name: 'SIGCONT' | 'SIGSTOP'): void {
     process.kill(pid, name);
   } catch {
     // It has just been ended.
-  }
-}
-
-function read(pid: number, file: string): string {
-  try {
-    return readFileSync(`/proc/${pid}/${file}`, 'utf8');
-  } catch {
-    return '';
   }
 }
