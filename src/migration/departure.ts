@@ -108,8 +108,8 @@ export function newDeparture(
     ...{ record, mode: migration.mode, ...order, target, outgoing, report, undo },
     ...{
       signal: abort.signal,
-      // A half leaves time to try it once more.
-      standstillMs: limits.stallMs / 2,
+      // A third leaves time to make it let go, and to try it once more.
+      standstillMs: limits.stallMs / 3,
       ports: { ...ports, log },
       dump: undefined,
       forced,

@@ -208,7 +208,7 @@ describe('pre-copy', function () {
   it('a criu that hangs before it has sent anything is made to let go, and the rounds begin anew', async () => {
     const [node1, node2] = nodes();
     await node1.stop();
-    await node1.begin([], { stall: 2 });
+    await node1.begin([], { stall: 3 });
     await Promise.all(mesh().nodes.map((node) => node.hearsAll()));
     await node1.create(NAME);
     node1.host.remember(NAME, 'mine', 'kept');
