@@ -4,6 +4,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { type Hop, type HopFigures, hopFigures, hopTable } from './hops.js';
 import { type Lab, openLab } from './lab.js';
 import { openNumberStream, startStreamServer } from './number-stream.js';
 import { roundTrip, worldTour } from './routes.js';
@@ -31,19 +32,11 @@ numbered TCP stream in it, teleports it ${roundTrip(NODES).join(' -> ')}, and ch
 Exit codes: 0 all is well, 1 something broke, 2 wrong usage.
 `;
 
-interface Hop {
-  readonly from: string;
-  readonly to: string;
-  readonly freezeMs: number;
-  readonly clientGapMs: number;
-  readonly memoryBytes: number;
-  readonly diskBytes: number;
-  readonly totalMs: number;
-}
-
 interface Result {
   readonly ok: boolean;
   readonly hops: readonly Hop[];
+  /** None when there was no hop. */
+  readonly figures?: HopFigures;
   readonly sessionSurvived: boolean;
   readonly streamIntact: boolean;
 }
@@ -65,8 +58,15 @@ async function teleport(lab: Lab, asked: string, to: string): Promise<NonNullabl
   return ended;
 }
 
-/** @param askOf the node that is asked to teleport it from where it is. */
-async function tour(lab: Lab, route: readonly string[], askOf: (from: string) => string): Promise<Result> {
+interface Tour {
+  readonly route: readonly string[];
+  /** The node that is asked to teleport it from where it is. */
+  readonly askOf: (from: string) => string;
+  /** Filled as it goes on: they were made also when a later one breaks. */
+  readonly hops: Hop[];
+}
+
+async function tour(lab: Lab, { route, askOf, hops }: Tour): Promise<Result> {
   say(`\nnode1# cnvm create ${NAME} --address ${ADDRESS}`);
   say(await lab.must('node1', ['cnvm', 'create', NAME, '--address', ADDRESS]));
   await waitForSsh(lab);
@@ -77,7 +77,7 @@ async function tour(lab: Lab, route: readonly string[], askOf: (from: string) =>
   await shell.type('mkdir -p /tmp/here && cd /tmp/here && treasure=gold-$$ && echo written-on-node1 > file');
   const before = await shell.type('echo $treasure $$ $PWD');
   say(`in the session: shell variable, pid and directory are: ${before}`);
-  const hops: Hop[] = [];
+  const began = performance.now();
   let sessionSurvived = true;
   for (const [index, to] of route.slice(1).entries()) {
     const from = route[index] ?? '';
@@ -94,13 +94,15 @@ async function tour(lab: Lab, route: readonly string[], askOf: (from: string) =>
     say(`the stream is at ${stream.state.last}, its longest silence was ${clientGapMs.toFixed(0)} ms`);
     hops.push({ from, to, freezeMs, clientGapMs, memoryBytes, diskBytes, totalMs });
   }
+  const figures = hopFigures(hops, performance.now() - began);
   sessionSurvived &&= shell.alive;
   const { faults } = stream.state;
   for (const fault of faults) say(`the stream broke: ${fault}`);
   await stream.close();
   await shell.close();
   const streamIntact = faults.length === 0;
-  return { ok: sessionSurvived && streamIntact, hops, sessionSurvived, streamIntact };
+  if (figures !== undefined) say(`\n${hopTable(hops, figures)}`);
+  return { ok: sessionSurvived && streamIntact, hops, ...(figures && { figures }), sessionSurvived, streamIntact };
 }
 
 async function waitForSsh(lab: Lab): Promise<void> {
@@ -109,28 +111,6 @@ async function waitForSsh(lab: Lab): Promise<void> {
     await sleep(100);
   }
   throw new Error(`nothing answers at ${ADDRESS}:22`);
-}
-
-function table(hops: readonly Hop[]): string {
-  const row = (cells: readonly string[]) =>
-    cells.map((cell, column) => (column === 0 ? cell.padEnd(16) : cell.padStart(13))).join('');
-  const mib = (bytes: number) => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
-  const lines = hops.map(({ from, to, freezeMs, clientGapMs, memoryBytes, diskBytes, totalMs }) =>
-    row([
-      `${from} -> ${to}`,
-      freezeMs.toFixed(0),
-      clientGapMs.toFixed(0),
-      mib(memoryBytes + diskBytes),
-      (totalMs / 1000).toFixed(2),
-    ]),
-  );
-  return [row(['hop', 'frozen ms', 'client gap ms', 'moved', 'total s']), ...lines, spread(hops)].join('\n');
-}
-
-function spread(hops: readonly Hop[]): string {
-  const gaps = hops.map(({ clientGapMs }) => clientGapMs).sort((one, other) => one - other);
-  const at = (part: number) => (gaps[Math.floor(part * (gaps.length - 1))] ?? 0).toFixed(0);
-  return `client gap over ${hops.length} hops: median ${at(0.5)}, least ${at(0)}, most ${at(1)} ms`;
 }
 
 async function main(): Promise<number> {
@@ -156,12 +136,12 @@ async function main(): Promise<number> {
   const nodes = values.globetrotter ? WORLD_NODES : NODES;
   const route = values.globetrotter ? worldTour(nodes, hopCount) : roundTrip(nodes);
   const lab = openLab(values.lab, true);
-  let result: Result = { ok: false, hops: [], sessionSurvived: false, streamIntact: false };
+  const hops: Hop[] = [];
+  let result: Result = { ok: false, hops, sessionSurvived: false, streamIntact: false };
   await lab.down();
   try {
     await lab.up(nodes);
-    result = await tour(lab, route, (from) => (values.globetrotter ? 'node1' : from));
-    say(`\n${table(result.hops)}`);
+    result = await tour(lab, { route, askOf: (from) => (values.globetrotter ? 'node1' : from), hops });
     say(result.ok ? '\nThe session and the stream survived every hop.' : '\nSomething broke; see above.');
   } catch (error) {
     say(`\nThe demo broke: ${error instanceof Error ? error.message : String(error)}`);
