@@ -139,7 +139,8 @@ export function takeCard(
 function hearClaims(swim: Swim, member: Member, word: ClaimsWord, from: string): void {
   const { revision, changed } = word;
   if (!believable(revision, member.claimsRevision, from === word.name)) return;
-  if (!fits(word, member.claimsRevision) || !hasRoom(swim, changed.length)) return;
+  const size = changed.length + (word.base === 0 ? 0 : member.claims.size);
+  if (!fits(word, member.claimsRevision) || !hasRoom(swim, member, size)) return;
   swim.claimsTotal -= member.claims.size;
   applyClaims(member.claims, word);
   swim.claimsTotal += member.claims.size;
@@ -150,8 +151,8 @@ function hearClaims(swim: Swim, member: Member, word: ClaimsWord, from: string):
   swim.out.news.push({ kind: 'claims', name: member.name });
 }
 
-/** All that somebody knows of a member. */
-export function hearRecord(swim: Swim, record: MemberRecord, from: string): void {
+/** All that somebody knows of a member. @param passOn whether one who was not known here may be news to others. */
+export function hearRecord(swim: Swim, record: MemberRecord, from: string, passOn: boolean): void {
   const { name, incarnation, cardRevision, card, claimsRevision } = record;
   const first = from === name;
   if (name === swim.self.name) {
@@ -167,7 +168,7 @@ export function hearRecord(swim: Swim, record: MemberRecord, from: string): void
     const member = introduce(swim, { ...record, state }, first);
     if (member === undefined) return;
     takeClaims(swim, member, record, first);
-    if (state === 'alive') spread(swim, { kind: 'card', name, incarnation, revision: cardRevision, card });
+    if (state === 'alive' && passOn) spread(swim, { kind: 'card', name, incarnation, revision: cardRevision, card });
     return;
   }
   const cardSound = believable(cardRevision, known.cardRevision, first);
@@ -181,7 +182,7 @@ export function hearRecord(swim: Swim, record: MemberRecord, from: string): void
 }
 
 function takeClaims(swim: Swim, member: Member, { claims, claimsRevision }: MemberRecord, first: boolean): void {
-  if (!hasRoom(swim, claims.length - member.claims.size)) return;
+  if (!hasRoom(swim, member, claims.length)) return;
   swim.claimsTotal += claims.length - member.claims.size;
   member.claims = new Map(claims.map((holding) => [holding.name, holding]));
   swim.digests = undefined;
@@ -204,7 +205,10 @@ export function hearAboutYou(swim: Swim, about: AboutYou): void {
   if (about.state !== 'unknown') objectTo(swim, about.incarnation, about.state);
 }
 
-/** Numbers of this node that are higher than its own, from another life or from a liar: it goes on from above them. */
+/**
+ * Numbers of this node that are higher than its own, from another life or from a liar: it goes on from above them. To one that
+ * is far above, as of a life whose clock was years ahead, it comes in jumps, one each time that it hears of it.
+ */
 function hearNumbers(
   swim: Swim,
   said: Pick<MemberRecord, 'state' | 'incarnation' | 'cardRevision' | 'claimsRevision'>,
@@ -212,15 +216,21 @@ function hearNumbers(
   const { self } = swim;
   if (said.state !== 'alive' || said.incarnation > self.incarnation) objectTo(swim, said.incarnation, said.state);
   swim.digests = undefined;
-  const above = (number: number, own: number) => number > own && number < NUMBER_MAX && number <= own + JUMP_MAX;
+  const above = (number: number, own: number) => number > own && number < NUMBER_MAX;
   if (above(said.cardRevision, self.cardRevision)) {
-    self.cardRevision = said.cardRevision + 1;
+    self.cardRevision = Math.min(said.cardRevision, self.cardRevision + JUMP_MAX) + 1;
     spreadOwnCard(swim);
   }
   if (above(said.claimsRevision, self.claimsRevision)) {
-    self.claimsRevision = said.claimsRevision + 1;
+    self.claimsRevision = Math.min(said.claimsRevision, self.claimsRevision + JUMP_MAX) + 1;
     spreadAllClaims(swim);
   }
+}
+
+/** Who pings says which card it has had from this node itself: a later one than there is now is of another life. */
+export function hearOwnCard(swim: Swim, cardRevision: number): void {
+  if (cardRevision > swim.self.cardRevision)
+    hearNumbers(swim, { state: 'alive', incarnation: 0, cardRevision, claimsRevision: 0 });
 }
 
 /** What others hold may be of another life, so all of it; a long list goes when everything is compared. */
