@@ -1,5 +1,6 @@
 /** The simulated mesh, small and with several seeds. `npm run sim` has the large ones. */
 import assert from 'node:assert/strict';
+import { OBJECTIONS_MAX } from '../../src/mesh/swim/settings.js';
 import { faultsOf } from './faults.js';
 import { agreed, allSay, claimsAgreed, upNodes } from './look.js';
 import { plotOf } from './plot.js';
@@ -110,6 +111,31 @@ describe('a simulated mesh', () => {
       assert.ok(ms < 180_000, `${ms} ms`);
       assert.ok(agreed(world));
     }).timeout(SLOW_MS);
+
+  it('one of whom a liar says numbers far above its own, and then that it is dead, lives', () => {
+    const { world } = grow({ seed: 9, nodes: 6 });
+    demand(world, 'all know all', 30_000, () => agreed(world));
+    const [victim, dupe, liar] = world.nodes;
+    assert.ok(victim !== undefined && dupe !== undefined && liar !== undefined);
+    const { name } = victim;
+    let said = victim.swim?.self.incarnation ?? 0;
+    const lie = (state: 'alive' | 'suspect') => {
+      const word = { kind: 'state' as const, name, state, incarnation: said, by: liar.name };
+      world.run(dupe, {
+        ...{ kind: 'asked', ask: 0, from: liar.name, message: { kind: 'gossip', incarnation: 1, words: [word] } },
+      });
+    };
+    // One after the other, so that the victim hears of the last one only.
+    for (let count = 0; count < 8; count += 1) {
+      said += OBJECTIONS_MAX;
+      lie('alive');
+    }
+    assert.equal(dupe.swim?.members.get(name)?.incarnation, said);
+    lie('suspect');
+    world.pass(120_000);
+    assert.ok(agreed(world));
+    assert.ok((victim.swim?.self.incarnation ?? 0) > said);
+  }).timeout(SLOW_MS);
 
   it('one who joins tells of itself, and not of all that it was told', () => {
     const { world } = grow({ seed: 6, nodes: 40 });

@@ -4,7 +4,7 @@
  */
 import { suspicionBounds, suspicionMs } from './arithmetic.js';
 import { applyClaims, fits } from './claims.js';
-import { JUMP_MAX, NUMBER_MAX } from './settings.js';
+import { JUMP_MAX, NUMBER_MAX, OBJECTIONS_MAX } from './settings.js';
 import { feel, hasRoom, introduce, isUp, type Member, type Swim, setState, spread } from './state.js';
 import { setTimer } from './timers.js';
 import type { AboutYou, CardWord, ClaimsWord, MemberRecord, StateWord, Word } from './words.js';
@@ -22,14 +22,14 @@ export function hearWord(swim: Swim, word: Word, from: string): void {
 }
 
 /** A number that can be counted on from, and by others' word not far from what was known. */
-function believable(said: number, held: number, first: boolean): boolean {
-  return said <= NUMBER_MAX && (first || held === 0 || said <= held + JUMP_MAX);
+function believable(said: number, held: number, first: boolean, jump = JUMP_MAX): boolean {
+  return said <= NUMBER_MAX && (first || held === 0 || said <= held + jump);
 }
 
 function hearState(swim: Swim, member: Member, word: StateWord, from: string): void {
   const { incarnation, state, name } = word;
   const first = from === name;
-  if (incarnation < member.incarnation || !believable(incarnation, member.incarnation, first)) return;
+  if (incarnation < member.incarnation || !believable(incarnation, member.incarnation, first, OBJECTIONS_MAX)) return;
   if (state === 'alive') {
     if (incarnation > member.incarnation) revive(swim, member, incarnation, word);
     return;
@@ -96,7 +96,7 @@ function bury(swim: Swim, member: Member, state: 'dead' | 'left', incarnation: n
 function hearCard(swim: Swim, word: CardWord, known: Member | undefined, from: string): void {
   const first = from === word.name;
   const { name, incarnation, revision, card } = word;
-  if (!believable(incarnation, known?.incarnation ?? 0, first)) return;
+  if (!believable(incarnation, known?.incarnation ?? 0, first, OBJECTIONS_MAX)) return;
   if (!believable(revision, known?.cardRevision ?? 0, first)) return;
   const bare = {
     name,
@@ -171,6 +171,7 @@ export function hearRecord(swim: Swim, record: MemberRecord, from: string, passO
     if (state === 'alive' && passOn) spread(swim, { kind: 'card', name, incarnation, revision: cardRevision, card });
     return;
   }
+  if (first) believeFirst(swim, known, incarnation);
   const cardSound = believable(cardRevision, known.cardRevision, first);
   if (cardSound && takeCard(swim, known, cardRevision, card, first))
     spread(swim, { kind: 'card', name, incarnation: known.incarnation, revision: cardRevision, card });
@@ -246,13 +247,18 @@ export function spreadOwnCard(swim: Swim): void {
   spread(swim, { kind: 'card', name, incarnation, revision, card });
 }
 
+/** What others said of a member before it was met counts no more, as it may be what nobody can object to. */
+export function believeFirst(swim: Swim, member: Member, incarnation: number): void {
+  if (member.cardSeen === 0 && incarnation < member.incarnation) setState(swim, member, 'alive', incarnation);
+}
+
 /** SWIM section 4.2: who is suspected and lives says so, at a higher incarnation; it may well be slow (Lifeguard). */
 function objectTo(swim: Swim, incarnation: number, state: StateWord['state']): void {
   const { self } = swim;
-  if (self.leaving || incarnation < self.incarnation || incarnation >= self.incarnation + JUMP_MAX) return;
-  if (incarnation >= NUMBER_MAX) return;
+  if (self.leaving || incarnation < self.incarnation || incarnation >= NUMBER_MAX) return;
   swim.digests = undefined;
-  self.incarnation = incarnation + 1;
+  // Others may have believed several lies of which it hears the last one: it comes up to it in as many steps.
+  self.incarnation = Math.min(incarnation, self.incarnation + OBJECTIONS_MAX) + 1;
   if (state === 'suspect') feel(swim, 1);
   spread(swim, { kind: 'state', name: self.name, state: 'alive', incarnation: self.incarnation, by: self.name });
 }

@@ -75,5 +75,7 @@ export const MEMBER_CLAIMS_MAX = 4_096;
 export const RELAYS_MAX = 64;
 /** Numbers beyond are no incarnations or revisions: they could not be counted on from. */
 export const NUMBER_MAX = 2 ** 52;
-/** By hearsay nobody's number rises by more at once, or one lie would use all numbers up: 2^36 ms are two years. */
+/** By hearsay nobody's revision rises by more at once, or one lie would use all numbers up: 2^36 ms are two years. */
 export const JUMP_MAX = 2 ** 36;
+/** The same for incarnations: nobody objects a million times while another one looks away. */
+export const OBJECTIONS_MAX = 2 ** 20;

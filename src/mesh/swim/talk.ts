@@ -1,7 +1,7 @@
 /** Calls and answers of the machine: what every message carries, and what is made of it. Pure. */
 import { patient, retransmissions } from './arithmetic.js';
 import { takeWords } from './gossip-queue.js';
-import { hearAboutYou, hearRecord, hearWord, takeCard } from './hear.js';
+import { believeFirst, hearAboutYou, hearRecord, hearWord, takeCard } from './hear.js';
 import { NUMBER_MAX, WORDS_BYTES_MAX, WORDS_MAX } from './settings.js';
 import { isUp, type Member, type Pending, type Swim, setState, spread, type Whom } from './state.js';
 import type { AboutYou, MemberRecord, Message, MessageKind } from './words.js';
@@ -65,6 +65,7 @@ function hearRecords(swim: Swim, records: readonly MemberRecord[], from: string)
 function meet(swim: Swim, { incarnation, card }: Message, from: string): void {
   const member = swim.members.get(from);
   if (member === undefined) return;
+  if (card !== undefined) believeFirst(swim, member, incarnation);
   if (incarnation > member.incarnation && member.state !== 'alive' && incarnation <= NUMBER_MAX) {
     setState(swim, member, 'alive', incarnation);
     spread(swim, { kind: 'state', name: from, state: 'alive', incarnation, by: from });

@@ -58,6 +58,21 @@ describe('a member that claims', () => {
   });
 });
 
+describe('a member of which others have said what it cannot object to', () => {
+  it('is what it says itself, from when it is met', () => {
+    const swim = node0();
+    push(swim, 'node1', [recordOf(1, 0), { ...recordOf(2, 0), state: 'dead', incarnation: 2 ** 51 }]);
+    assert.equal(swim.members.get('node2')?.state, 'dead');
+    push(swim, 'node2', [recordOf(2, 0)]);
+    const met = swim.members.get('node2');
+    assert.deepEqual([met?.state, met?.incarnation], ['alive', 1]);
+    // Whoever has been met is not set back by an old message of its own.
+    push(swim, 'node2', [{ ...recordOf(2, 0), incarnation: 5 }]);
+    push(swim, 'node2', [recordOf(2, 0)]);
+    assert.equal(swim.members.get('node2')?.incarnation, 5);
+  });
+});
+
 describe('who has just come', () => {
   const told = (swim: Swim) => [...swim.queue.entries.values()].map(({ word }) => `${word.kind} ${word.name}`);
 
