@@ -2,7 +2,7 @@
 import type { Figures } from './scenarios.js';
 
 /** Times what a node of the smallest mesh sends: while nothing happens, numbers of buckets grow a little. */
-const QUIET_TIMES_MAX = 3;
+const QUIET_TIMES_MAX = 2;
 
 /** Each size at which it is not flat, in words. */
 export function notFlat(figures: readonly Figures[]): string[] {

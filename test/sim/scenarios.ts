@@ -56,6 +56,8 @@ export function demand(world: World, what: string, withinMs: number, holds: () =
 }
 
 const WAIT_MS = 300_000;
+/** One whole round, wherever in the last one each was when the last card came. */
+const ROUND = 2;
 
 /** Each part of the story is begun when the one before has come to rest. */
 export function measure(options: WorldOptions, quietMs: number): Figures {
@@ -64,8 +66,8 @@ export function measure(options: WorldOptions, quietMs: number): Figures {
   const joinMs = demand(world, 'everybody knows all', WAIT_MS, () => agreed(world));
   for (const node of world.nodes) ownership.make(node);
   demand(world, 'everybody knows all cnvms', WAIT_MS, () => claimsAgreed(world));
-  // Who has just joined gives its card to each that meets it for the first time.
-  world.pass(quietMs);
+  // Each gives its card to whoever probes it for the first time, and one round of probes is a period for each node.
+  world.pass(Math.max(quietMs, ROUND * options.nodes * world.settings.probeMs));
   const quietBytes = trafficIn(world, quietMs);
   const moveMs = moveOne(world, ownership);
   const busyBytes = churn(story, quietMs / 2);

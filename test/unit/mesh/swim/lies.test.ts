@@ -1,7 +1,7 @@
 /** What one member can do to the table of another one by what it says. */
 import assert from 'node:assert/strict';
 import type { Holding } from '../../../../src/mesh/directory.js';
-import { CLAIMS_MAX, MEMBER_CLAIMS_MAX, settingsFor } from '../../../../src/mesh/swim/settings.js';
+import { CLAIMS_MAX, MEMBER_CLAIMS_MAX, MEMBERS_MAX, settingsFor } from '../../../../src/mesh/swim/settings.js';
 import { newSwim, type Swim } from '../../../../src/mesh/swim/state.js';
 import { step } from '../../../../src/mesh/swim/swim.js';
 import type { ClaimsWord, MemberRecord } from '../../../../src/mesh/swim/words.js';
@@ -70,6 +70,47 @@ describe('a member of which others have said what it cannot object to', () => {
     push(swim, 'node2', [{ ...recordOf(2, 0), incarnation: 5 }]);
     push(swim, 'node2', [recordOf(2, 0)]);
     assert.equal(swim.members.get('node2')?.incarnation, 5);
+  });
+});
+
+describe('a flood of members that one makes up', () => {
+  it('keeps to the table, and those who are there stay and come', () => {
+    const swim = node0();
+    push(swim, 'node1', [recordOf(1, 1)]);
+    for (let from = 10; from < 3_010; from += 100)
+      push(
+        swim,
+        'node1',
+        Array.from({ length: 100 }, (_, index) => recordOf(from + index, 0)),
+      );
+    assert.equal(swim.members.size, MEMBERS_MAX);
+    assert.equal(ownedBy(swim, 'node1'), 1);
+    push(swim, 'node2', [recordOf(2, 1)]);
+    assert.equal(ownedBy(swim, 'node2'), 1);
+    assert.equal(swim.members.size, MEMBERS_MAX);
+    assert.equal(swim.alive, MEMBERS_MAX + 1);
+    assert.equal(swim.ring.length, MEMBERS_MAX);
+  });
+});
+
+describe('a card that another one has made up', () => {
+  it('is replaced by what its owner says, whatever number it has', () => {
+    const swim = node0();
+    push(swim, 'node2', [recordOf(2, 0)]);
+    const card = { ...cardOf(2), endpoint: '192.0.2.66:1' };
+    push(swim, 'node1', [{ ...recordOf(2, 0), card, cardRevision: 1_000 }]);
+    const held = () => swim.members.get('node2');
+    // By hearsay it is taken, but it is no proof: nothing but a failed call comes of it.
+    assert.deepEqual([held()?.card.endpoint, held()?.cardSeen], ['192.0.2.66:1', 1]);
+    step(
+      swim,
+      {
+        ...{ kind: 'asked', ask: 1, from: 'node2' },
+        message: { kind: 'ping', incarnation: 1, words: [], card: { revision: 1, card: cardOf(2) } },
+      },
+      2,
+    );
+    assert.deepEqual([held()?.card.endpoint, held()?.cardRevision], [cardOf(2).endpoint, 1]);
   });
 });
 
