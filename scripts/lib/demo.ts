@@ -25,7 +25,7 @@ numbered TCP stream in it, teleports it ${roundTrip(NODES).join(' -> ')}, and ch
 
   --globetrotter   the same with ${WORLD_NODES} nodes and ${WORLD_HOPS} hops, over every way between any two of them; each is asked of
                    node1, wherever the cnvm is
-  --hops N         so many hops instead
+  --hops N         with --globetrotter: so many hops instead
   --json           the last line on standard output is one JSON object with the figures
   --keep           leaves the lab up and says what to type next
 
@@ -113,28 +113,51 @@ async function waitForSsh(lab: Lab): Promise<void> {
   throw new Error(`nothing answers at ${ADDRESS}:22`);
 }
 
-async function main(): Promise<number> {
+interface Wanted {
+  readonly json: boolean;
+  readonly globetrotter: boolean;
+  readonly hops: number;
+  readonly keep: boolean;
+  readonly lab: string;
+}
+
+/** @throws when it is wrong usage. */
+function readOptions(): Wanted | 'help' {
   const { values } = parseArgs({
     options: {
       json: { type: 'boolean', default: false },
       globetrotter: { type: 'boolean', default: false },
-      hops: { type: 'string', default: String(WORLD_HOPS) },
+      hops: { type: 'string' },
       keep: { type: 'boolean', default: false },
       lab: { type: 'string', default: 'demo' },
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
-  if (values.help) {
+  if (values.help) return 'help';
+  if (values.hops !== undefined && !values.globetrotter) throw new Error('--hops is only for --globetrotter');
+  const hops = Number(values.hops ?? WORLD_HOPS);
+  if (!Number.isInteger(hops) || hops < 1) throw new Error(`--hops takes a number of at least 1, not ${values.hops}`);
+  return { ...values, hops };
+}
+
+async function main(): Promise<number> {
+  let wanted: Wanted | 'help';
+  try {
+    wanted = readOptions();
+  } catch (error) {
+    say(`${error instanceof Error ? error.message : String(error)}; see scripts/demo --help`);
+    return 2;
+  }
+  if (wanted === 'help') {
     process.stdout.write(HELP);
     return 0;
   }
-  const hopCount = Number(values.hops);
-  if (!Number.isInteger(hopCount) || hopCount < 1) {
-    say(`--hops takes a number of at least 1, not ${values.hops}`);
-    return 2;
-  }
+  return await demo(wanted);
+}
+
+async function demo(values: Wanted): Promise<number> {
   const nodes = values.globetrotter ? WORLD_NODES : NODES;
-  const route = values.globetrotter ? worldTour(nodes, hopCount) : roundTrip(nodes);
+  const route = values.globetrotter ? worldTour(nodes, values.hops) : roundTrip(nodes);
   const lab = openLab(values.lab, true);
   const hops: Hop[] = [];
   let result: Result = { ok: false, hops, sessionSurvived: false, streamIntact: false };
