@@ -4,6 +4,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { type Hop, type HopFigures, hopFigures, hopTable } from './hops.js';
 import { type Lab, openLab } from './lab.js';
 import { openNumberStream, startStreamServer } from './number-stream.js';
 import { roundTrip, worldTour } from './routes.js';
@@ -24,26 +25,18 @@ numbered TCP stream in it, teleports it ${roundTrip(NODES).join(' -> ')}, and ch
 
   --globetrotter   the same with ${WORLD_NODES} nodes and ${WORLD_HOPS} hops, over every way between any two of them; each is asked of
                    node1, wherever the cnvm is
-  --hops N         so many hops instead
+  --hops N         with --globetrotter: so many hops instead
   --json           the last line on standard output is one JSON object with the figures
   --keep           leaves the lab up and says what to type next
 
 Exit codes: 0 all is well, 1 something broke, 2 wrong usage.
 `;
 
-interface Hop {
-  readonly from: string;
-  readonly to: string;
-  readonly freezeMs: number;
-  readonly clientGapMs: number;
-  readonly memoryBytes: number;
-  readonly diskBytes: number;
-  readonly totalMs: number;
-}
-
 interface Result {
   readonly ok: boolean;
   readonly hops: readonly Hop[];
+  /** None when there was no hop. */
+  readonly figures?: HopFigures;
   readonly sessionSurvived: boolean;
   readonly streamIntact: boolean;
 }
@@ -65,8 +58,15 @@ async function teleport(lab: Lab, asked: string, to: string): Promise<NonNullabl
   return ended;
 }
 
-/** @param askOf the node that is asked to teleport it from where it is. */
-async function tour(lab: Lab, route: readonly string[], askOf: (from: string) => string): Promise<Result> {
+interface Tour {
+  readonly route: readonly string[];
+  /** The node that is asked to teleport it from where it is. */
+  readonly askOf: (from: string) => string;
+  /** Filled as it goes on: they were made also when a later one breaks. */
+  readonly hops: Hop[];
+}
+
+async function tour(lab: Lab, { route, askOf, hops }: Tour): Promise<Result> {
   say(`\nnode1# cnvm create ${NAME} --address ${ADDRESS}`);
   say(await lab.must('node1', ['cnvm', 'create', NAME, '--address', ADDRESS]));
   await waitForSsh(lab);
@@ -77,7 +77,7 @@ async function tour(lab: Lab, route: readonly string[], askOf: (from: string) =>
   await shell.type('mkdir -p /tmp/here && cd /tmp/here && treasure=gold-$$ && echo written-on-node1 > file');
   const before = await shell.type('echo $treasure $$ $PWD');
   say(`in the session: shell variable, pid and directory are: ${before}`);
-  const hops: Hop[] = [];
+  const began = performance.now();
   let sessionSurvived = true;
   for (const [index, to] of route.slice(1).entries()) {
     const from = route[index] ?? '';
@@ -94,13 +94,15 @@ async function tour(lab: Lab, route: readonly string[], askOf: (from: string) =>
     say(`the stream is at ${stream.state.last}, its longest silence was ${clientGapMs.toFixed(0)} ms`);
     hops.push({ from, to, freezeMs, clientGapMs, memoryBytes, diskBytes, totalMs });
   }
+  const figures = hopFigures(hops, performance.now() - began);
   sessionSurvived &&= shell.alive;
   const { faults } = stream.state;
   for (const fault of faults) say(`the stream broke: ${fault}`);
   await stream.close();
   await shell.close();
   const streamIntact = faults.length === 0;
-  return { ok: sessionSurvived && streamIntact, hops, sessionSurvived, streamIntact };
+  if (figures !== undefined) say(`\n${hopTable(hops, figures)}`);
+  return { ok: sessionSurvived && streamIntact, hops, ...(figures && { figures }), sessionSurvived, streamIntact };
 }
 
 async function waitForSsh(lab: Lab): Promise<void> {
@@ -111,57 +113,58 @@ async function waitForSsh(lab: Lab): Promise<void> {
   throw new Error(`nothing answers at ${ADDRESS}:22`);
 }
 
-function table(hops: readonly Hop[]): string {
-  const row = (cells: readonly string[]) =>
-    cells.map((cell, column) => (column === 0 ? cell.padEnd(16) : cell.padStart(13))).join('');
-  const mib = (bytes: number) => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
-  const lines = hops.map(({ from, to, freezeMs, clientGapMs, memoryBytes, diskBytes, totalMs }) =>
-    row([
-      `${from} -> ${to}`,
-      freezeMs.toFixed(0),
-      clientGapMs.toFixed(0),
-      mib(memoryBytes + diskBytes),
-      (totalMs / 1000).toFixed(2),
-    ]),
-  );
-  return [row(['hop', 'frozen ms', 'client gap ms', 'moved', 'total s']), ...lines, spread(hops)].join('\n');
+interface Wanted {
+  readonly json: boolean;
+  readonly globetrotter: boolean;
+  readonly hops: number;
+  readonly keep: boolean;
+  readonly lab: string;
 }
 
-function spread(hops: readonly Hop[]): string {
-  const gaps = hops.map(({ clientGapMs }) => clientGapMs).sort((one, other) => one - other);
-  const at = (part: number) => (gaps[Math.floor(part * (gaps.length - 1))] ?? 0).toFixed(0);
-  return `client gap over ${hops.length} hops: median ${at(0.5)}, least ${at(0)}, most ${at(1)} ms`;
-}
-
-async function main(): Promise<number> {
+/** @throws when it is wrong usage. */
+function readOptions(): Wanted | 'help' {
   const { values } = parseArgs({
     options: {
       json: { type: 'boolean', default: false },
       globetrotter: { type: 'boolean', default: false },
-      hops: { type: 'string', default: String(WORLD_HOPS) },
+      hops: { type: 'string' },
       keep: { type: 'boolean', default: false },
       lab: { type: 'string', default: 'demo' },
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
-  if (values.help) {
+  if (values.help) return 'help';
+  if (values.hops !== undefined && !values.globetrotter) throw new Error('--hops is only for --globetrotter');
+  const hops = Number(values.hops ?? WORLD_HOPS);
+  if (!Number.isInteger(hops) || hops < 1) throw new Error(`--hops takes a number of at least 1, not ${values.hops}`);
+  return { ...values, hops };
+}
+
+async function main(): Promise<number> {
+  let wanted: Wanted | 'help';
+  try {
+    wanted = readOptions();
+  } catch (error) {
+    say(`${error instanceof Error ? error.message : String(error)}; see scripts/demo --help`);
+    return 2;
+  }
+  if (wanted === 'help') {
     process.stdout.write(HELP);
     return 0;
   }
-  const hopCount = Number(values.hops);
-  if (!Number.isInteger(hopCount) || hopCount < 1) {
-    say(`--hops takes a number of at least 1, not ${values.hops}`);
-    return 2;
-  }
+  return await demo(wanted);
+}
+
+async function demo(values: Wanted): Promise<number> {
   const nodes = values.globetrotter ? WORLD_NODES : NODES;
-  const route = values.globetrotter ? worldTour(nodes, hopCount) : roundTrip(nodes);
+  const route = values.globetrotter ? worldTour(nodes, values.hops) : roundTrip(nodes);
   const lab = openLab(values.lab, true);
-  let result: Result = { ok: false, hops: [], sessionSurvived: false, streamIntact: false };
+  const hops: Hop[] = [];
+  let result: Result = { ok: false, hops, sessionSurvived: false, streamIntact: false };
   await lab.down();
   try {
     await lab.up(nodes);
-    result = await tour(lab, route, (from) => (values.globetrotter ? 'node1' : from));
-    say(`\n${table(result.hops)}`);
+    result = await tour(lab, { route, askOf: (from) => (values.globetrotter ? 'node1' : from), hops });
     say(result.ok ? '\nThe session and the stream survived every hop.' : '\nSomething broke; see above.');
   } catch (error) {
     say(`\nThe demo broke: ${error instanceof Error ? error.message : String(error)}`);

@@ -8,7 +8,7 @@ import { pick } from './random.js';
 import { type SimNode, type World, whom } from './world.js';
 
 /** As the daemon: how long it asks before it starts anything. */
-const SETTLE_MS = 5_000;
+export const SETTLE_MS = 5_000;
 
 export type Ownership = ReturnType<typeof createOwnership>;
 

@@ -1,4 +1,5 @@
 /** What a node sends and receives as the mesh grows, as a picture. Pure. */
+import { fixed, text, ticksTo } from '../../scripts/lib/bench/svg.js';
 import type { Figures } from './scenarios.js';
 
 const WIDTH = 720;
@@ -19,7 +20,9 @@ export function plotOf(figures: readonly Figures[]): string {
   const least = Math.min(...figures.map(({ nodes }) => nodes));
   const span = Math.log10(Math.max(...figures.map(({ nodes }) => nodes)) / least) || 1;
   const x = (nodes: number) => LEFT + (Math.log10(nodes / least) / span) * (WIDTH - LEFT - RIGHT);
-  const y = (bytes: number) => HEIGHT - BOTTOM - (bytes / most) * (HEIGHT - TOP - BOTTOM);
+  const ticks = ticksTo(most);
+  const end = ticks.at(-1) ?? most;
+  const y = (bytes: number) => HEIGHT - BOTTOM - (bytes / end) * (HEIGHT - TOP - BOTTOM);
   const lines = LINES.flatMap(({ name, color, of }) => {
     const points = figures.map((one) => `${fixed(x(one.nodes))},${fixed(y(of(one)))}`);
     const last = figures.at(-1);
@@ -32,11 +35,14 @@ export function plotOf(figures: readonly Figures[]): string {
     ];
   });
   const columns = figures.map(({ nodes }) => text(x(nodes), HEIGHT - BOTTOM + 18, String(nodes), 'middle'));
-  const rows = [0, 0.5, 1].map((part) => text(LEFT - 8, y(part * most) + 4, `${Math.round(part * most)} B/s`, 'end'));
+  const rows = ticks.flatMap((bytes) => [
+    `<path d="M${LEFT} ${fixed(y(bytes))}H${WIDTH - RIGHT}" stroke="#ddd"/>`,
+    text(LEFT - 8, y(bytes) + 4, bytes === 0 ? '0 B/s' : String(bytes), 'end'),
+  ]);
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="12" fill="#222">`,
+    '<title>What a node sends and receives, as the mesh grows</title>',
     `<rect width="${WIDTH}" height="${HEIGHT}" fill="#fff"/>`,
-    `<path d="M${LEFT} ${TOP}V${HEIGHT - BOTTOM}H${WIDTH - RIGHT}" fill="none" stroke="#999"/>`,
     ...columns,
     ...rows,
     ...lines,
@@ -44,7 +50,3 @@ export function plotOf(figures: readonly Figures[]): string {
     '</svg>\n',
   ].join('\n');
 }
-
-const fixed = (value: number): string => value.toFixed(1);
-const text = (x: number, y: number, words: string, anchor: string): string =>
-  `<text x="${fixed(x)}" y="${fixed(y)}" text-anchor="${anchor}">${words}</text>`;

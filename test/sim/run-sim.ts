@@ -1,12 +1,15 @@
 /**
- * `npm run sim`: the simulated mesh in every size, as a table on standard output and a picture in a file.
- *   npm run sim -- [--sizes 3,10,...] [--seed N] [--loss PART] [--seconds N] [--plot FILE]
- * Exit code 1 when the traffic of a node does not stay flat, or somebody was wrongly taken for dead.
+ * `npm run sim`: the simulated mesh in every size, as a table on standard output, and on a page and in a picture if wanted.
+ *   npm run sim -- [--sizes 3,10,...] [--seed N] [--loss PART] [--skew PART] [--delay LEAST,MOST] [--seconds N]
+ *                  [--plot FILE] [--into PAGE]
+ * Exit code 1 when the traffic of a node does not stay flat, somebody was wrongly taken for dead, or a cnvm runs nowhere or twice.
  */
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { dirname, relative } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
-import { notFlat } from './flat.js';
+import { faultsOf } from './faults.js';
+import { blockOf, headOf, putInto, rowOf } from './page.js';
 import { plotOf } from './plot.js';
 import { type Figures, measure } from './scenarios.js';
 
@@ -14,55 +17,44 @@ const { values } = parseArgs({
   options: {
     sizes: { type: 'string', default: '3,10,30,100,300,1000' },
     seed: { type: 'string', default: '1' },
+    /** Of messages, either way. */
     loss: { type: 'string', default: '0.01' },
+    /** How far clocks run too fast or slow, at most. */
+    skew: { type: 'string', default: '0.01' },
+    /** Of a message, in milliseconds. */
+    delay: { type: 'string', default: '0.2,5' },
+    /** How long nothing happens; half as long nodes die and come back. */
     seconds: { type: 'string', default: '40' },
     plot: { type: 'string' },
+    into: { type: 'string' },
   },
 });
 
-const HEADER = [
-  'nodes',
-  'joined',
-  'quiet B/s',
-  'busy B/s',
-  'dead after',
-  'move known',
-  'healed',
-  'false dead',
-  'suspects',
-];
-const row = (cells: readonly (string | number)[]) => `${cells.map((cell) => String(cell).padStart(11)).join('')}\n`;
-const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`;
-
+const [least = 0, most = least] = values.delay.split(',').map(Number);
 const all: Figures[] = [];
-process.stdout.write(`seed ${values.seed}, ${Number(values.loss) * 100} % of messages lost, clocks off by up to 1 %\n`);
-process.stdout.write(row(HEADER));
+process.stdout.write(`${headOf()}\n`);
 for (const nodes of values.sizes.split(',').map(Number)) {
   const began = performance.now();
   const one = measure(
-    { seed: Number(values.seed), nodes, loss: Number(values.loss), skew: 0.01 },
+    {
+      seed: Number(values.seed),
+      nodes,
+      loss: Number(values.loss),
+      skew: Number(values.skew),
+      delayMs: [least, most],
+    },
     Number(values.seconds) * 1000,
   );
   all.push(one);
-  process.stdout.write(
-    row([
-      nodes,
-      seconds(one.joinMs),
-      Math.round(one.quietBytes),
-      Math.round(one.busyBytes),
-      seconds(one.deathMs),
-      seconds(one.moveMs),
-      seconds(one.healMs),
-      one.falseDeaths,
-      one.falseSuspicions,
-    ]),
-  );
-  process.stderr.write(`(${nodes} nodes took ${seconds(performance.now() - began)})\n`);
+  process.stdout.write(`${rowOf(one)}\n`);
+  process.stderr.write(`(${nodes} nodes took ${((performance.now() - began) / 1000).toFixed(1)} s)\n`);
 }
 if (values.plot !== undefined) writeFileSync(values.plot, plotOf(all));
-const wrong = [
-  ...notFlat(all),
-  ...all.filter(({ falseDeaths }) => falseDeaths > 0).map(({ nodes }) => `false deaths among ${nodes}`),
-];
-for (const line of wrong) process.stderr.write(`${line}\n`);
-process.exitCode = wrong.length === 0 ? 0 : 1;
+if (values.into !== undefined) {
+  const plot = values.plot === undefined ? undefined : relative(dirname(values.into), values.plot);
+  const block = blockOf(`npm run sim -- ${process.argv.slice(2).join(' ')}`, plot, all);
+  writeFileSync(values.into, putInto(readFileSync(values.into, 'utf8'), block));
+}
+const faults = faultsOf(all);
+for (const fault of faults) process.stderr.write(`${fault}\n`);
+process.exitCode = faults.length === 0 ? 0 : 1;

@@ -41,6 +41,8 @@ export interface SimNode {
   readonly rate: number;
   wakes: number;
   group: number;
+  /** When it last began, or came from one group into another. */
+  reachedSince: number;
   bytesOut: number;
   bytesIn: number;
 }
@@ -151,19 +153,25 @@ export function createWorld(options: WorldOptions) {
     messages: () => messages,
     run,
     onOutput: (listener: (node: SimNode, output: Output) => void) => void listeners.push(listener),
-    /** A daemon begins on this node, with what is on its disk. */
-    begin(node: SimNode, known: readonly Whom[]): void {
+    /** A daemon begins on this node, with what is on its disk. @param revision by the node's own clock. */
+    begin(node: SimNode, known: readonly Whom[], revision = Math.floor(CLOCK_MS + now)): void {
       node.life += 1;
+      node.reachedSince = now;
       node.wakes = Number.POSITIVE_INFINITY;
       node.swim = newSwim({
         settings,
         random,
         card: cardOf(node.index),
-        revision: Math.floor(1_000_000 + now),
+        revision,
         claims: [...node.records.values()],
         known,
       });
       run(node, { kind: 'begin' });
+    },
+    /** Those of one group reach each other, and nobody else. */
+    regroup(node: SimNode, group: number): void {
+      node.group = group;
+      node.reachedSince = now;
     },
     /** Without a word. */
     kill(node: SimNode): void {
@@ -185,6 +193,8 @@ export function createWorld(options: WorldOptions) {
     },
   };
 }
+/** What every clock shows at the beginning, since 1970: a day of 2026. */
+const CLOCK_MS = 1_780_000_000_000;
 /** Happenings between two looks at whether what is waited for has come about. */
 const CHECK_EVERY = 64;
 
@@ -204,12 +214,13 @@ function newNode(index: number, rate: number): SimNode {
     rate,
     wakes: Number.POSITIVE_INFINITY,
     group: 0,
+    reachedSince: 0,
     bytesOut: 0,
     bytesIn: 0,
   };
 }
 
-function cardOf(index: number): Card {
+export function cardOf(index: number): Card {
   return {
     name: `node${index}`,
     endpoint: endpointOf(index),

@@ -5,6 +5,7 @@
 import { loadName } from './load.js';
 import type { CaseResult } from './report.js';
 import { median, sums } from './statistics.js';
+import { fixed, text, ticksTo } from './svg.js';
 
 interface Series {
   readonly name: string;
@@ -24,8 +25,8 @@ const COLORS = { gap: '#0072b2', freeze: '#56b4e9', podman: '#d55e00', shell: '#
 export function plotOf(cases: readonly CaseResult[]): string {
   const rows = cases.map((one) => ({ name: loadName(one.load), series: seriesOf(one) }));
   const most = Math.max(...rows.flatMap(({ series }) => series.flatMap(({ ms }) => ms)));
-  const step = stepOf(most);
-  const end = Math.ceil(most / step) * step;
+  const ticks = ticksTo(most);
+  const end = ticks.at(-1) ?? most;
   const x = (ms: number) => LEFT + (ms / end) * (WIDTH - LEFT - RIGHT);
   const drawn: string[] = [];
   let y = TOP;
@@ -44,7 +45,6 @@ export function plotOf(cases: readonly CaseResult[]): string {
     }
     y += GAP;
   }
-  const ticks = Array.from({ length: Math.round(end / step) + 1 }, (_, index) => index * step);
   const axis = ticks.flatMap((ms) => [
     `<path d="M${fixed(x(ms))} ${TOP - 8}V${y - GAP}" stroke="#ccc"/>`,
     text(x(ms), TOP - 14, ms === 0 ? '0 ms' : String(ms), 'middle'),
@@ -89,15 +89,3 @@ function legend(): string[] {
     text(36 + index * 215, 17, name, 'start'),
   ]);
 }
-
-/** So that some five to ten ticks fit. */
-function stepOf(most: number): number {
-  const power = 10 ** Math.floor(Math.log10(most / 5));
-  return ([1, 2, 5].find((factor) => most / (factor * power) <= 10) ?? 10) * power;
-}
-
-function text(x: number, y: number, words: string, anchor: 'start' | 'middle' | 'end'): string {
-  return `<text x="${fixed(x)}" y="${y}" text-anchor="${anchor}">${words.replaceAll('&', '&amp;').replaceAll('<', '&lt;')}</text>`;
-}
-
-const fixed = (figure: number) => figure.toFixed(1);

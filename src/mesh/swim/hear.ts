@@ -4,7 +4,7 @@
  */
 import { suspicionBounds, suspicionMs } from './arithmetic.js';
 import { applyClaims, fits } from './claims.js';
-import { JUMP_MAX, NUMBER_MAX } from './settings.js';
+import { JUMP_MAX, NUMBER_MAX, OBJECTIONS_MAX } from './settings.js';
 import { feel, hasRoom, introduce, isUp, type Member, type Swim, setState, spread } from './state.js';
 import { setTimer } from './timers.js';
 import type { AboutYou, CardWord, ClaimsWord, MemberRecord, StateWord, Word } from './words.js';
@@ -22,14 +22,14 @@ export function hearWord(swim: Swim, word: Word, from: string): void {
 }
 
 /** A number that can be counted on from, and by others' word not far from what was known. */
-function believable(said: number, held: number, first: boolean): boolean {
-  return said <= NUMBER_MAX && (first || held === 0 || said <= held + JUMP_MAX);
+function believable(said: number, held: number, first: boolean, jump = JUMP_MAX): boolean {
+  return said <= NUMBER_MAX && (first || held === 0 || said <= held + jump);
 }
 
 function hearState(swim: Swim, member: Member, word: StateWord, from: string): void {
   const { incarnation, state, name } = word;
   const first = from === name;
-  if (incarnation < member.incarnation || !believable(incarnation, member.incarnation, first)) return;
+  if (incarnation < member.incarnation || !believable(incarnation, member.incarnation, first, OBJECTIONS_MAX)) return;
   if (state === 'alive') {
     if (incarnation > member.incarnation) revive(swim, member, incarnation, word);
     return;
@@ -96,7 +96,7 @@ function bury(swim: Swim, member: Member, state: 'dead' | 'left', incarnation: n
 function hearCard(swim: Swim, word: CardWord, known: Member | undefined, from: string): void {
   const first = from === word.name;
   const { name, incarnation, revision, card } = word;
-  if (!believable(incarnation, known?.incarnation ?? 0, first)) return;
+  if (!believable(incarnation, known?.incarnation ?? 0, first, OBJECTIONS_MAX)) return;
   if (!believable(revision, known?.cardRevision ?? 0, first)) return;
   const bare = {
     name,
@@ -139,7 +139,8 @@ export function takeCard(
 function hearClaims(swim: Swim, member: Member, word: ClaimsWord, from: string): void {
   const { revision, changed } = word;
   if (!believable(revision, member.claimsRevision, from === word.name)) return;
-  if (!fits(word, member.claimsRevision) || !hasRoom(swim, changed.length)) return;
+  const size = changed.length + (word.base === 0 ? 0 : member.claims.size);
+  if (!fits(word, member.claimsRevision) || !hasRoom(swim, member, size)) return;
   swim.claimsTotal -= member.claims.size;
   applyClaims(member.claims, word);
   swim.claimsTotal += member.claims.size;
@@ -150,8 +151,8 @@ function hearClaims(swim: Swim, member: Member, word: ClaimsWord, from: string):
   swim.out.news.push({ kind: 'claims', name: member.name });
 }
 
-/** All that somebody knows of a member. */
-export function hearRecord(swim: Swim, record: MemberRecord, from: string): void {
+/** All that somebody knows of a member. @param passOn whether one who was not known here may be news to others. */
+export function hearRecord(swim: Swim, record: MemberRecord, from: string, passOn: boolean): void {
   const { name, incarnation, cardRevision, card, claimsRevision } = record;
   const first = from === name;
   if (name === swim.self.name) {
@@ -167,9 +168,10 @@ export function hearRecord(swim: Swim, record: MemberRecord, from: string): void
     const member = introduce(swim, { ...record, state }, first);
     if (member === undefined) return;
     takeClaims(swim, member, record, first);
-    if (state === 'alive') spread(swim, { kind: 'card', name, incarnation, revision: cardRevision, card });
+    if (state === 'alive' && passOn) spread(swim, { kind: 'card', name, incarnation, revision: cardRevision, card });
     return;
   }
+  if (first) believeFirst(swim, known, incarnation);
   const cardSound = believable(cardRevision, known.cardRevision, first);
   if (cardSound && takeCard(swim, known, cardRevision, card, first))
     spread(swim, { kind: 'card', name, incarnation: known.incarnation, revision: cardRevision, card });
@@ -181,7 +183,7 @@ export function hearRecord(swim: Swim, record: MemberRecord, from: string): void
 }
 
 function takeClaims(swim: Swim, member: Member, { claims, claimsRevision }: MemberRecord, first: boolean): void {
-  if (!hasRoom(swim, claims.length - member.claims.size)) return;
+  if (!hasRoom(swim, member, claims.length)) return;
   swim.claimsTotal += claims.length - member.claims.size;
   member.claims = new Map(claims.map((holding) => [holding.name, holding]));
   swim.digests = undefined;
@@ -204,7 +206,10 @@ export function hearAboutYou(swim: Swim, about: AboutYou): void {
   if (about.state !== 'unknown') objectTo(swim, about.incarnation, about.state);
 }
 
-/** Numbers of this node that are higher than its own, from another life or from a liar: it goes on from above them. */
+/**
+ * Numbers of this node that are higher than its own, from another life or from a liar: it goes on from above them. To one that
+ * is far above, as of a life whose clock was years ahead, it comes in jumps, one each time that it hears of it.
+ */
 function hearNumbers(
   swim: Swim,
   said: Pick<MemberRecord, 'state' | 'incarnation' | 'cardRevision' | 'claimsRevision'>,
@@ -212,15 +217,21 @@ function hearNumbers(
   const { self } = swim;
   if (said.state !== 'alive' || said.incarnation > self.incarnation) objectTo(swim, said.incarnation, said.state);
   swim.digests = undefined;
-  const above = (number: number, own: number) => number > own && number < NUMBER_MAX && number <= own + JUMP_MAX;
+  const above = (number: number, own: number) => number > own && number < NUMBER_MAX;
   if (above(said.cardRevision, self.cardRevision)) {
-    self.cardRevision = said.cardRevision + 1;
+    self.cardRevision = Math.min(said.cardRevision, self.cardRevision + JUMP_MAX) + 1;
     spreadOwnCard(swim);
   }
   if (above(said.claimsRevision, self.claimsRevision)) {
-    self.claimsRevision = said.claimsRevision + 1;
+    self.claimsRevision = Math.min(said.claimsRevision, self.claimsRevision + JUMP_MAX) + 1;
     spreadAllClaims(swim);
   }
+}
+
+/** Who pings says which card it has had from this node itself: a later one than there is now is of another life. */
+export function hearOwnCard(swim: Swim, cardRevision: number): void {
+  if (cardRevision > swim.self.cardRevision)
+    hearNumbers(swim, { state: 'alive', incarnation: 0, cardRevision, claimsRevision: 0 });
 }
 
 /** What others hold may be of another life, so all of it; a long list goes when everything is compared. */
@@ -236,13 +247,18 @@ export function spreadOwnCard(swim: Swim): void {
   spread(swim, { kind: 'card', name, incarnation, revision, card });
 }
 
+/** What others said of a member before it was met counts no more, as it may be what nobody can object to. */
+export function believeFirst(swim: Swim, member: Member, incarnation: number): void {
+  if (member.cardSeen === 0 && incarnation < member.incarnation) setState(swim, member, 'alive', incarnation);
+}
+
 /** SWIM section 4.2: who is suspected and lives says so, at a higher incarnation; it may well be slow (Lifeguard). */
 function objectTo(swim: Swim, incarnation: number, state: StateWord['state']): void {
   const { self } = swim;
-  if (self.leaving || incarnation < self.incarnation || incarnation >= self.incarnation + JUMP_MAX) return;
-  if (incarnation >= NUMBER_MAX) return;
+  if (self.leaving || incarnation < self.incarnation || incarnation >= NUMBER_MAX) return;
   swim.digests = undefined;
-  self.incarnation = incarnation + 1;
+  // Others may have believed several lies of which it hears the last one: it comes up to it in as many steps.
+  self.incarnation = Math.min(incarnation, self.incarnation + OBJECTIONS_MAX) + 1;
   if (state === 'suspect') feel(swim, 1);
   spread(swim, { kind: 'state', name: self.name, state: 'alive', incarnation: self.incarnation, by: self.name });
 }

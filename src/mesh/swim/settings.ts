@@ -69,9 +69,13 @@ export const RECORDS_BYTES_MAX = 2 * 1024 * 1024;
 export const MEMBERS_MAX = 2_048;
 /** There are no more addresses in the overlay's /16, so no more cnvms. */
 export const CLAIMS_MAX = 65_536;
+/** Of one member: more cnvms than a machine carries, and a sixteenth of all. */
+export const MEMBER_CLAIMS_MAX = 4_096;
 /** Probes for others that run at once; a peer that asks for more is told at once that nobody was reached. */
 export const RELAYS_MAX = 64;
 /** Numbers beyond are no incarnations or revisions: they could not be counted on from. */
 export const NUMBER_MAX = 2 ** 52;
-/** By hearsay nobody's number rises by more at once, or one lie would use all numbers up: 2^36 ms are two years. */
+/** By hearsay nobody's revision rises by more at once, or one lie would use all numbers up: 2^36 ms are two years. */
 export const JUMP_MAX = 2 ** 36;
+/** The same for incarnations: nobody objects a million times while another one looks away. */
+export const OBJECTIONS_MAX = 2 ** 20;

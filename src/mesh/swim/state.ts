@@ -9,7 +9,7 @@ import type { Card } from './card.js';
 import type { ClaimMap } from './claims.js';
 import { type Digested, hashOf } from './digest.js';
 import { enqueue, type GossipQueue, newGossipQueue, unqueue } from './gossip-queue.js';
-import { CLAIMS_MAX, MEMBERS_MAX, type Settings } from './settings.js';
+import { CLAIMS_MAX, MEMBER_CLAIMS_MAX, MEMBERS_MAX, type Settings } from './settings.js';
 import { newTimers, type Timers } from './timers.js';
 import type { Liveness, MemberRecord, Message, Word } from './words.js';
 
@@ -113,6 +113,10 @@ export interface Swim {
   /** Who is alive or suspected, and this node. */
   alive: number;
   gossipSet: boolean;
+  /** Whether somebody has told it of others: before, it was alone or has just come. */
+  joined: boolean;
+  /** Until the next comparison with anybody. */
+  syncPauseMs: number;
   /** Numbers of buckets as they were counted last; undefined since something has changed. */
   digests: readonly number[] | undefined;
   now: number;
@@ -156,6 +160,8 @@ export function newSwim(options: SwimOptions): Swim {
     claimsTotal: 0,
     alive: 1,
     gossipSet: false,
+    joined: false,
+    syncPauseMs: options.settings.probeMs,
     digests: undefined,
     now: 0,
     out: emptyOutput(),
@@ -234,9 +240,14 @@ export function setState(swim: Swim, member: Member, state: Liveness, incarnatio
   swim.out.news.push({ kind: 'member', name: member.name, before, now: state });
 }
 
-/** Whether there is room for so many claims more. */
-export function hasRoom(swim: Swim, more: number): boolean {
-  return swim.claimsTotal + more <= CLAIMS_MAX;
+/**
+ * Whether a member may have so many claims: so many that no machine has them keep out those of others, and so do those of
+ * members whom nobody here has met, which one liar can make up.
+ */
+export function hasRoom(swim: Swim, { cardSeen, claims }: Member, size: number): boolean {
+  if (size <= claims.size) return true;
+  const total = swim.claimsTotal - claims.size + size;
+  return size <= MEMBER_CLAIMS_MAX && total <= (cardSeen > 0 ? CLAIMS_MAX : CLAIMS_MAX / 2);
 }
 
 export function spread(swim: Swim, word: Word): void {

@@ -8,7 +8,7 @@ import type { Card } from './card.js';
 import { applyClaims, claimsChange } from './claims.js';
 import { compareWith, compareWithAny, differences, lostOne, tellBack } from './compare.js';
 import { tryAgain } from './gossip-queue.js';
-import { spreadOwnCard, suspicionEnds } from './hear.js';
+import { hearOwnCard, spreadOwnCard, suspicionEnds } from './hear.js';
 import { directEnds, indirectEnds, probeNext, relay } from './probe.js';
 import { GOSSIP_FANOUT } from './settings.js';
 import {
@@ -105,7 +105,7 @@ function act(swim: Swim, event: SwimEvent): void {
 
 function begin(swim: Swim): void {
   const { settings, known } = swim;
-  const pauses = { probe: settings.probeMs, sync: settings.syncMs, reconnect: settings.reconnectMs };
+  const pauses = { probe: settings.probeMs, sync: swim.syncPauseMs, reconnect: settings.reconnectMs };
   // At random moments: nodes that begin together would go on together.
   for (const [kind, ms] of Object.entries(pauses) as [keyof typeof pauses, number][])
     setTimer(swim.timers, swim.now + ms * swim.random(), { kind });
@@ -128,7 +128,9 @@ function onDue(swim: Swim, due: Due): void {
       gossip(swim);
       break;
     case 'sync':
-      again(settings.syncMs * (0.75 + swim.random() / 2));
+      // Soon again for who has just come: others came at the same moment, and were told of to those who were there.
+      swim.syncPauseMs = Math.min(settings.syncMs, 2 * swim.syncPauseMs);
+      again(swim.syncPauseMs * (0.75 + swim.random() / 2));
       compareWithAny(swim);
       break;
     case 'reconnect': {
@@ -174,6 +176,7 @@ function answer(swim: Swim, ask: number, from: string, message: Message): void {
   const { self } = swim;
   switch (message.kind) {
     case 'ping': {
+      hearOwnCard(swim, message.cardSeen ?? 0);
       const seen = message.cardSeen === self.cardRevision;
       reply('ack', seen ? {} : { card: { revision: self.cardRevision, card: self.card } });
       break;

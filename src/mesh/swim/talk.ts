@@ -1,10 +1,10 @@
 /** Calls and answers of the machine: what every message carries, and what is made of it. Pure. */
 import { patient, retransmissions } from './arithmetic.js';
 import { takeWords } from './gossip-queue.js';
-import { hearAboutYou, hearRecord, hearWord, takeCard } from './hear.js';
+import { believeFirst, hearAboutYou, hearRecord, hearWord, takeCard } from './hear.js';
 import { NUMBER_MAX, WORDS_BYTES_MAX, WORDS_MAX } from './settings.js';
 import { isUp, type Member, type Pending, type Swim, setState, spread, type Whom } from './state.js';
-import type { AboutYou, Message, MessageKind } from './words.js';
+import type { AboutYou, MemberRecord, Message, MessageKind } from './words.js';
 
 export function call(swim: Swim, to: Whom, message: Message, pending: Pending, timeoutMs: number): void {
   swim.callCount += 1;
@@ -45,15 +45,27 @@ function aboutYou(swim: Swim, name: string): AboutYou | undefined {
 export function hear(swim: Swim, message: Message, from: string): boolean {
   meet(swim, message, from);
   for (const word of message.words.slice(0, WORDS_MAX)) hearWord(swim, word, from);
-  for (const record of message.records ?? []) hearRecord(swim, record, from);
+  hearRecords(swim, message.records ?? [], from);
   if (message.aboutYou !== undefined) hearAboutYou(swim, message.aboutYou);
   return message.aboutYou !== undefined && message.aboutYou.state !== 'suspect';
+}
+
+/**
+ * The first time that somebody tells of others, it is what all the others know: who has come does not tell them of each
+ * other. What two meshes know that meet by it comes with the second one, and is passed on.
+ */
+function hearRecords(swim: Swim, records: readonly MemberRecord[], from: string): void {
+  const ofOthers = records.some(({ name }) => name !== from && name !== swim.self.name);
+  const passOn = swim.joined || !ofOthers;
+  if (ofOthers) swim.joined = true;
+  for (const record of records) hearRecord(swim, record, from, passOn);
 }
 
 /** Who speaks is there, at the incarnation that it says. */
 function meet(swim: Swim, { incarnation, card }: Message, from: string): void {
   const member = swim.members.get(from);
   if (member === undefined) return;
+  if (card !== undefined) believeFirst(swim, member, incarnation);
   if (incarnation > member.incarnation && member.state !== 'alive' && incarnation <= NUMBER_MAX) {
     setState(swim, member, 'alive', incarnation);
     spread(swim, { kind: 'state', name: from, state: 'alive', incarnation, by: from });
