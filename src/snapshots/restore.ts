@@ -21,6 +21,8 @@ import { checkSums } from './sums.js';
 export interface RestoreOrder {
   /** Absolute. */
   readonly directory: string;
+  /** The archive that it was unpacked from, if it was. */
+  readonly archive?: string;
   /** Undefined, here and below: as it was. */
   readonly name: string | undefined;
   readonly address: string | undefined;
@@ -73,12 +75,15 @@ export async function restoreSnapshot(
       await check(order.directory, manifest, report, signal);
       if (wanted.owner !== undefined) {
         const { node: lost, epoch } = wanted.owner;
-        await audit({ act: 'restore', who, cnvm: name, snapshot: order.directory, peer: lost, epoch });
+        await audit({ act: 'restore', who, cnvm: name, snapshot: order.archive ?? order.directory, peer: lost, epoch });
         log.warn({ cnvm: name, peer: lost, epoch, who }, 'restored though another node has it');
       }
       cnvms.marks.set(name, 'arriving');
       await bring(ports, wanted, order, report, signal);
-      log.info({ cnvm: name, snapshot: order.directory, memory: wanted.hot, node }, 'restored from a snapshot');
+      log.info(
+        { cnvm: name, snapshot: order.archive ?? order.directory, memory: wanted.hot, node },
+        'restored from a snapshot',
+      );
     } finally {
       cnvms.marks.delete(name);
       held.release();
