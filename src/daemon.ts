@@ -74,7 +74,7 @@ export async function startDaemon(config: Config, host: Host, log: Logger): Prom
   });
   identity.start(() => mesh.peers().map(({ name, link }) => ({ name, trust: link.trust })));
   await takePart(parts, server.port, config.limits.settle * 1000 * config.limits.patience);
-  parts.relief.start();
+  await parts.relief.start();
   log.info({ port: server.port, socket }, 'serving');
   return {
     port: server.port,

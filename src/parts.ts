@@ -69,7 +69,7 @@ export function build(config: Config, host: Host, identity: OpenIdentity, log: L
   const locks = createLocks();
   const swept = (migration: Migration) => sweepAfter(migration, () => sweeping.now());
   const history = createHistory(journal, swept, (migration, event) => observing.told(migration, event));
-  const { cordon, door, demandOpen } = openDoor(config, store.all, () => void mesh.tellAll());
+  const { cordon, intent, door, demandOpen } = openDoor(config, store.all, () => void mesh.tellAll());
   const hostFacts = host.facts(() => store.all().length);
   const facts = withCondition(hostFacts, cordon, () => relief.strains());
   const claims = new Map<string, CnvmRecord>();
@@ -115,7 +115,7 @@ export function build(config: Config, host: Host, identity: OpenIdentity, log: L
     host.sweep(sweepPorts({ store, journal, locks, history, marks: cnvms.marks, claims, log })),
   );
   const relief = createRelief({
-    ...{ config, host, hostFacts, facts, cordon, door, store, locks, mesh, cnvms, arrivals, departures, log },
+    ...{ config, host, hostFacts, facts, cordon, intent, door, store, locks, mesh, cnvms, arrivals, departures, log },
     audit: auditing,
   });
   const manners = { snapshots, ...mannersOf({ store, locks, cnvms, mesh }, log) };

@@ -7,19 +7,25 @@
 # The same as in ansible/Containerfile, which adds what is missing.
 DEPLOYER_PACKAGES=ansible-core,ca-certificates,openssh-client,nodejs,python3
 
+# What judges the playbooks, beside what runs them; no part of the container.
+LINTER_PACKAGES=$DEPLOYER_PACKAGES,ansible-lint
+
 make_deployer_root() {
-  mmdebstrap --mode=root --variant=apt --include="$DEPLOYER_PACKAGES" \
+  mmdebstrap --mode=root --variant=apt --include="$PACKAGES" \
     --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
     --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright' \
     trixie "$1" "deb $(debian_mirror) trixie main"
   rm -rf "$1"/var/cache/apt/* "$1"/var/lib/apt/lists/*
 }
 
-# Prints the root's path.
-deployer_root() {
-  local path
-  path=$CACHE/deployer-$({ echo "$DEPLOYER_PACKAGES"; debian_mirror; } | sha256sum | cut -c1-12)
+# kept_root NAME WORDS PACKAGES: prints the path of such a root with these packages.
+kept_root() {
+  local path PACKAGES=$3
+  path=$CACHE/$1-$({ echo "$PACKAGES"; debian_mirror; } | sha256sum | cut -c1-12)
   install_packages mmdebstrap
-  build_once "$path" "build the deployer's root (Debian 13 with Ansible)" make_deployer_root
+  build_once "$path" "$2" make_deployer_root
   printf '%s\n' "$path"
 }
+
+deployer_root() { kept_root deployer "build the deployer's root (Debian 13 with Ansible)" "$DEPLOYER_PACKAGES"; }
+linter_root() { kept_root linter "build the linter's root (Debian 13 with ansible-lint)" "$LINTER_PACKAGES"; }

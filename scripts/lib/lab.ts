@@ -28,9 +28,17 @@ export interface Output {
 
 export type Lab = ReturnType<typeof openLab>;
 
-/** @param show whether what the lab says of its progress goes to our standard error. */
-export function openLab(name: string, show: boolean, kind: LabKind = 'namespaces') {
-  const { script, slowness, upMs } = KINDS[kind];
+/**
+ * @param show whether what the lab says of its progress goes to our standard error.
+ * @param slowness multiplies how long a command may take; by its kind without it.
+ */
+export function openLab(
+  name: string,
+  show: boolean,
+  kind: LabKind = 'namespaces',
+  slowness: number = KINDS[kind].slowness,
+) {
+  const { script, upMs } = KINDS[kind];
   const program = fileURLToPath(new URL(script, import.meta.url));
   const timeout = COMMAND_TIMEOUT_MS * slowness;
   const lab = async (args: readonly string[], detached = false): Promise<void> => {

@@ -1,10 +1,18 @@
-/** `npm run reference`: writes the reference of all commands, src/docs/commands.md, which a test holds to be fresh. */
+/** `npm run reference`: writes the references of commands, config and API in src/docs, which a test holds to be fresh. */
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { apiReference } from './reference-api.js';
+import { configReference } from './reference-config.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 export const REFERENCE = `${ROOT}/src/docs/commands.md`;
+/** What makes each page. */
+export const REFERENCES: Readonly<Record<string, () => string>> = {
+  [REFERENCE]: reference,
+  [`${ROOT}/src/docs/config.md`]: () => configReference(ROOT),
+  [`${ROOT}/src/docs/api.md`]: () => apiReference(ROOT),
+};
 
 const HEAD = `# Commands
 
@@ -14,7 +22,7 @@ Every command that calls a daemon also takes \`--json\`, \`--socket PATH\`, and,
 \`--tls-ca\`, \`--tls-cert\`, \`--tls-key\` and \`--tls-name\`.
 `;
 
-export function reference(): string {
+function reference(): string {
   const parts = ['teleport', 'cnvm'].map((program) =>
     execFileSync(process.execPath, ['--import', 'tsx', `${ROOT}/src/cli/${program}.ts`, '__reference'], {
       cwd: ROOT,
@@ -24,4 +32,5 @@ export function reference(): string {
   return [HEAD, ...parts].join('\n');
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) writeFileSync(REFERENCE, reference());
+if (process.argv[1] === fileURLToPath(import.meta.url))
+  for (const [page, make] of Object.entries(REFERENCES)) writeFileSync(page, make());

@@ -18,12 +18,14 @@ name_lab() {
   CGROUP_PREFIX=/cnvm-$LAB
 }
 
-# own_lab NODES: the lab's directory is there and locked (as descriptor 7) until we end, and has that many nodes.
+# own_lab NODES [grows]: the lab's directory is there and locked (as descriptor 7) until we end, and has that many nodes. With
+# the word, it may have had fewer before.
 own_lab() {
   mkdir -p "$LAB_DIR"
   exec 7>"$LAB_DIR/lock"
   flock 7
   [ -e "$LAB_DIR/nodes" ] || printf '%s\n' "$1" >"$LAB_DIR/nodes"
+  [ -z "${2:-}" ] || [ "$(cat "$LAB_DIR/nodes")" -ge "$1" ] || printf '%s\n' "$1" >"$LAB_DIR/nodes"
   [ "$(cat "$LAB_DIR/nodes")" = "$1" ] || die "lab $LAB has $(cat "$LAB_DIR/nodes") nodes; for $1, first: $SCRIPT --name $LAB down"
   # Each lab's switch is a network of its own, so the subnet only has to be the same for all of its nodes.
   [ -e "$LAB_DIR/subnet" ] || printf '%s' "$LAB" | cksum | { read -r sum _; printf '%d\n' $((sum % 250 + 1)); } >"$LAB_DIR/subnet"

@@ -69,17 +69,29 @@ const schema = z.strictObject({
   stateDir: absolute.default('/var/lib/cnvm'),
   /** Sockets and images in flight; a tmpfs. */
   runDir: absolute.default('/run/cnvm'),
+  /** Images and their layers, shared by all cnvms. */
   imagesDir: absolute.default('/var/lib/cnvm/images'),
   /** Directories in which cnvms may live; the first is the default. */
   landingZones: z.array(absolute).min(1).default(['/home/cnvm/sneakers']),
   /** Parent of every cnvm's cgroup, from the cgroup root. */
   cgroupParent: absolute.default('/cnvm'),
   /** A second socket, whose users may list, inspect and watch, and change nothing. Without: there is none. */
-  readers: z.strictObject({ socket: absolute, group: z.string() }).optional(),
+  readers: z
+    .strictObject({
+      /** Its path. */
+      socket: absolute,
+      /** The group that may use it. */
+      group: z.string(),
+    })
+    .optional(),
+  /** Who this node is, and whom it believes: PEM files, read again when they change. */
   tls: z
     .strictObject({
+      /** The certificate of the mesh's CA. */
       ca: absolute.default('/etc/cnvm/pki/ca.crt'),
+      /** This node's certificate. */
       cert: absolute.default('/etc/cnvm/pki/node.crt'),
+      /** Its key, which never leaves the node. */
       key: absolute.default('/etc/cnvm/pki/node.key'),
       /** The list of what is revoked; "ca.crl" beside the CA's certificate if not given. The daemon writes it, too. */
       crl: absolute.optional(),
@@ -89,6 +101,7 @@ const schema = z.strictObject({
       joinListen: endpoint.default(`0.0.0.0:${DEFAULT_JOIN_PORT}`),
     })
     .prefault({}),
+  /** The network of the cnvms. */
   overlay: z.strictObject({
     /** The /16 that all cnvms and nodes share. */
     network: z
@@ -158,14 +171,30 @@ const schema = z.strictObject({
       every: seconds.default(5),
       /** This node empties itself when it is under strain. */
       itself: z.boolean().default(false),
+      /** Seconds without any strain, after which a node that emptied itself takes new work again. 0: never by itself. */
+      calm: z
+        .number()
+        .nonnegative()
+        .default(10 * 60),
       /** This node asks peers that say that they are under strain to empty themselves. */
       peers: z.boolean().default(false),
     })
     .prefault({}),
-  /** HOST:PORT at which Prometheus may read figures, over plain HTTP; without: nowhere. */
-  metrics: z.strictObject({ listen: endpoint.default('127.0.0.1:9477') }).optional(),
-  /** The OTLP endpoint, over HTTP, of a collector that gets a trace of each migration; without: nobody. */
-  traces: z.strictObject({ endpoint: z.url({ protocol: /^https?$/, error: 'must be http://HOST:PORT' }) }).optional(),
+  /** Where Prometheus may read figures, over plain HTTP; without: nowhere. */
+  metrics: z
+    .strictObject({
+      /** HOST:PORT. */
+      listen: endpoint.default('127.0.0.1:9477'),
+    })
+    .optional(),
+  /** A collector (OTLP over HTTP) that gets a trace of each migration; without: nobody. */
+  traces: z
+    .strictObject({
+      /** http://HOST:PORT. */
+      endpoint: z.url({ protocol: /^https?$/, error: 'must be http://HOST:PORT' }),
+    })
+    .optional(),
+  /** What is logged, as JSON lines on the standard output. */
   logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error']).default('info'),
 });
 

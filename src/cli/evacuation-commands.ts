@@ -1,17 +1,11 @@
 /** `cnvm evacuate cordon uncordon`: empties a node, and keeps new work from it. */
 import type { Command } from 'commander';
-import type {
-  CordonResponse,
-  EvacuateRequest,
-  EvacuationEvent,
-  StopEvacuationResponse,
-  UncordonResponse,
-} from '../gen/cnvm/v1/evacuation.js';
+import type { CordonResponse, EvacuationEvent, UncordonResponse } from '../gen/cnvm/v1/evacuation.js';
 import { collect, parseCount, parseDuration } from './arguments.js';
 import { type CommonOptions, connected, withCommonOptions } from './common-options.js';
-import { type Connection, call, messages } from './connect.js';
-import { evacuationCode, evacuationText } from './evacuation-text.js';
-import { EXIT } from './exit-codes.js';
+import { call } from './connect.js';
+import { evacuationText } from './evacuation-text.js';
+import { followEvacuation } from './follow-evacuation.js';
 import { jsonText } from './text.js';
 
 export function addEvacuationCommands(program: Command): void {
@@ -26,6 +20,7 @@ export function addEvacuationCommands(program: Command): void {
     .option('--deadline <time>', "no new move begins after it (default: the node's config says it, 10m)", parseDuration)
     .option('--dry-run', 'only say where each would go; exit code 2 when some would stay')
     .option('--reason <text>', 'why, for people')
+    .option('--follow', 'begin nothing; only follow the one that runs')
     .action(evacuate);
   add('cordon [node]', 'keep new work from a node, by default this one; what runs there runs on')
     .option('--reason <text>', 'why, for people')
@@ -41,56 +36,16 @@ interface EvacuateOptions extends CommonOptions {
   readonly deadline?: number;
   readonly dryRun?: boolean;
   readonly reason?: string;
+  readonly follow?: boolean;
 }
 
 async function evacuate(node: string | undefined, options: EvacuateOptions): Promise<void> {
-  const { to, parallel = 0, deadline = 0, dryRun = false, reason = '' } = options;
-  const request = { node: node ?? '', to, parallel, deadlineMs: deadline, dryRun, reason };
-  process.exitCode = await connected(options, (connection) => follow(connection, request, options.json ?? false));
-}
-
-/** @returns the exit code. */
-async function follow(connection: Connection, request: EvacuateRequest, json: boolean): Promise<number> {
-  const stream = connection.evacuations.evacuate(request);
-  const interrupt = onInterrupt(connection, request.node, () => stream.cancel());
-  try {
-    for await (const { event } of messages(connection, stream)) {
-      if (event === undefined) continue;
-      process.stdout.write(json ? `${jsonText(eventJson(event))}\n` : evacuationText(event));
-      if (event.event?.$case === 'summary') return evacuationCode(event.event.value);
-    }
-    return EXIT.failed;
-  } catch (error) {
-    if (!interrupt.left) throw error;
-    process.stderr.write('[o] left; nothing new begins, what moves is finished. Look: cnvm migrations\n');
-    return EXIT.failed;
-  } finally {
-    interrupt.stop();
-  }
-}
-
-/** The first Ctrl-C lets nothing new begin and waits for what moves, the second does not wait. */
-function onInterrupt(connection: Connection, node: string, leave: () => void) {
-  const state = { asked: false, left: false };
-  const handle = () => {
-    if (state.asked) {
-      state.left = true;
-      leave();
-      return;
-    }
-    state.asked = true;
-    process.stderr.write('\n[o] nothing new begins; what moves is finished (Ctrl-C again does not wait for it)\n');
-    call<StopEvacuationResponse>(connection, (done) => connection.evacuations.stopEvacuation({ node }, done)).catch(
-      (error: unknown) => process.stderr.write(`[o] ${error instanceof Error ? error.message : String(error)}\n`),
-    );
-  };
-  const signals = ['SIGINT', 'SIGTERM'] as const;
-  for (const signal of signals) process.on(signal, handle);
-  return Object.assign(state, {
-    stop() {
-      for (const signal of signals) process.off(signal, handle);
-    },
-  });
+  const { to, parallel = 0, deadline = 0, dryRun = false, reason = '', follow: followOnly = false, json } = options;
+  const request = { node: node ?? '', to, parallel, deadlineMs: deadline, dryRun, reason, followOnly };
+  const show = (event: EvacuationEvent) =>
+    void process.stdout.write(json ? `${jsonText(eventJson(event))}\n` : evacuationText(event));
+  const say = (line: string) => void process.stderr.write(`\n[o] ${line}\n`);
+  process.exitCode = await connected(options, (at) => followEvacuation(at, request, { show, say }));
 }
 
 function eventJson({ event }: EvacuationEvent): unknown {

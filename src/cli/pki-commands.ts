@@ -12,6 +12,7 @@ import { EXIT } from './exit-codes.js';
 import { parseLifetime } from './lifetime.js';
 import { addPkiMeshCommands } from './pki-mesh-commands.js';
 import { addPkiRequestCommands } from './pki-request-commands.js';
+import { addRolloverCommand } from './pki-rollover-command.js';
 import { jsonText, table } from './text.js';
 
 interface DirOptions {
@@ -57,6 +58,7 @@ export function addPkiCommands(program: Command): void {
     .action(token);
   addPkiMeshCommands(pki, add);
   addPkiRequestCommands(add);
+  addRolloverCommand(add);
 }
 
 const ROLES: readonly IssuedRole[] = ['node', 'operator', 'reader'];

@@ -63,9 +63,11 @@ async function show(options: CommonOptions): Promise<void> {
     process.stdout.write(`${jsonText(identity)}\n`);
     return;
   }
-  const { node, serial, notAfter, caFingerprint, holdsCa, crlNumber, revoked } = identity;
+  const { node, serial, notAfter, caFingerprint, holdsCa, crlNumber, revoked, believedCas } = identity;
+  const others = believedCas.filter((one) => one !== caFingerprint);
   process.stdout.write(`node     ${node}\nserial   ${serial}\nuntil    ${notAfter?.toISOString() ?? '?'}\n`);
   process.stdout.write(`CA       ${caFingerprint}${holdsCa ? ', whose key is here' : ''}\n`);
+  for (const other of others) process.stdout.write(`and      ${other}, which it believes, too\n`);
   process.stdout.write(`revoked  ${revoked.join(', ') || 'nothing'} (list ${crlNumber})\n`);
 }
 

@@ -10,6 +10,8 @@ import { seccompProfile } from './seccomp.js';
 export interface BundlePaths {
   /** The mounted root. */
   readonly rootfs: string;
+  /** What is shown at /dev/shm and, to a machine, at /run. */
+  readonly volatile: { readonly shm: string; readonly run: string };
   /** cgroup path, from the cgroup root. */
   readonly cgroup: string;
   /** A criu config file: what runc's flags cannot say. */
@@ -74,7 +76,7 @@ export function bundleConfig(record: CnvmRecord, init: FirstProcess, paths: Bund
     root: { path: paths.rootfs, readonly: false },
     hostname: record.name,
     // What a program's image has in /run is the program's.
-    mounts: init.system ? [...MOUNTS, RUN] : MOUNTS,
+    mounts: [...mounts(paths.volatile.shm), ...(init.system ? [shown('/run', paths.volatile.run, 'nodev')] : [])],
     hooks: { createRuntime: [{ path: hook, args: [hook, ...hookArgs] }] },
     annotations: { 'org.criu.config': paths.criuConfig },
     linux: {
@@ -90,30 +92,26 @@ export function bundleConfig(record: CnvmRecord, init: FirstProcess, paths: Bund
   };
 }
 
-const MOUNTS = [
+const shown = (destination: string, source: string, ...options: string[]) => ({
+  destination,
+  type: 'bind',
+  source,
+  options: ['bind', 'nosuid', ...options],
+});
+
+/** Its /dev is a directory of its disk: runc puts the few devices there, and a file system would be one more to be packed. */
+const mounts = (shm: string) => [
   { destination: '/proc', type: 'proc', source: 'proc' },
-  {
-    destination: '/dev',
-    type: 'tmpfs',
-    source: 'tmpfs',
-    options: ['nosuid', 'strictatime', 'mode=755', 'size=65536k'],
-  },
   {
     destination: '/dev/pts',
     type: 'devpts',
     source: 'devpts',
     options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5'],
   },
-  { destination: '/dev/shm', type: 'tmpfs', source: 'shm', options: ['nosuid', 'noexec', 'nodev', 'mode=1777'] },
+  shown('/dev/shm', shm, 'nodev', 'noexec'),
   { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: ['nosuid', 'noexec', 'nodev'] },
   { destination: '/sys', type: 'sysfs', source: 'sysfs', options: ['nosuid', 'noexec', 'nodev', 'ro'] },
 ];
-const RUN = {
-  destination: '/run',
-  type: 'tmpfs',
-  source: 'tmpfs',
-  options: ['nosuid', 'nodev', 'mode=755', 'size=65536k'],
-};
 
 function resources(limits: Limits): object {
   const { memoryBytes, cpuMillis, pids } = limits;

@@ -20,6 +20,8 @@ export interface DumpPlaces {
   readonly workDir: string;
   readonly cgroup: string;
   readonly criuConfig: string;
+  /** Puts what criu leaves to us among the images. It is frozen. */
+  readonly addImages: (imagesDir: string, signal: AbortSignal) => Promise<void>;
   /** Ends its processes. */
   readonly end: () => Promise<void>;
 }
@@ -51,7 +53,12 @@ export async function readyDump(runc: Runc, places: DumpPlaces, target: DumpTarg
   });
   const ready = Promise.race([hold.ready, failed]);
   // While it dumps criu thaws what was frozen, and holds it by tracing alone: a criu that died would let it run on.
-  const fenced = hold.held.then(() => freezeProcessesIn(cgroup));
+  const broken = new AbortController();
+  const fenced = hold.held.then(async () => {
+    freezeProcessesIn(cgroup);
+    // Only now: criu has made names of its own for files that are open and have lost theirs.
+    await places.addImages(target.imagesDir, broken.signal);
+  });
   const held = Promise.race([fenced, failed]);
   for (const later of [ready, fenced, held]) later.catch(() => undefined);
   return {
@@ -66,6 +73,7 @@ export async function readyDump(runc: Runc, places: DumpPlaces, target: DumpTarg
     },
     async rollBack() {
       decide('roll-back');
+      broken.abort();
       const left = await runc.dumpEnds(name, tool);
       await hold.close();
       if (left) throw new Error(`criu does not let go of ${name}`);
@@ -129,7 +137,15 @@ function withRounds(root: string): string[] {
 export async function writeCriuConfig(path: string, more: readonly string[]): Promise<void> {
   // Half-open connections are left out: their clients try again, and a dump must not fail for one of them.
   const watched = WATCHED.map((path) => `irmap-scan-path ${path}`);
-  const lines = [`ghost-limit ${GHOST_LIMIT_BYTES}`, 'link-remap', 'skip-in-flight', ...watched, ...more];
+  // A cnvm has no cgroups but the one that runc puts it into, and criu with it: there is nothing to note and to make again.
+  const lines = [
+    `ghost-limit ${GHOST_LIMIT_BYTES}`,
+    'manage-cgroups=ignore',
+    'link-remap',
+    'skip-in-flight',
+    ...watched,
+    ...more,
+  ];
   await writeFile(path, `${lines.join('\n')}\n`);
 }
 

@@ -7,13 +7,17 @@ import { foreignCommands } from './foreign.js';
 import type { Machine } from './machine.js';
 import { unmovable } from './unmovable.js';
 
-/** @param initOf the cnvm's first process. @param processesOf all of them; both as the node numbers them. */
+/** @param initOf the cnvm's first process. @param processesOf all of them; both as the node numbers them. @param more obstacles. */
 export function lookAhead(
   initOf: (record: CnvmRecord) => Promise<number>,
   processesOf: (name: string) => Promise<readonly number[]>,
+  more: (record: CnvmRecord) => readonly string[],
 ): Pick<Machine, 'obstacles' | 'losses'> {
   return {
-    obstacles: async (record) => await obstaclesOf(await initOf(record), await processesOf(record.name)),
+    obstacles: async (record) => [
+      ...more(record),
+      ...(await obstaclesOf(await initOf(record), await processesOf(record.name))),
+    ],
     losses: async (record) => lossesOf(await initOf(record)),
   };
 }

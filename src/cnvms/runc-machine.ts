@@ -3,12 +3,11 @@
  * found by its name and address alone, so a daemon that starts anew finds what its predecessor left.
  */
 import { existsSync } from 'node:fs';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { cpuTimeMs, endProcessesIn, isUnified, stopProcessesIn } from '../tools/cgroup.js';
-import { restoreOptions } from '../tools/criu.js';
+import { cpuTimeMs, endProcessesIn, stopProcessesIn } from '../tools/cgroup.js';
 import { unmountBelow } from '../tools/mount.js';
 import { criuWorkDir } from '../tools/orphans.js';
 import { removeGate } from '../tools/restore-gate.js';
@@ -16,15 +15,15 @@ import { createRunc } from '../tools/runc.js';
 import { type ReadyRestore, type RestoreOrder, ranAlready } from '../tools/runc-restore.js';
 import { syncFileSystem } from '../tools/sync.js';
 import { uidBase } from './address.js';
-import { bundleConfig } from './bundle.js';
 import type { CnvmRecord } from './cnvm.js';
 import { diskBytes, diskPaths, makeDisk, personalise, removeDisk, unmountDisk } from './disk.js';
 import { diskArchives } from './disk-archive.js';
-import { beginPreDump, type DumpPlaces, readyDump, shareImages, writeCriuConfig } from './dumps.js';
+import { beginPreDump, type DumpPlaces, readyDump, shareImages } from './dumps.js';
 import { execInside } from './exec.js';
 import { openFrozenMemory } from './frozen-memory.js';
 import { releaseHold } from './hold.js';
 import { isComplete, restoreLazily } from './lazy-restore.js';
+import { createLeftToUs } from './left-to-us.js';
 import { readLogs, readOutput } from './logs.js';
 import type { Look, Machine } from './machine.js';
 import { createMadeFrom, type ImagesPort } from './made-from.js';
@@ -32,6 +31,8 @@ import type { NetworkPort } from './network-port.js';
 import { lookAhead } from './obstacles.js';
 import { envOf, type FirstProcess } from './program.js';
 import { throttle, unthrottle } from './throttle.js';
+import { createVolatile } from './volatile.js';
+import { writeBundleFiles } from './write-bundle.js';
 
 export interface RuncMachineOptions {
   readonly stateDir: string;
@@ -58,29 +59,20 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
   const holdOf = (record: CnvmRecord) => join(runDir, 'hold', record.name);
   const workOf = (record: CnvmRecord) => criuWorkDir(runDir, record.name);
   const cgroupOf = (record: CnvmRecord) => join(cgroupParent, record.name);
+  const volatile = createVolatile(runDir, cgroupOf);
   const pathsOf = (record: CnvmRecord) => diskPaths(record, runDir);
+  const leftToUs = createLeftToUs(volatile, pathsOf, restoreMs);
   const madeFrom = createMadeFrom(images, pathsOf);
   const criuConfigOf = (record: CnvmRecord) => join(bundleOf(record), 'criu.conf');
 
-  async function writeBundle(record: CnvmRecord, criuOptions: readonly string[]): Promise<FirstProcess> {
-    const bundle = bundleOf(record);
-    const criuConfig = criuConfigOf(record);
+  async function writeBundle(record: CnvmRecord): Promise<FirstProcess> {
     const first = await madeFrom.processOf(record);
-    await mkdir(bundle, { recursive: true, mode: 0o700 });
-    const config = bundleConfig(
-      record,
-      first,
-      {
-        rootfs: pathsOf(record).rootfs,
-        cgroup: cgroupOf(record),
-        criuConfig,
-        networkHook: await network.hook(record.address, bundle),
-      },
-      process.arch,
-    );
-    await mkdir(workOf(record), { recursive: true, mode: 0o700 });
-    await writeFile(join(bundle, 'config.json'), JSON.stringify(config));
-    await writeCriuConfig(criuConfig, criuOptions);
+    const bundle = bundleOf(record);
+    for (const path of [bundle, workOf(record)]) await mkdir(path, { recursive: true, mode: 0o700 });
+    await writeBundleFiles(bundle, record, first, {
+      ...{ rootfs: pathsOf(record).rootfs, volatile: volatile.pathsOf(record), cgroup: cgroupOf(record) },
+      ...{ criuConfig: criuConfigOf(record), networkHook: await network.hook(record.address, bundle) },
+    });
     return first;
   }
 
@@ -106,7 +98,10 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
 
   function placesOf(record: CnvmRecord): DumpPlaces {
     const places = { holdDir: holdOf(record), workDir: workOf(record), cgroup: cgroupOf(record) };
-    return { name: record.name, ...places, criuConfig: criuConfigOf(record), end: () => endProcesses(record) };
+    return {
+      ...{ name: record.name, ...places, criuConfig: criuConfigOf(record), end: () => endProcesses(record) },
+      addImages: (imagesDir, signal) => leftToUs.add(record, imagesDir, signal),
+    };
   }
 
   /** One of a name at a time: that which a restore of it is to go on with. */
@@ -127,6 +122,7 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
   async function clear(record: CnvmRecord): Promise<void> {
     await network.unwire(record.address);
     await unmountDisk(pathsOf(record));
+    await volatile.remove(record);
     // A criu that was killed has left the node's cgroups mounted among its logs: what is empty there would be removed.
     await unmountBelow(workOf(record));
     for (const path of [bundleOf(record), workOf(record), holdOf(record)]) {
@@ -148,6 +144,7 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
   async function restore(record: CnvmRecord, imagesDirOfDump: string, lazy: boolean): Promise<{ networkMs: number }> {
     try {
       shareImages(imagesDirOfDump, uidBase(record.address));
+      await leftToUs.take(record, imagesDirOfDump);
       const ready = await begun.get(record.name)?.catch(() => undefined);
       begun.delete(record.name);
       if (ready === undefined) removeGate(imagesDirOfDump);
@@ -161,6 +158,7 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
       await kill(record);
       await network.unwire(record.address);
       // For the next try.
+      await volatile.mountEmpty(record);
       await network.close(record.address);
       throw error;
     }
@@ -186,7 +184,8 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
         await madeFrom.makeVolumes(record);
         // One that has ended by itself is still known to runc.
         if ((await look(record)).status === 'stopped') await runc.delete(record.name, true);
-        const first = await writeBundle(record, []);
+        await volatile.mountEmpty(record);
+        const first = await writeBundle(record);
         await runc.start(record.name, bundleOf(record), madeFrom.throughOf(record, first));
         await network.open(record.address);
       } catch (error) {
@@ -208,9 +207,7 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
       return status !== 'stopped' && runc.restoredPid(bundleOf(record)) === pid;
     },
 
-    async erase(record) {
-      await removeDisk(pathsOf(record));
-    },
+    erase: (record) => removeDisk(pathsOf(record)),
 
     async usage(record) {
       const running = (await look(record)).status !== 'stopped';
@@ -229,6 +226,7 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
     ...lookAhead(
       async (record) => (await look(record)).pid,
       (name) => runc.processes(name),
+      volatile.obstacle,
     ),
 
     exec: (record, order, io) => execInside(runc, envOf(madeFrom.imageOf(record), record.program), order, io),
@@ -264,7 +262,9 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
       await makeDisk(pathsOf(record), uidBase(record.address));
       try {
         await madeFrom.show(record);
+        await volatile.mountEmpty(record);
       } catch (error) {
+        await volatile.remove(record);
         await unmountDisk(pathsOf(record));
         await removeDisk(pathsOf(record));
         throw error;
@@ -273,7 +273,8 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
 
     async assemble(record) {
       await madeFrom.mount(record);
-      await writeBundle(record, restoreOptions(cgroupOf(record), isUnified()));
+      await volatile.ensure(record);
+      await writeBundle(record);
       await network.close(record.address);
     },
 

@@ -34,9 +34,12 @@ export function openCordon(node: string, file: string, changed: () => void = () 
     },
     /** Why an offer is refused; none while it takes new work. */
     refusals: (): string[] => (now === undefined ? [] : [cordonedError(node, now).message]),
-    /** Afterwards it takes no new work. An older cordon stays as it is. @returns the one that stands. */
+    /**
+     * Afterwards it takes no new work. An older cordon stays as it is, unless the node had set it for itself: then whoever comes
+     * now may lift it, and nobody else. @returns the one that stands.
+     */
     async set(reason: string, by: string): Promise<Cordoned> {
-      if (now !== undefined) return now;
+      if (now !== undefined && (now.by !== itselfOf(node) || by === now.by)) return now;
       const next = { reason, by, since: new Date().toISOString() };
       await writeFileAtomic(file, `${JSON.stringify(next)}\n`);
       now = next;
@@ -52,6 +55,11 @@ export function openCordon(node: string, file: string, changed: () => void = () 
       return true;
     },
   };
+}
+
+/** As what a node does something for its own sake. No person and no peer has such a name: theirs have a role behind them. */
+export function itselfOf(node: string): string {
+  return `${node} itself`;
 }
 
 export function cordonedError(node: string, { reason }: Pick<Cordoned, 'reason'>): CnvmError {

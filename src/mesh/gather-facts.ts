@@ -4,6 +4,7 @@ import { mkdir, statfs } from 'node:fs/promises';
 import { release } from 'node:os';
 import { messageOf } from '../base/errors.js';
 import type { ImageRef } from '../cnvms/cnvm.js';
+import { DUMP_FORMAT } from '../cnvms/volatile.js';
 import { criuVersion, lazyObstacle, tracksMemory } from '../tools/criu.js';
 import { tryGuard } from '../tools/guard.js';
 import { runcVersion } from '../tools/runc.js';
@@ -40,6 +41,7 @@ export function factsOf(options: FactsOptions): () => Promise<HostFacts> {
       protocolVersion: PROTOCOL_VERSION,
       criuVersion: criu,
       runcVersion: runc,
+      dumpFormat: DUMP_FORMAT,
       kernelRelease: release(),
       architecture: process.arch,
       cpuFlags,

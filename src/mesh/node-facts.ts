@@ -17,6 +17,8 @@ export interface NodeFacts {
   readonly protocolVersion: number;
   readonly criuVersion: string;
   readonly runcVersion: string;
+  /** What its dumps are made of; 0 where the node does not say. */
+  readonly dumpFormat: number;
   readonly kernelRelease: string;
   /** As Node.js names it: x64, arm64. */
   readonly architecture: string;

@@ -49,6 +49,22 @@ export function watchesAnything(thresholds: Thresholds): boolean {
   return Object.values(thresholds).some((threshold) => threshold !== 0 && threshold !== false);
 }
 
+export interface Calm {
+  /** Who has cordoned the node; undefined when nobody has. */
+  readonly by: string | undefined;
+  /** As what the node itself does so. */
+  readonly itself: string;
+  /** How long there was no strain. */
+  readonly calmMs: number;
+  /** How long there must be none; 0: no time is long enough. */
+  readonly calmMsMin: number;
+}
+
+/** Whether a node may take new work again without a person: only when no person, and no peer, has cordoned it. */
+export function mayOpen({ by, itself, calmMs, calmMsMin }: Calm): boolean {
+  return by === itself && calmMsMin > 0 && calmMs >= calmMsMin;
+}
+
 /**
  * Who asks a strained node to empty itself: of all peers that see it one, so that it is asked once. @param strong the nodes
  * that are alive, take new work and are under no strain.

@@ -203,7 +203,7 @@ export function createArrivals(options: ArrivalsOptions) {
     seed: async (migration, from) => await runOf(migration, from).steps.ask('seed', undefined),
     round: async (migration, order, from) => await takeOrder(runOf(migration, from), order),
     prepare: async (migration, order, from) => await runOf(migration, from).steps.ask('prepare', order),
-    collect: async (migration, from) => await runOf(migration, from).steps.ask('collect', undefined),
+    collect: async (migration, changed, from) => await runOf(migration, from).steps.ask('collect', changed),
     async handOver(migration, epoch, from) {
       const run = runOf(migration, from);
       if (epoch !== run.record.epoch + 1)

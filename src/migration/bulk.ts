@@ -10,13 +10,16 @@ import type { Duplex } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { abortable } from '../base/abortable.js';
 import { startPageServer } from '../tools/criu.js';
-import { forgetTimes } from '../tools/find.js';
+import { findBelow, findChanged, forgetTimes } from '../tools/find.js';
 import { mountMemory, unmount } from '../tools/mount.js';
 import { pullDirectory, serveDirectory } from '../tools/rsync.js';
 import { carry } from './carry.js';
+import { maybeMoved, pathsToPull } from './changed-paths.js';
 
 /** A file's time may lag behind the clock by the kernel's tick, 10 ms at the most. */
 const CLOCK_TICK_MS = 50;
+/** A message to a peer holds 8 MiB. What takes longer to tell takes long to look at, too. */
+const CHANGES_BYTES_MAX = 4 * 1024 * 1024;
 
 /** Takes pages from a stream into files. */
 export interface PageSink {
@@ -34,8 +37,22 @@ export interface Bulk {
     free: Promise<void>,
     onBytes: (count: number) => void,
   ): Promise<void>;
-  /** Target: makes `directory` equal to what the stream from `connect` serves. */
-  pullDisk(migration: string, directory: string, connect: () => Duplex, signal: AbortSignal): Promise<void>;
+  /**
+   * Target: makes `directory` equal to what the stream from `connect` serves.
+   * @param only what `changes` has told of the other end: nothing else is looked at. It may come later.
+   */
+  pullDisk(
+    migration: string,
+    directory: string,
+    connect: () => Duplex,
+    signal: AbortSignal,
+    only?: Promise<Uint8Array>,
+  ): Promise<void>;
+  /**
+   * Source: what was changed in `directory` since a flush of it, for `pullDisk`; undefined when that cannot be told, or is
+   * too much to tell. Nothing may change meanwhile, and no clock may have been set since.
+   */
+  changes(directory: string, flushedMs: number): Promise<Uint8Array | undefined>;
   /**
    * Target: the next `pullDisk` compares by their content all files that were changed after `flushedMs`. A process that
    * writes to a mapped file changes its time with the first write only, and that may have been copied already.
@@ -96,7 +113,7 @@ export function createBulk(runDir: string): Bulk {
       }
     },
 
-    async pullDisk(migration, directory, connect, signal) {
+    async pullDisk(migration, directory, connect, signal, only) {
       const socket = join(await makeScratch(migration), 'disk.sock');
       await rm(socket, { force: true });
       const carried: Promise<void>[] = [];
@@ -115,7 +132,7 @@ export function createBulk(runDir: string): Bulk {
         server.listen(socket, resolve);
       });
       try {
-        await pullDirectory(socket, directory, signal).catch((error: unknown) => {
+        await pullDirectory(socket, directory, signal, only).catch((error: unknown) => {
           // A stream that broke is what broke rsync.
           signal.throwIfAborted();
           throw streams.find(({ errored }) => errored !== null)?.errored ?? error;
@@ -126,6 +143,14 @@ export function createBulk(runDir: string): Bulk {
         server.close();
         for (const stream of streams) stream.destroy();
       }
+    },
+
+    async changes(directory, flushedMs) {
+      // Earlier than what `distrust` takes at the target, which has given those another time.
+      const changed = await findChanged(directory, flushedMs - 2 * CLOCK_TICK_MS);
+      const below = await findBelow(directory, maybeMoved(changed));
+      const paths = pathsToPull(changed, below);
+      return paths === undefined || paths.length > CHANGES_BYTES_MAX ? undefined : Buffer.from(paths, 'latin1');
     },
 
     distrust: (directory, flushedMs) => forgetTimes(directory, flushedMs - CLOCK_TICK_MS),

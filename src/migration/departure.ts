@@ -110,6 +110,8 @@ export function newDeparture(
       dump: undefined,
       forced,
       flushedMs: 0,
+      clockWasSet: () => true,
+      tellChanges: false,
       frozenAtMs: undefined,
     },
     cost: expectedCost(history, target.name, order.postCopy ? 0 : memoryBytes),

@@ -35,6 +35,8 @@ export interface EvacuationPorts extends CandidatePorts {
   readonly records: () => readonly CnvmRecord[];
   /** The names of all that something is being done to: they come, go, are made or removed, or are in doubt. */
   readonly locked: () => readonly string[];
+  /** Those of them that are in doubt, and who was told to take each. */
+  readonly doubts: () => readonly { readonly name: string; readonly target: string }[];
   /** Whom it asks now. @param to their names; none: whoever may take something of a node like this. */
   readonly peers: (to: readonly string[], own: NodeFacts) => readonly BiddingPeer[];
   readonly migrate: (order: MigrateOrder) => AsyncIterable<MigrationEvent>;
@@ -64,6 +66,8 @@ export function createEvacuation(ports: EvacuationPorts, order: EvacuateOrder, t
   const seen = new Set<string>();
   const sizes = new Map<string, { readonly candidate: Candidate; readonly atMs: number }>();
   const answeredMs = new Map<string, number>();
+  /** In doubt before this began: by a daemon before us, or by a person. To whom. */
+  const handed = new Map<string, string>();
   let asked: Bids | undefined;
   let trouble = '';
 
@@ -78,6 +82,8 @@ export function createEvacuation(ports: EvacuationPorts, order: EvacuateOrder, t
     tell({ kind: 'result', result: whole });
   }
 
+  const doubtful = (name: string) => attempts.doubtful(name) ?? handed.get(name);
+
   /** What others do here, and nobody may touch. */
   const others = () => ports.locked().filter((name) => !moving.has(name));
 
@@ -86,7 +92,10 @@ export function createEvacuation(ports: EvacuationPorts, order: EvacuateOrder, t
     const locked = new Set(ports.locked());
     const here = ports.records();
     for (const { name } of here) seen.add(name);
-    return here.filter(({ name }) => !results.has(name) && !moving.has(name) && !locked.has(name));
+    const found = here.filter(({ name }) => !results.has(name) && !moving.has(name) && !locked.has(name));
+    for (const { name } of found) handed.delete(name);
+    for (const { name, target } of ports.doubts()) handed.set(name, target);
+    return found;
   }
 
   /** What is here no more without our doing: its target has said that it took it, or a person was quicker. */
@@ -94,7 +103,7 @@ export function createEvacuation(ports: EvacuationPorts, order: EvacuateOrder, t
     const here = new Set([...ports.records().map(({ name }) => name), ...ports.locked(), ...moving.keys()]);
     for (const name of seen) {
       if (here.has(name) || results.has(name)) continue;
-      const target = attempts.doubtful(name);
+      const target = doubtful(name);
       end(name, target === undefined ? { outcome: 'gone' } : { outcome: 'moved', target });
     }
   }
@@ -198,7 +207,7 @@ export function createEvacuation(ports: EvacuationPorts, order: EvacuateOrder, t
       over() === 'deadline' ? 'time was up before it could go' : 'the evacuation was ended before it could go';
     for (const { name } of ports.records()) {
       if (results.has(name)) continue;
-      const target = attempts.doubtful(name);
+      const target = doubtful(name);
       const reasons = [...attempts.said(name), why];
       if (target !== undefined && locked.has(name)) end(name, { outcome: 'in-doubt', target, reasons });
       else end(name, { outcome: 'stayed', reasons });

@@ -5,7 +5,7 @@
 import { refused } from '../base/errors.js';
 import { besideGate } from '../tools/restore-gate.js';
 import { EARLY_IMAGE, writeImages } from './images.js';
-import type { Channel, ImageChunk } from './peer-port.js';
+import type { Changed, Channel, ImageChunk } from './peer-port.js';
 import type { TargetRun } from './receive.js';
 
 export interface ComingImages {
@@ -33,8 +33,11 @@ export function takeImages(chunks: AsyncIterable<ImageChunk>, imagesDir: string,
   return { files, canBegin: () => early };
 }
 
-/** Afterwards the disk is as the source's was meanwhile. @returns the bytes that came. */
-export async function pullDisk(run: TargetRun, signal: AbortSignal): Promise<number> {
+/**
+ * Afterwards the disk is as the source's was meanwhile. @returns the bytes that came.
+ * @param only what may differ: its programs start at once, and wait for it. Without it, anything may.
+ */
+export async function pullDisk(run: TargetRun, signal: AbortSignal, only?: Promise<Uint8Array>): Promise<number> {
   const { ports, report, source, record } = run;
   const { id } = report.migration;
   let bytes = 0;
@@ -46,8 +49,43 @@ export async function pullDisk(run: TargetRun, signal: AbortSignal): Promise<num
     });
     return stream;
   };
-  await ports.bulk.pullDisk(id, ports.machine.diskDirectory(record), connect, signal);
+  await ports.bulk.pullDisk(id, ports.machine.diskDirectory(record), connect, signal, only);
   return bytes;
+}
+
+export interface LastPass {
+  /** As of `pullDisk`. */
+  readonly disk: Promise<number>;
+  /** What has changed: it may wait for that. */
+  readonly tellChanged: (changed: Changed) => void;
+}
+
+/** Begins at once. @param changes whether it is told what has changed. */
+export function lastPass(run: TargetRun, signal: AbortSignal, changes: boolean): LastPass {
+  if (!changes) return { disk: pullDisk(run, signal), tellChanged: () => undefined };
+  let tellChanged: LastPass['tellChanged'] = () => undefined;
+  const changed = new Promise<Changed>((resolve) => {
+    tellChanged = resolve;
+  });
+  return { disk: pullChanges(run, signal, changed), tellChanged };
+}
+
+/** As `pullDisk` does of what has changed; when that cannot be told, of everything. Where nothing has, what waits is sent off. */
+async function pullChanges(run: TargetRun, signal: AbortSignal, changed: Promise<Changed>): Promise<number> {
+  const sentOff = new AbortController();
+  const only = changed.then((paths) => {
+    if (paths !== undefined && paths.length > 0) return paths;
+    sentOff.abort(refused('state', paths === undefined ? 'what has changed cannot be told' : 'nothing has changed'));
+    throw sentOff.signal.reason;
+  });
+  only.catch(() => undefined);
+  try {
+    return await pullDisk(run, AbortSignal.any([signal, sentOff.signal]), only);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!sentOff.signal.aborted) throw error;
+    return (await changed) === undefined ? await pullDisk(run, signal) : 0;
+  }
 }
 
 /** What comes must have ended before that which it writes to is taken away. */

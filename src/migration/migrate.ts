@@ -9,6 +9,7 @@ import { abortable } from '../base/abortable.js';
 import type { CnvmError } from '../base/errors.js';
 import { watchWallClock } from '../base/wall-clock.js';
 import { heldOrWhyNot } from './held.js';
+import { canTellChanges, changedSinceSeed } from './last-pass.js';
 import { negotiate } from './offer.js';
 import { rolledBack, stillInDoubt } from './outcome.js';
 import type { HandOverResult } from './peer-port.js';
@@ -57,12 +58,12 @@ export async function handOver(run: SourceRun): Promise<void> {
 
 async function seed(run: SourceRun): Promise<void> {
   const { report, record, target, ports, signal } = run;
-  const wasSet = watchWallClock();
+  run.clockWasSet = watchWallClock();
   const flushedMs = await ports.machine.flushDisk(record);
   report.phase('seed', report.migration.diskBytes);
   const { diskBytes } = await target.link.seed(report.migration.id, { signal });
   // By a clock that was set meanwhile no file's time says when it was changed.
-  run.flushedMs = wasSet() ? 0 : flushedMs;
+  run.flushedMs = run.clockWasSet() ? 0 : flushedMs;
   report.know({ diskBytes });
   report.step(`disk copied while it ran: ${diskBytes} bytes`);
 }
@@ -72,7 +73,13 @@ async function prepare(run: SourceRun): Promise<void> {
   const { report, record, target, signal, undo, outgoing, ports, lastRound: order } = run;
   outgoing.holdDisk();
   const way = run.mode === 'hot' ? await outgoing.open(order, await layoutHere(run)) : undefined;
-  await target.link.prepare(report.migration.id, { ...order, flushedMs: run.flushedMs }, { signal });
+  const changes = canTellChanges(run);
+  const prepared = await target.link.prepare(
+    report.migration.id,
+    { ...order, changes, flushedMs: run.flushedMs },
+    { signal },
+  );
+  run.tellChanges = changes && prepared.changes;
   // Taken back after the dump, which must have let go of it by then.
   undo.add('freeze', async () => {
     if (run.frozenAtMs !== undefined) await wake(run);
@@ -98,8 +105,9 @@ async function freeze(run: SourceRun): Promise<void> {
   // What is throttled would be dumped as slowly.
   if (run.lastRound.cpuPercent < 100) await ports.machine.unthrottle(record);
   dump?.begin();
+  const changed = run.tellChanges ? await report.part('changes', () => changedSinceSeed(run)) : undefined;
   outgoing.releaseDisk();
-  const collecting = target.link.collect(report.migration.id, { signal });
+  const collecting = target.link.collect(report.migration.id, changed, { signal });
   // It fails, too, when the dump does, and then nobody waits for it.
   collecting.catch(() => undefined);
   if (dump !== undefined) await report.part('dump', () => heldOrWhyNot(dump, collecting, outgoing.targetLeft));

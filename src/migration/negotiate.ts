@@ -128,6 +128,9 @@ function hotRefusals({ source, target, memoryBytes, postCopy }: Question): (stri
   return [
     differ('criu', source, target, (node) => node.criuVersion),
     differ('runc', source, target, (node) => node.runcVersion),
+    source.dumpFormat === target.dumpFormat
+      ? undefined
+      : `only a cold migration goes between them: cnvm ${source.version} on ${source.name} and ${target.version} on ${target.name} dump in different ways`,
     isOlder(target.kernelRelease, source.kernelRelease)
       ? `the kernel of ${target.name}, ${target.kernelRelease}, is older than that of ${source.name}, ${source.kernelRelease}`
       : undefined,

@@ -12,7 +12,7 @@ import { readEarlyImage, readImages } from './images.js';
 import { createPageRelay, type PageRelay } from './page-relay.js';
 import { servePages } from './page-server.js';
 import type { Layout } from './page-words.js';
-import type { Channel, ImageChunk, RoundOrder, Wanted } from './peer-port.js';
+import type { Changed, Channel, ImageChunk, RoundOrder, Wanted } from './peer-port.js';
 import { type Throttle, throttled } from './throttle.js';
 
 /** The small images, and deleted files that are still open: memory is only taken for what is there. */
@@ -108,6 +108,8 @@ export function createOutgoing({ migration, to, disk, bulk, onBytes, throttle }:
         freeDisk = resolve;
       });
     },
+    /** What has been changed of the disk since it was flushed; undefined: anything may have been. */
+    changes: (flushedMs: number): Promise<Changed> => bulk.changes(disk, flushedMs),
     /** The disk does not change any more. */
     releaseDisk: (): void => freeDisk(),
     /**

@@ -59,7 +59,17 @@ export interface RoundOrder {
 export interface PrepareOrder extends RoundOrder {
   /** What is newer, by the source's clock (ms of the epoch), may have changed without a trace in its time. */
   readonly flushedMs: number;
+  /** The source can say what has changed, when it is frozen. */
+  readonly changes: boolean;
 }
+
+export interface Prepared {
+  /** The last pass of the disk waits for what has changed, and brings that alone. */
+  readonly changes: boolean;
+}
+
+/** As `Bulk.changes` tells them; undefined: anything may have been changed. */
+export type Changed = Uint8Array | undefined;
 
 export interface RoundTaken {
   /** Of pages, as they came. */
@@ -103,8 +113,8 @@ export interface TargetLink {
   seed(migration: string, call: CallLimits): Promise<{ diskBytes: number }>;
   /** When not all of it is there, by its answer or for want of one, the next one must build on none. */
   round(migration: string, order: RoundOrder, call: CallLimits): Promise<RoundTaken>;
-  prepare(migration: string, order: PrepareOrder, call: CallLimits): Promise<void>;
-  collect(migration: string, call: CallLimits): Promise<Collected>;
+  prepare(migration: string, order: PrepareOrder, call: CallLimits): Promise<Prepared>;
+  collect(migration: string, changed: Changed, call: CallLimits): Promise<Collected>;
   handOver(migration: string, epoch: number, call: CallLimits): Promise<HandOverResult>;
   release(migration: string, call: CallLimits): Promise<void>;
   cancel(migration: string, reason: string, call: CallLimits): Promise<void>;
@@ -121,8 +131,8 @@ export interface TargetPort {
   offer(offer: Offer, from: string): Promise<OfferAnswer>;
   seed(migration: string, from: string): Promise<{ diskBytes: number }>;
   round(migration: string, order: RoundOrder, from: string): Promise<RoundTaken>;
-  prepare(migration: string, order: PrepareOrder, from: string): Promise<void>;
-  collect(migration: string, from: string): Promise<Collected>;
+  prepare(migration: string, order: PrepareOrder, from: string): Promise<Prepared>;
+  collect(migration: string, changed: Changed, from: string): Promise<Collected>;
   handOver(migration: string, epoch: number, from: string): Promise<HandOverResult>;
   release(migration: string, from: string): Promise<void>;
   cancel(migration: string, reason: string, from: string): Promise<void>;

@@ -11,12 +11,12 @@ import type { Undo } from '../base/undo.js';
 import type { CnvmRecord } from '../cnvms/cnvm.js';
 import type { LazyMemory, Machine } from '../cnvms/machine.js';
 import type { Bulk, PageSink } from './bulk.js';
-import { type ComingImages, ended, NO_IMAGES, pullDisk, takeImages } from './incoming.js';
+import { type ComingImages, ended, type LastPass, lastPass, NO_IMAGES, pullDisk, takeImages } from './incoming.js';
 import type { Journal } from './journal.js';
 import type { FreezePart, MemoryMode, Mode } from './migration.js';
 import { entry, note } from './note-target.js';
 import type { Layout } from './page-words.js';
-import type { BulkLink, Collected, HandOverResult, PrepareOrder } from './peer-port.js';
+import type { BulkLink, Changed, Collected, HandOverResult, Prepared, PrepareOrder } from './peer-port.js';
 import { bringRest, runAtOnce } from './postcopy-target.js';
 import type { Report } from './report.js';
 import type { RoundOrders } from './round-orders.js';
@@ -28,8 +28,9 @@ export type TargetSteps = {
   offer: { ask: undefined; answer: undefined };
   seed: { ask: undefined; answer: { diskBytes: number } };
   /** Asked with the last dump's place among the rounds, and what is known of the files' times. */
-  prepare: { ask: PrepareOrder; answer: undefined };
-  collect: { ask: undefined; answer: Collected };
+  prepare: { ask: PrepareOrder; answer: Prepared };
+  /** Asked with what has changed since the seed began. */
+  collect: { ask: Changed; answer: Collected };
   handOver: { ask: number; answer: HandOverResult };
   release: { ask: undefined; answer: undefined };
 };
@@ -146,6 +147,8 @@ interface Incoming {
   /** Undefined in a cold migration, and when its memory comes after it. */
   readonly pages: PageSink | undefined;
   readonly images: ComingImages;
+  /** What the last of the disk may be waiting for. */
+  readonly tellChanged: LastPass['tellChanged'];
   /** The bytes that came, when the last of the disk is here. */
   readonly disk: Promise<number>;
   /** Ends all that comes. */
@@ -160,7 +163,7 @@ async function prepare(run: TargetRun): Promise<Incoming> {
   undo.add('pages', () => memory.pages?.close());
   const over = new AbortController();
   const until = AbortSignal.any([signal, over.signal]);
-  const disk = pullDisk(run, until);
+  const { disk, tellChanged } = lastPass(run, until, order.changes);
   const images =
     run.mode === 'hot'
       ? takeImages(
@@ -170,17 +173,17 @@ async function prepare(run: TargetRun): Promise<Incoming> {
         )
       : NO_IMAGES;
   undo.add('what still comes', () => ended(over, disk, images.files));
-  steps.done('prepare', undefined);
-  return { ...memory, images, disk, over };
+  steps.done('prepare', { changes: order.changes });
+  return { ...memory, images, tellChanged, disk, over };
 }
 
 /** Afterwards all of it is here, and its disk is mounted. */
 async function collect(run: TargetRun, incoming: Incoming): Promise<void> {
   const { ports, report, record, steps, undo } = run;
-  const { imagesDir, pages, images, disk, over } = incoming;
+  const { imagesDir, pages, images, tellChanged, disk, over } = incoming;
   // Its failure is told when it is waited for.
   disk.catch(() => undefined);
-  await steps.until('collect', PATIENCE_MS);
+  tellChanged(await steps.until('collect', PATIENCE_MS));
   report.phase('freeze', run.memoryBytes);
   const parts: FreezePart[] = [];
   const signal = AbortSignal.any([run.signal, over.signal]);

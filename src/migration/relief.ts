@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import type { Config } from '../base/config.js';
 import type { CnvmRecord } from '../cnvms/cnvm.js';
 import type { Locks } from '../cnvms/locks.js';
-import { type Cordon, openCordon } from '../mesh/cordon.js';
+import { type Cordon, itselfOf, openCordon } from '../mesh/cordon.js';
 import type { Finding, HostFacts, NodeFacts } from '../mesh/node-facts.js';
 import { shortlist } from '../mesh/shortlist.js';
 import type { Thresholds } from '../mesh/strains.js';
@@ -14,6 +14,7 @@ import type { CandidatePorts } from './candidates.js';
 import { type Coming, createDoor, type Door } from './door.js';
 import type { EvacuationPorts } from './evacuate.js';
 import { createEvacuations, type EvacuationsOptions } from './evacuations.js';
+import { type IntentFile, openIntent } from './intent.js';
 import { createStrains } from './watch-strains.js';
 
 interface ReliefPeer {
@@ -31,12 +32,13 @@ export interface ReliefOptions {
   readonly hostFacts: () => Promise<HostFacts>;
   readonly facts: () => Promise<NodeFacts>;
   readonly cordon: Cordon;
+  readonly intent: IntentFile;
   readonly door: Door;
   readonly store: { all(): readonly CnvmRecord[] };
   readonly locks: Locks;
   readonly cnvms: { readonly stateOf: CandidatePorts['stateOf'] };
   readonly arrivals: { coming(): readonly Coming[] };
-  readonly departures: { readonly migrate: EvacuationPorts['migrate'] };
+  readonly departures: { readonly migrate: EvacuationPorts['migrate']; readonly doubts: EvacuationPorts['doubts'] };
   readonly mesh: {
     peers(): readonly ReliefPeer[];
     find(peer: string): { readonly name: string };
@@ -53,12 +55,15 @@ export interface Condition {
   readonly strained: boolean;
 }
 
-/** What keeps new work out, as the daemon before has left it. @param changed told when it is opened or shut. */
+/**
+ * What keeps new work out, and what was to be emptied, as the daemon before has left them.
+ * @param changed told when it is opened or shut.
+ */
 export function openDoor(config: Config, records: () => readonly CnvmRecord[], changed: () => void) {
   const { node, stateDir } = config;
   const cordon = openCordon(node, join(stateDir, 'cordon.json'), changed);
   const door = createDoor({ node, cordoned: cordon.refusals, records, arrivalsMax: config.evacuation.arrivals });
-  return { cordon, door, demandOpen: cordon.demandOpen };
+  return { cordon, intent: openIntent(node, join(stateDir, 'evacuation.json')), door, demandOpen: cordon.demandOpen };
 }
 
 /** The machine's facts, and whether new work may come. */
@@ -75,12 +80,14 @@ export function createRelief(options: ReliefOptions) {
   const alive = () => mesh.peers().filter(({ name }) => mesh.member(name)?.state !== 'dead');
   const cardOf = (name: string) => mesh.member(name)?.card;
   const evacuations = createEvacuations({
-    ...{ node, overlayNetwork: config.overlay.network, facts, cordon, audit: options.audit, log },
+    ...{ node, facts, cordon, log, intent: options.intent, audit: options.audit },
+    overlayNetwork: config.overlay.network,
     records: store.all,
     locked: options.locks.names,
     stateOf: options.cnvms.stateOf,
     usage: host.machine.usage,
     migrate: options.departures.migrate,
+    doubts: options.departures.doubts,
     nameOf: (peer) => mesh.find(peer).name,
     peers: (to, own) => {
       const all = alive();
@@ -89,12 +96,19 @@ export function createRelief(options: ReliefOptions) {
     },
   });
   const defaults = { parallel: settings.parallel, deadlineMs: settings.deadline * 1000 };
-  const { itself, peers, hold, every, ...thresholds } = settings;
+  const { itself, peers, hold, every, calm, ...thresholds } = settings;
+  const itsName = itselfOf(node);
   const strains = createStrains({
-    ...{ node, itself, peers, holdMs: hold * 1000, everyMs: every * 1000, thresholds: only(thresholds) },
+    ...{ node, itself, peers, thresholds: only(thresholds) },
+    ...{ holdMs: hold * 1000, everyMs: every * 1000, calmMs: calm * 1000 },
     ...{ facts: hostFacts, memoryPressure: host.memoryPressure, log },
     check: async () => await host.check(await hostFacts()),
-    cordoned: () => cordon.get() !== undefined,
+    ...{ itsName, cordonedBy: () => cordon.get()?.by },
+    async open() {
+      if (evacuations.runs()) return;
+      log.warn('under strain no more for a while: new work may come again');
+      await evacuations.uncordon(undefined, itsName);
+    },
     changed: () => void mesh.tellAll(),
     seen: () =>
       alive().flatMap(({ name, link }) => {
@@ -104,7 +118,7 @@ export function createRelief(options: ReliefOptions) {
       }),
     async evacuate(reason) {
       if (cordon.get() !== undefined && store.all().length === 0) return;
-      const asker = { by: `${node} itself`, detached: true, signal: NEVER };
+      const asker = { by: itsName, detached: true, followOnly: false, signal: NEVER };
       for await (const event of evacuations.evacuate({ ...defaults, to: [], dryRun: false, reason }, asker))
         log.debug({ event: event.kind }, 'evacuation');
     },
@@ -117,7 +131,11 @@ export function createRelief(options: ReliefOptions) {
     },
     strains: strains.now,
     condition: (): Condition => ({ cordoned: cordon.get() !== undefined, strained: strains.now().length > 0 }),
-    start: strains.start,
+    /** What the daemon before has left to do is gone on with. */
+    async start(): Promise<void> {
+      await evacuations.resume();
+      strains.start();
+    },
     /** No move begins any more. Resolves when those that run have ended, by whoever ends them. */
     async stop(): Promise<void> {
       await Promise.all([strains.stop(), evacuations.close()]);

@@ -19,8 +19,8 @@ export interface Found {
   readonly closed: readonly string[];
 }
 
-/** Where a daemon keeps directories: scratch, shown images, holds, criu's logs, bundles, records. */
-export const DIRECTORY_KINDS = ['migrations', 'lower', 'hold', 'criu', 'bundles', 'records'] as const;
+/** Where a daemon keeps directories: scratch, shown images, files in memory, holds, criu's logs, bundles, records. */
+export const DIRECTORY_KINDS = ['migrations', 'lower', 'volatile', 'hold', 'criu', 'bundles', 'records'] as const;
 export type DirectoryKind = (typeof DIRECTORY_KINDS)[number];
 
 /** What is spoken for: by a record, by a migration that is not settled, or by something that is being done right now. */

@@ -46,6 +46,10 @@ export interface SourceRun {
   readonly forced: Promise<HandOverResult>;
   /** Files whose time is older are known not to have changed since; ms of the epoch. */
   flushedMs: number;
+  /** Whether the clock has been set since: then no file's time says when it was changed. */
+  clockWasSet: () => boolean;
+  /** The target waits to be told what has changed. */
+  tellChanges: boolean;
   /** When the freeze began, by this process's clock; undefined before. */
   frozenAtMs: number | undefined;
 }

@@ -46,6 +46,7 @@ export function createSweep({ stateDir, runDir, cgroupParent, network }: SweepOp
   const parents: Readonly<Record<DirectoryKind, string>> = {
     migrations: join(runDir, 'migrations'),
     lower: join(runDir, 'lower'),
+    volatile: join(runDir, 'volatile'),
     hold: join(runDir, 'hold'),
     criu: join(runDir, 'criu'),
     bundles: join(stateDir, 'bundles'),

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { messageOf } from '../base/errors.js';
 import type { Finding, HostFacts } from '../mesh/node-facts.js';
-import { asks, strainsOf, type Thresholds, watchesAnything } from '../mesh/strains.js';
+import { asks, mayOpen, strainsOf, type Thresholds, watchesAnything } from '../mesh/strains.js';
 
 /** A peer as the membership has it. */
 export interface SeenPeer {
@@ -32,7 +32,14 @@ export interface StrainsOptions {
   readonly check: () => Promise<readonly Finding[]>;
   /** Those that are alive. */
   readonly seen: () => readonly SeenPeer[];
-  readonly cordoned: () => boolean;
+  /** Who has cordoned this node; undefined when nobody has. */
+  readonly cordonedBy: () => string | undefined;
+  /** As what this node does so for itself. */
+  readonly itsName: string;
+  /** So long there must be no strain until it takes new work again; 0: never by itself. */
+  readonly calmMs: number;
+  /** Lets new work come, unless the node is being emptied. */
+  readonly open: () => Promise<void>;
   /** Told when this node has come under strain, or is not any more. */
   readonly changed: () => void;
   /** Empties this node; resolves when that has ended. */
@@ -51,6 +58,8 @@ export function createStrains(options: StrainsOptions) {
   let strains: readonly string[] = [];
   let findings: readonly Finding[] = [];
   let checkedMs = Number.NEGATIVE_INFINITY;
+  /** Since when there is none, by `performance.now()`; undefined while there is one, and before the first look. */
+  let calmSince: number | undefined;
   let loop: Promise<void> = Promise.resolve();
 
   async function look(): Promise<void> {
@@ -61,6 +70,7 @@ export function createStrains(options: StrainsOptions) {
     }
     const [facts, pressure] = await Promise.all([options.facts(), options.memoryPressure()]);
     const now = strainsOf({ facts, memoryPressure: pressure, findings }, thresholds);
+    calmSince = now.length > 0 ? undefined : (calmSince ?? performance.now());
     const changed = now.length > 0 !== strains.length > 0;
     strains = now;
     if (!changed) return;
@@ -85,8 +95,15 @@ export function createStrains(options: StrainsOptions) {
     if (lasts(node, options.itself && strains.length > 0)) await options.evacuate(strains.join('; '));
   }
 
+  async function openAgain(): Promise<void> {
+    if (calmSince === undefined) return;
+    const calmMs = performance.now() - calmSince;
+    const by = options.cordonedBy();
+    if (mayOpen({ by, itself: options.itsName, calmMs, calmMsMin: options.calmMs })) await options.open();
+  }
+
   async function relievePeers(): Promise<void> {
-    if (!options.peers || options.cordoned() || strains.length > 0) return;
+    if (!options.peers || options.cordonedBy() !== undefined || strains.length > 0) return;
     const seen = options.seen();
     const strong = seen.filter(({ cordoned, strained }) => !cordoned && !strained).map(({ name }) => name);
     for (const peer of seen) {
@@ -99,7 +116,7 @@ export function createStrains(options: StrainsOptions) {
 
   async function run(): Promise<void> {
     while (!stopped.signal.aborted) {
-      for (const act of [look, relieveItself, relievePeers])
+      for (const act of [look, relieveItself, openAgain, relievePeers])
         await act().catch((error: unknown) => log.error({ error: messageOf(error) }, 'strain not relieved'));
       await sleep(options.everyMs, undefined, { signal: stopped.signal, ref: false }).catch(() => undefined);
     }

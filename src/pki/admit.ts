@@ -2,6 +2,8 @@
  * What a node that holds the CA's key does for others: lets a new node in, and renews one that is in. Invariant: role and
  * name come from the token or from the certificate that the caller has shown, never from what it asks for.
  */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { refused } from '../base/errors.js';
 import { sign } from './certificates.js';
 import { demandName, keepIssued, listIssued, readAuthority } from './pki-dir.js';
@@ -21,6 +23,7 @@ export interface JoinWish {
 /** PEM. */
 export interface Admission {
   readonly certificate: string;
+  /** All that the mesh believes in: two while one takes the place of the other. */
   readonly ca: string;
 }
 
@@ -36,7 +39,7 @@ export async function admit(directory: string, { id, secret, name, request }: Jo
   await useToken(directory, id);
   const certificate = await sign(authority, key, { role: 'node', name });
   await keepIssued(directory, certificate);
-  return { certificate, ca: authority.certificate };
+  return { certificate, ca: await readFile(join(directory, 'ca.crt'), 'utf8') };
 }
 
 /** A node's next certificate. @param holder whose certificate the caller has shown, and its serial number. */

@@ -49,14 +49,18 @@ export async function signCrl(authority: KeyPair, number: number, revoked: Revok
   return { number, revoked, der: new Uint8Array(crl.rawData) };
 }
 
-/** @param bytes DER, or the text of a PEM file. @param ca PEM. @throws `refused` when it is no list of that CA. */
+/** @param bytes DER, or the text of a PEM file. @param ca PEM. @throws `refused` when it is no list of a CA of those. */
 export async function readCrl(bytes: Uint8Array | string, ca: string): Promise<Crl> {
   if (bytes.length > 2 * CRL_BYTES_MAX)
     throw refused('invalid', `the list of what is revoked has ${bytes.length} bytes`);
   const crl = parse(bytes);
-  const issuer = new x509.X509Certificate(ca);
-  const ours = crl.issuer === issuer.subject && (await crl.verify({ publicKey: issuer.publicKey }).catch(() => false));
-  if (!ours) throw refused('forbidden', "the list of what is revoked is not signed by this mesh's CA");
+  const issuers = x509.PemConverter.decode(ca).map((der) => new x509.X509Certificate(der));
+  const signed = await Promise.all(
+    issuers.map(
+      async ({ subject, publicKey }) => crl.issuer === subject && (await crl.verify({ publicKey }).catch(() => false)),
+    ),
+  );
+  if (!signed.includes(true)) throw refused('forbidden', "the list of what is revoked is not signed by this mesh's CA");
   return contentOf(crl);
 }
 

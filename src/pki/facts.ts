@@ -22,6 +22,23 @@ export function parseCertificate(pem: string, what: string): X509Certificate {
   }
 }
 
+/**
+ * The CAs of a file, which has one, and two while one takes the place of the other; the first is the one by which everybody
+ * shall be certified. @throws `refused` when one is no certificate, or there is none.
+ */
+export function parseAuthorities(pem: string, what: string): X509Certificate[] {
+  const texts = pem.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [pem];
+  return texts.map((text) => parseCertificate(text, what));
+}
+
+/** The one that has signed it, if one has. */
+export function issuerOf(
+  certificate: X509Certificate,
+  authorities: readonly X509Certificate[],
+): X509Certificate | undefined {
+  return authorities.find((one) => certificate.checkIssued(one) && certificate.verify(one.publicKey));
+}
+
 export function factsOf(certificate: X509Certificate): CertificateFacts {
   return {
     subject: subjectOf(certificate.subjectAltName ?? ''),

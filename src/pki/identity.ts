@@ -2,7 +2,14 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { messageOf, refused } from '../base/errors.js';
-import { type CertificateFacts, factsOf, fingerprintOf, parseCertificate } from './facts.js';
+import {
+  type CertificateFacts,
+  factsOf,
+  fingerprintOf,
+  issuerOf,
+  parseAuthorities,
+  parseCertificate,
+} from './facts.js';
 import type { Subject } from './subject.js';
 
 export interface TlsFiles {
@@ -13,12 +20,16 @@ export interface TlsFiles {
 
 export interface Identity extends CertificateFacts {
   readonly subject: Subject;
-  /** PEM. */
+  /** PEM; of two while one takes the place of the other. */
   readonly ca: string;
   readonly cert: string;
   readonly key: string;
-  /** Of the CA, as in a join token. */
+  /** Of the CA that has signed the certificate, as in a join token. */
   readonly caFingerprint: string;
+  /** Of all that are believed in, likewise. */
+  readonly believed: readonly string[];
+  /** Another CA is to take the place of that one. */
+  readonly caLeaves: boolean;
 }
 
 /**
@@ -28,22 +39,31 @@ export interface Identity extends CertificateFacts {
 export function readIdentity(files: TlsFiles, node: string | undefined): Identity {
   const reasons = openToOthers(files.key);
   const [ca, cert, key] = [read(files.ca), read(files.cert), read(files.key)];
-  const [issuer, certificate] = [parseCertificate(ca, files.ca), parseCertificate(cert, files.cert)];
+  const [authorities, certificate] = [parseAuthorities(ca, files.ca), parseCertificate(cert, files.cert)];
+  const issuer = issuerOf(certificate, authorities);
   const facts = factsOf(certificate);
-  if (!(certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey)))
-    reasons.push(`${files.cert} is not signed by ${files.ca}`);
+  if (issuer === undefined) reasons.push(`${files.cert} is not signed by ${files.ca}`);
   if (!certificate.checkPrivateKey(privateKey(key, files.key)))
     reasons.push(`${files.key} is not the key of ${files.cert}`);
   if (facts.subject?.role !== 'node' || facts.subject.name !== (node ?? facts.subject.name)) {
     const whose = facts.subject === undefined ? 'nobody' : `${facts.subject.role} ${facts.subject.name}`;
     reasons.push(`${files.cert} is the certificate of ${whose}, not of node ${node ?? ''}`);
   }
-  if (reasons.length > 0 || facts.subject === undefined)
+  if (reasons.length > 0 || facts.subject === undefined || issuer === undefined)
     throw refused('invalid', reasons.join('; '), {
       reasons,
       remedy: 'Put CA, certificate and key of this node there.',
     });
-  return { ...facts, subject: facts.subject, ca, cert, key, caFingerprint: fingerprintOf(issuer) };
+  return {
+    ...facts,
+    subject: facts.subject,
+    ca,
+    cert,
+    key,
+    caFingerprint: fingerprintOf(issuer),
+    believed: authorities.map(fingerprintOf),
+    caLeaves: issuer !== authorities[0],
+  };
 }
 
 function read(file: string): string {

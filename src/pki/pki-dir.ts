@@ -3,14 +3,14 @@
  * copy of every certificate, by its serial number. Invariant: a key is readable by its owner alone from the moment it
  * exists, the directory is closed to others, and nothing is overwritten unless asked for.
  */
-import { X509Certificate } from 'node:crypto';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { readFileIfAny, writeFileAtomic } from '../base/atomic-file.js';
 import { hasErrno, refused } from '../base/errors.js';
 import { issue, type KeyPair, makeAuthority, type Wish } from './certificates.js';
-import { type CertificateFacts, factsOf, parseCertificate } from './facts.js';
+import { type CertificateFacts, factsOf, parseAuthorities, parseCertificate } from './facts.js';
 import { LIFETIME_MS_MAX } from './lifetimes.js';
 import { replacePair } from './replace-pair.js';
 import { type CertificateRole, isName, type Subject } from './subject.js';
@@ -99,29 +99,44 @@ export async function keepSeen(directory: string, der: Uint8Array): Promise<void
   await keepIssued(directory, certificate.toString());
 }
 
-/** Every certificate that is known here, newest first. What has expired for long is forgotten. */
+/** What every certificate says that is known here, newest first. What has expired for long is forgotten. */
 export async function listIssued(directory: string, nowMs: number): Promise<CertificateFacts[]> {
+  return (await listIssuedWith(directory, nowMs)).map(({ facts }) => facts);
+}
+
+export interface Issued {
+  readonly certificate: X509Certificate;
+  readonly facts: CertificateFacts;
+}
+
+/** The same, with the certificates. */
+export async function listIssuedWith(directory: string, nowMs: number): Promise<Issued[]> {
   const issued = join(directory, 'issued');
   const names = await readdir(issued).catch((error: unknown) => {
     if (hasErrno(error, 'ENOENT')) return [];
     throw error;
   });
-  const found: CertificateFacts[] = [];
+  const found: Issued[] = [];
   for (const name of names.filter((one) => one.endsWith('.crt'))) {
-    const facts = factsOf(parseCertificate(await readFile(join(issued, name), 'utf8'), join(issued, name)));
+    const certificate = parseCertificate(await readFile(join(issued, name), 'utf8'), join(issued, name));
+    const facts = factsOf(certificate);
     if (facts.notAfterMs + FORGET_MS < nowMs) await rm(join(issued, name), { force: true });
-    else found.push(facts);
+    else found.push({ certificate, facts });
   }
-  return found.sort((one, other) => other.notBeforeMs - one.notBeforeMs);
+  return found.sort((one, other) => other.facts.notBeforeMs - one.facts.notBeforeMs);
 }
 /** Whoever wonders why a node is out finds its expired certificate listed. */
 const FORGET_MS = 30 * 24 * 60 * 60 * 1000;
 
-/** @throws `refused` when there is none. */
+/** The CA whose key is here. @throws `refused` when there is none. */
 export async function readAuthority(directory: string): Promise<KeyPair> {
   try {
-    const certificate = await readFile(join(directory, 'ca.crt'), 'utf8');
-    return { certificate, key: await readFile(join(directory, 'ca.key'), 'utf8') };
+    const file = join(directory, 'ca.crt');
+    const certificates = parseAuthorities(await readFile(file, 'utf8'), file);
+    const key = await readFile(join(directory, 'ca.key'), 'utf8');
+    const own = certificates.find((one) => one.checkPrivateKey(createPrivateKey(key)));
+    if (own === undefined) throw refused('invalid', `${directory}/ca.key is not the key of a CA in ${file}`);
+    return { certificate: own.toString(), key };
   } catch (error) {
     if (!hasErrno(error, 'ENOENT')) throw error;
     throw refused('not-found', `${directory} holds no CA`, {

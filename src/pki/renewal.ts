@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { messageOf, refused } from '../base/errors.js';
-import { factsOf, parseCertificate } from './facts.js';
+import { factsOf, issuerOf, parseAuthorities, parseCertificate } from './facts.js';
 import type { TlsFiles } from './identity.js';
 import { renewalMs } from './lifetimes.js';
 import { replacePair } from './replace-pair.js';
@@ -25,6 +25,8 @@ const LOOK_EVERY_MS = 60_000;
 /** In a certificate's life there are so many looks at least. */
 const LOOKS_MIN = 50;
 const LOOK_MS_MIN = 100;
+/** While its CA leaves and nobody has given it another certificate yet: a person waits for that. */
+const LEAVING_LOOK_MS = 15_000;
 
 /** Renews whenever it is time, until the signal fires. */
 export async function keepRenewing(ports: RenewalPorts, signal: AbortSignal): Promise<void> {
@@ -33,10 +35,13 @@ export async function keepRenewing(ports: RenewalPorts, signal: AbortSignal): Pr
   // What was put in its place may be shorter.
   ports.rotation.onChange(() => wake.abort());
   while (!signal.aborted) {
-    const { notBeforeMs, notAfterMs } = ports.rotation.current();
-    const dueMs = renewalMs({ notBeforeMs, notAfterMs }, random);
+    const { notBeforeMs, notAfterMs, caLeaves } = ports.rotation.current();
+    const inItsTimeMs = renewalMs({ notBeforeMs, notAfterMs }, random);
+    // Its CA is being taken out: one by the new CA is asked for at once.
+    const dueMs = caLeaves ? Math.min(Date.now(), inItsTimeMs) : inItsTimeMs;
     if (Date.now() >= dueMs) await tryToRenew(ports, dueMs);
-    const lookMs = Math.min(LOOK_EVERY_MS, Math.max(LOOK_MS_MIN, (notAfterMs - Date.now()) / LOOKS_MIN));
+    const every = ports.rotation.current().caLeaves ? LEAVING_LOOK_MS : LOOK_EVERY_MS;
+    const lookMs = Math.min(every, Math.max(LOOK_MS_MIN, (notAfterMs - Date.now()) / LOOKS_MIN));
     const awake = AbortSignal.any([signal, wake.signal]);
     await sleep(lookMs, undefined, { signal: awake, ref: false }).catch(() => undefined);
     if (wake.signal.aborted) wake = new AbortController();
@@ -62,9 +67,8 @@ async function renew({ files, rotation, ask }: RenewalPorts): Promise<void> {
   const { request, key } = await makeRequest();
   const pem = await ask(request);
   const certificate = parseCertificate(pem, 'what was issued');
-  const issuer = parseCertificate(ca, files.ca);
   const facts = factsOf(certificate);
-  const ours = certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey);
+  const ours = issuerOf(certificate, parseAuthorities(ca, files.ca)) !== undefined;
   if (!ours || facts.subject?.role !== 'node' || facts.subject.name !== subject.name)
     throw refused('invalid', 'what was issued is not for this node');
   await replacePair(files, { certificate: pem, key });

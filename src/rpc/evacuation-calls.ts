@@ -42,7 +42,8 @@ export function evacuationCalls(handling: Handling, evacuations: EvacuationsPort
           dryRun: request.dryRun,
           reason: reasonOf(request.reason, 'it is being evacuated'),
         };
-        const asker = { by: who(context), detached: context.caller.role === 'node', signal: context.signal };
+        const detached = context.caller.role === 'node';
+        const asker = { by: who(context), detached, followOnly: request.followOnly, signal: context.signal };
         for await (const event of evacuations.evacuate(order, asker)) await send({ event: toEvacuationEvent(event) });
       },
       byNode,

@@ -40,7 +40,7 @@ export function evacuationLink(
     },
     async evacuate(reason) {
       const { evacuations } = control.clients();
-      const request = { node: '', to: [], parallel: 0, deadlineMs: 0, dryRun: false, reason };
+      const request = { node: '', to: [], parallel: 0, deadlineMs: 0, dryRun: false, reason, followOnly: false };
       const stream = evacuations.evacuate(request, new Metadata(), { deadline: Date.now() + BEGIN_MS });
       stream.on('error', () => undefined);
       try {

@@ -7,7 +7,7 @@ import { connect, createSecureContext, type DetailedPeerCertificate, type PeerCe
 import { ChannelCredentials, Metadata } from '@grpc/grpc-js';
 import { messageOf, refused } from '../base/errors.js';
 import { type JoinResponse, JoinServiceClient } from '../gen/cnvm/peer/v1/trust.js';
-import { fingerprintOf } from '../pki/facts.js';
+import { fingerprintOf, parseAuthorities } from '../pki/facts.js';
 import type { JoinToken } from '../pki/join-token.js';
 import { subjectOf } from '../pki/subject.js';
 import { fromServiceError } from './status.js';
@@ -44,11 +44,20 @@ export async function join(token: JoinToken, node: string, request: Uint8Array):
         error === null ? resolve(done) : reject(fromServiceError(error, token.address)),
       );
     });
-    // By its fingerprint we know it; what came beside the certificate we do not.
-    return { ...answer, ca };
+    return { ...answer, ca: believed(answer.ca, ca) };
   } finally {
     client.close();
   }
+}
+
+/**
+ * By its fingerprint we know one CA. Another one beside it, which is about to take its place or to leave it, we have by the word
+ * of who holds the first one's key: nobody else gets the certificate that was demanded here.
+ */
+function believed(said: string, known: string): string {
+  const fingerprints = (pem: string) => parseAuthorities(pem, 'what was said to be the CA').map(fingerprintOf);
+  const [wanted = ''] = fingerprints(known);
+  return said !== '' && fingerprints(said).includes(wanted) ? said : known;
 }
 
 /** The CA's certificate, PEM, as the server shows it; nothing is said to it. @throws `refused` when it is another one's. */

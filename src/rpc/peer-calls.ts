@@ -118,12 +118,12 @@ export function handOverCalls(handling: Handling, target: TargetPort): wire.Hand
       const { bytes, broken } = await target.round(migration, { round, parent }, from);
       return { bytes: toBig(bytes), broken };
     }),
-    prepare: named(({ migration, round, parent, flushedTime }: wire.PrepareRequest, from) =>
+    prepare: named(async ({ migration, round, parent, flushedTime, changes }: wire.PrepareRequest, from) =>
       // Without a time, or with one that is none, everything is suspect.
-      done(target.prepare(migration, { round, parent, flushedMs: flushedTime?.getTime() || 0 }, from)),
+      target.prepare(migration, { round, parent, changes, flushedMs: flushedTime?.getTime() || 0 }, from),
     ),
-    collect: named(async ({ migration }, from) => {
-      const { diskBytes, imageBytes, parts } = await target.collect(migration, from);
+    collect: named(async ({ migration, changed }: wire.CollectRequest, from) => {
+      const { diskBytes, imageBytes, parts } = await target.collect(migration, changed, from);
       return { diskBytes: toBig(diskBytes), imageBytes: toBig(imageBytes), parts: parts.map(toPart) };
     }),
     handOver: named(async ({ migration, epoch }: wire.HandOverRequest, from) =>

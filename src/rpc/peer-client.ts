@@ -214,13 +214,13 @@ function targetLink(control: Control, who: string): TargetLink {
       const answer = await ask<wire.RoundResponse>(limits, (to, o, done) => to.round(request, new Metadata(), o, done));
       return { bytes: fromMeasure(answer.bytes), broken: cutText(answer.broken, REASON_MAX) };
     },
-    async prepare(migration, { round, parent, flushedMs }, limits) {
-      const request = { migration, round, parent, flushedTime: new Date(flushedMs) };
-      await ask<wire.PrepareResponse>(limits, (to, o, done) => to.prepare(request, new Metadata(), o, done));
+    async prepare(migration, { round, parent, changes, flushedMs }, limits) {
+      const request = { migration, round, parent, changes, flushedTime: new Date(flushedMs) };
+      return await ask<wire.PrepareResponse>(limits, (to, o, done) => to.prepare(request, new Metadata(), o, done));
     },
-    async collect(migration, limits) {
+    async collect(migration, changed, limits) {
       const answer = await ask<wire.CollectResponse>(limits, (to, o, done) =>
-        to.collect({ migration }, new Metadata(), o, done),
+        to.collect({ migration, changed }, new Metadata(), o, done),
       );
       const { diskBytes, imageBytes, parts } = answer;
       return { diskBytes: fromMeasure(diskBytes), imageBytes: fromMeasure(imageBytes), parts: fromParts(parts) };

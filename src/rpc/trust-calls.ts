@@ -48,11 +48,11 @@ export function trustCalls(handling: Handling, { revocations, renew }: TrustPort
 export function identityCalls(handling: Handling, { identity, revocations, renew }: TrustPort): IdentityServiceServer {
   return {
     getIdentity: unary(handling, async () => {
-      const { subject, serial, notBeforeMs, notAfterMs, caFingerprint } = identity();
+      const { subject, serial, notBeforeMs, notAfterMs, caFingerprint, believed } = identity();
       const crl = revocations.current();
       return {
         identity: {
-          ...{ node: subject.name, serial, caFingerprint, holdsCa: renew !== undefined },
+          ...{ node: subject.name, serial, caFingerprint, holdsCa: renew !== undefined, believedCas: [...believed] },
           ...{ notBefore: new Date(notBeforeMs), notAfter: new Date(notAfterMs) },
           ...{
             crlNumber: toBig(crl?.number ?? 0),

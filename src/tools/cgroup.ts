@@ -13,9 +13,6 @@ const POLL_MS = 20;
 /** A process stops at its next step; one that waits for a disk that does not answer, after that. */
 const STOP_WAIT_MS = 2_000;
 
-/** Whether version 2 stands alone. */
-export const isUnified = (): boolean => existsSync('/sys/fs/cgroup/cgroup.controllers');
-
 /** Where its directories are, or would be, one in each hierarchy. */
 export const hierarchyPaths = (cgroup: string): string[] => HIERARCHIES.map((hierarchy) => join(hierarchy, cgroup));
 
@@ -25,6 +22,16 @@ export function isFrozen(cgroup: string): boolean {
     (directory) =>
       /^FR/.test(read(join(directory, 'freezer.state'))) || /^1/.test(read(join(directory, 'cgroup.freeze'))),
   );
+}
+
+/** Where memory is charged: version 1's hierarchy of its own, and version 2. */
+const MEMORY_HIERARCHIES = ['/sys/fs/cgroup/memory', '/sys/fs/cgroup'];
+
+/** What comes before a command whose memory, its files' in memory too, is to be charged to that cgroup, which need not be there yet. */
+export function enterMemoryOf(cgroup: string): string[] {
+  const hierarchy = MEMORY_HIERARCHIES.find((directory) => existsSync(join(directory, 'cgroup.procs')));
+  const script = 'mkdir -p "$0" && echo 0 > "$0/cgroup.procs" && exec "$@"';
+  return hierarchy === undefined ? [] : ['sh', '-c', script, join(hierarchy, cgroup)];
 }
 
 /** The ids of all processes in it and below it. */

@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { BinaryReader } from '@bufbuild/protobuf/wire';
+import { fieldsOf } from './protobuf-fields.js';
 
 export interface DumpStats {
   /** Written, from private and shared memory. */
@@ -36,22 +36,12 @@ export function parseDumpStats(file: Uint8Array): DumpStats {
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
   if (view.getUint32(4, true) !== STATS_MAGIC) throw new Error('no statistics of criu');
   const entry = file.subarray(HEADER_BYTES, HEADER_BYTES + view.getUint32(8, true));
-  const dump = fieldsOf(entry).get(DUMP);
+  const dump = valuesOf(entry).get(DUMP);
   if (!(dump instanceof Uint8Array)) throw new Error('no statistics of a dump');
-  const fields = fieldsOf(dump);
+  const fields = valuesOf(dump);
   const count = (field: number) => Number(fields.get(field) ?? 0);
   return { pages: count(PAGES_WRITTEN) + count(SHARED_PAGES_WRITTEN), frozenMs: count(FROZEN_TIME_US) / 1000 };
 }
 
-/** A message's fields: numbers, and messages within it as their bytes. */
-function fieldsOf(message: Uint8Array): Map<number, bigint | Uint8Array> {
-  const reader = new BinaryReader(message);
-  const fields = new Map<number, bigint | Uint8Array>();
-  while (reader.pos < reader.len) {
-    const [field, type] = reader.tag();
-    if (type === 0) fields.set(field, BigInt(reader.uint64()));
-    else if (type === 2) fields.set(field, reader.bytes());
-    else reader.skip(type);
-  }
-  return fields;
-}
+/** By the fields' numbers. */
+const valuesOf = (message: Uint8Array) => new Map(fieldsOf(message).map(({ number, value }) => [number, value]));

@@ -62,14 +62,6 @@ export async function lazyObstacle(): Promise<string | undefined> {
   return result.exitCode === 0 ? undefined : 'the kernel lacks the userfaultfd that post-copy needs';
 }
 
-/**
- * What criu's config has to say for a restore into a control group. Where version 2 stands alone runc does not tell criu of
- * it, and criu would put all of them into the group that they had at the source: out of reach of freeze, limits and kill.
- */
-export function restoreOptions(cgroup: string, unified: boolean): string[] {
-  return unified ? [`cgroup-root ${cgroup}`] : [];
-}
-
 /** The first line that criu itself calls an error: the later ones are its consequences. */
 export function firstCriuError(log: string): string | undefined {
   const line = log.split('\n').find((candidate) => /\bError\b/.test(candidate) && !HARMLESS.test(candidate));

@@ -17,6 +17,7 @@ export interface DnsmasqOptions {
 }
 
 /**
+ * It says what it has to say on its error output, which is nowhere: a file, even the node's /dev/null, it would give to its user.
  * What is not in our file and has no dot is nobody's outside. An answer from the file may be kept by nobody: a name may be
  * another cnvm's in a moment.
  */
@@ -33,7 +34,7 @@ bogus-priv
 user=nobody
 group=nogroup
 pid-file=${pidFile(directory)}
-log-facility=/dev/null
+log-facility=-
 `;
 }
 

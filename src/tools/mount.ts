@@ -34,6 +34,12 @@ export async function mountMemory(target: string, bytes: number): Promise<void> 
   await run(['mount', '-t', 'tmpfs', 'cnvm', '--options', `size=${bytes},mode=0700,nosuid,nodev,noexec`, target]);
 }
 
+/** A store in memory, of at most half of it, that `owner` alone may pass: a cnvm's root, and who restores it. */
+export async function mountVolatile(target: string, owner: number): Promise<void> {
+  const options = `mode=0700,uid=${owner},gid=${owner},nosuid,nodev`;
+  await run(['mount', '-t', 'tmpfs', 'cnvm', '--options', options, target]);
+}
+
 /** Afterwards nothing is mounted at `target`, though a process may still hold what was. */
 export async function unmount(target: string): Promise<void> {
   while (isMounted(target)) await run(['umount', '--lazy', target]);

@@ -30,13 +30,39 @@ export async function serveDirectory(directory: string, configFile: string): Pro
 /**
  * Makes `directory` equal to what the server behind the Unix socket shows: contents, owners, modes, times, links,
  * sparse parts, extended attributes, devices. What vanished meanwhile is no failure.
+ * @param only paths within, each ended by a zero byte: of files, and of directories with a slash at the end, whose own entries
+ * are made equal, but not what is below these. The rest is not looked at. rsync starts at once, and waits for them.
  */
-export async function pullDirectory(socket: string, directory: string, signal: AbortSignal): Promise<void> {
-  const what = ['--archive', '--hard-links', '--acls', '--xattrs', '--sparse', '--numeric-ids', '--delete'];
-  await run(['rsync', ...what, `--modify-window=${MODIFY_WINDOW}`, 'rsync://cnvm/disk/', `${directory}/`], {
-    env: { RSYNC_CONNECT_PROG: `socat STDIO UNIX-CONNECT:${socket}` },
-    timeoutMs: PULL_TIMEOUT_MS,
-    signal,
-    accept: [VANISHED],
-  });
+export async function pullDirectory(
+  socket: string,
+  directory: string,
+  signal: AbortSignal,
+  only?: Promise<Uint8Array>,
+): Promise<void> {
+  const keeping = ['--archive', '--hard-links', '--acls', '--xattrs', '--sparse', '--numeric-ids', '--delete'];
+  const what = only === undefined ? keeping : [...keeping, '--files-from=-', '--from0'];
+  const argv = ['rsync', ...what, `--modify-window=${MODIFY_WINDOW}`, 'rsync://cnvm/disk/', `${directory}/`];
+  const env = { RSYNC_CONNECT_PROG: `socat STDIO UNIX-CONNECT:${socket}` };
+  if (only === undefined) await run(argv, { env, timeoutMs: PULL_TIMEOUT_MS, signal, accept: [VANISHED] });
+  else await pullOnly(spawnTool(argv, { env, pipes: true, accept: [VANISHED] }), only, signal);
+}
+
+/** It has started, and waits for its list. */
+async function pullOnly(client: RunningTool, only: Promise<Uint8Array>, signal: AbortSignal): Promise<void> {
+  const end = () => client.kill('SIGTERM');
+  // It may have ended before it has read all of the list, and says why by its exit code.
+  client.stdin.on('error', () => undefined);
+  client.stdout.resume();
+  // Without a list it has done nothing yet. By any other signal it takes its time to end.
+  only.then(
+    (paths) => client.stdin.end(paths),
+    () => client.kill('SIGKILL'),
+  );
+  signal.addEventListener('abort', end, { once: true });
+  if (signal.aborted) end();
+  try {
+    await client.ended;
+  } finally {
+    signal.removeEventListener('abort', end);
+  }
 }

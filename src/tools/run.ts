@@ -15,7 +15,9 @@ const LAST_LINES = 20;
 export interface RunOptions {
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal | undefined;
-  readonly input?: string;
+  readonly input?: string | Uint8Array;
+  /** Of its output; latin1 keeps every byte as one character. */
+  readonly encoding?: 'utf8' | 'latin1';
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
   /** Exit codes that are no failure, beside 0. */
@@ -39,6 +41,7 @@ export async function run(argv: readonly string[], options: RunOptions = {}): Pr
     forceKillAfterDelay: KILL_AFTER_MS,
     env: { ...options.env, LC_ALL: 'C' },
     ...(options.signal === undefined ? {} : { cancelSignal: options.signal }),
+    ...(options.encoding === undefined ? {} : { encoding: options.encoding }),
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     ...(options.silent ? { stdout: 'ignore' as const, stderr: 'ignore' as const } : {}),
     ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: options.input }),

@@ -135,9 +135,12 @@ export function createRunc(directory: string) {
       }
     },
 
-    /** Anonymous memory that it holds, in bytes, and how many processes it has. */
+    /** Anonymous memory that it holds, in bytes, and how many processes it has: none when it has just ended. */
     async usage(id: string): Promise<{ memoryBytes: number; processes: number }> {
-      const { stdout } = await run(runc('events', '--stats', id));
+      const argv = runc('events', '--stats', id);
+      const { stdout, stderr, exitCode } = await run(argv, { accept: [1] });
+      if (exitCode === 1 && /is not running|does not exist/.test(stderr)) return { memoryBytes: 0, processes: 0 };
+      if (exitCode === 1) throw toolError({ argv, exitCode, lastLines: stderr });
       const { data } = JSON.parse(stdout) as RuncEvent;
       const raw = data.memory?.raw ?? {};
       const memoryBytes = raw['total_rss'] ?? raw['anon'] ?? data.memory?.usage?.usage ?? 0;

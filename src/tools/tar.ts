@@ -60,10 +60,16 @@ export async function packDisk(directory: string, archive: string, signal: Abort
   );
 }
 
-/** Unpacks what `packDisk` has packed; never outside of `directory`. */
-export async function unpackDisk(archive: string, directory: string, signal: AbortSignal): Promise<void> {
+/** Unpacks what `packDisk` has packed; never outside of `directory`. @param through what comes before the command, and runs it. */
+export async function unpackDisk(
+  archive: string,
+  directory: string,
+  signal: AbortSignal,
+  through: readonly string[] = [],
+): Promise<void> {
   await run(
     [
+      ...through,
       ...['tar', '--extract', `--file=${archive}`, `--directory=${directory}`, '--same-owner', '--same-permissions'],
       ...['--delay-directory-restore', '--warning=no-timestamp', ...WHOLE],
     ],

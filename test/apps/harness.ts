@@ -19,7 +19,7 @@ const ROUNDS = 2;
 const USED_MS = 2_000;
 const READY_MS = 120_000;
 
-interface Verdict {
+export interface Verdict {
   /** By the name of what did them. */
   readonly ops: Readonly<Record<string, number>>;
   readonly errors: readonly string[];
@@ -48,8 +48,13 @@ export async function serve(name: string, command: string, ready: string): Promi
   });
 }
 
+/** Runs a script for sh in the clients' cnvm, as its root. */
+export async function clientRuns(script: string, input = ''): Promise<string> {
+  return await lab.must(OUTSIDE, ['cnvm', 'exec', CLIENT, '--', 'sh', '-ec', script], input);
+}
+
 /** A file of `programs`. */
-const program = (file: string): string =>
+export const program = (file: string): string =>
   readFileSync(fileURLToPath(new URL(`programs/${file}`, import.meta.url)), 'utf8');
 
 /** Brings a file of `programs` into the server. */
@@ -79,14 +84,15 @@ async function startClients(file: string, ...args: readonly string[]) {
   };
 }
 
-/** Moves the server there and back, more than once. */
-async function thereAndBack(): Promise<void> {
+/** Moves the server there and back, more than once. @param arrived what is looked at wherever it arrives. */
+export async function thereAndBack(arrived: (node: string) => Promise<void> = async () => undefined): Promise<void> {
   const moves = Array.from({ length: ROUNDS }, () => [[HOME, AWAY] as const, [AWAY, HOME] as const]).flat();
   const freezesMs: number[] = [];
   await sleep(USED_MS);
   for (const [from, to] of moves) {
     freezesMs.push(await mustMove(from, to));
     assert.equal(await whereIs(SERVER), to);
+    await arrived(to);
     await sleep(USED_MS);
   }
   if (process.env['CNVM_TEST_SHOW'] !== undefined)

@@ -4,6 +4,8 @@
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -28,9 +30,27 @@ interface Answer {
 
 export type Browser = Awaited<ReturnType<typeof openChromium>>;
 
+const makeRoot = (): string =>
+  execFileSync(ROOT_SCRIPT, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] }).trim();
+
+/** A picture that moves (WebP), of PNG pictures of one size, each shown for `frameMs`. */
+export function animate(pictures: readonly Buffer[], frameMs: number): Buffer {
+  const root = makeRoot();
+  const directory = mkdtempSync(join(root, 'var/tmp/frames-'));
+  try {
+    const names = pictures.map((_, index) => `${String(index).padStart(3, '0')}.png`);
+    for (const [index, name] of names.entries()) writeFileSync(join(directory, name), pictures[index] ?? '');
+    const script = `cd "$1" && shift && exec img2webp -loop 0 -mixed -d ${frameMs} "$@" -o out.webp`;
+    execFileSync('chroot', [root, 'sh', '-c', script, 'frames', `/${relative(root, directory)}`, ...names]);
+    return readFileSync(join(directory, 'out.webp'));
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
+
 /** The root is made first, if it is not there yet. */
 export async function openChromium() {
-  const root = execFileSync(ROOT_SCRIPT, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] }).trim();
+  const root = makeRoot();
   const within = ['--mount', '--pid', '--fork', '--kill-child', 'sh', '-c', ENTER, root, 'chromium', ...OPTIONS];
   const child: ChildProcess = spawn('unshare', within, { stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe'] });
   const [orders, answers] = [child.stdio[3] as Writable, child.stdio[4] as Readable];

@@ -4,12 +4,13 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type OpenDashboard, openDashboard } from '../mesh/open-dashboard.js';
 import { eventually, testMesh } from '../mesh/support.js';
-import { type Browser, openChromium } from './chromium.js';
+import { animate, type Browser, openChromium } from './chromium.js';
 
 /** The first one makes the browser's root. */
 const ROOT_MS = 10 * 60_000;
 /** Where pictures for the docs go, if anywhere. */
 const PICTURES = process.env['CNVM_PICTURES'];
+const FRAME_MS = 250;
 const SNEAKER = 'sneaker01.gonkulator.io';
 
 type Page = Awaited<ReturnType<Browser['open']>>;
@@ -47,6 +48,10 @@ describe('the page', () => {
     const png = await page.picture();
     assert.ok(png.length > 5_000 && png.subarray(1, 4).toString() === 'PNG');
     if (PICTURES !== undefined) writeFileSync(join(PICTURES, `${name}.png`), png);
+  }
+  const film: Buffer[] = [];
+  async function frames(count: number): Promise<void> {
+    for (let left = count; left > 0; left -= 1) film.push(await page.picture());
   }
   const cnvmOn = (node: string, name: string) =>
     `[...document.querySelectorAll('.node[data-key="${node}"] .cnvm')].some((one) => one.dataset.key === '${name}')`;
@@ -104,9 +109,35 @@ describe('the page', () => {
     );
   });
 
+  it('takes the packet along from phase to phase', async () => {
+    const source = mesh().node('node2');
+    const holds = [
+      source.host.plan.hold('machine.flushDisk', 'after'),
+      source.host.plan.hold('machine.freeze', 'after'),
+      mesh().node('node1').host.plan.hold('machine.restore', 'before'),
+    ];
+    await page.size(900, 720);
+    await frames(2);
+    const moving = source.teleport(SNEAKER, 'node1');
+    const steps: string[] = [];
+    for (const hold of holds) {
+      await hold.reached;
+      await shows('a step', `document.querySelectorAll('#running [aria-current="step"]').length === 1`);
+      await frames(5);
+      steps.push(await page.evaluate<string>(`document.querySelector('#running [aria-current="step"]').textContent`));
+      hold.goOn();
+    }
+    assert.equal((await moving).outcome, 'succeeded');
+    await shows('the cnvm at node1', cnvmOn('node1', SNEAKER));
+    await frames(6);
+    assert.equal(new Set(steps).size, 3, steps.join(', '));
+    if (PICTURES !== undefined) writeFileSync(join(PICTURES, 'dashboard.webp'), animate(film, FRAME_MS));
+    await page.size(1280, 900);
+  });
+
   it('is used by keyboard: what is chosen narrows the history down, and Escape shows all', async () => {
     const rows = `document.querySelectorAll('#past tr').length`;
-    assert.equal(await page.evaluate(rows), 1);
+    assert.equal(await page.evaluate(rows), 2);
     await page.evaluate(`document.activeElement?.blur()`);
     await page.press('Tab');
     assert.equal(await page.evaluate(`document.activeElement.dataset.name`), 'node1', 'the first that is focused');
@@ -120,12 +151,12 @@ describe('the page', () => {
     await shows('the new one', cnvmOn('node2', 'another.example'));
     assert.equal(await page.evaluate(`document.activeElement.dataset.name`), 'node3');
     await page.press('Escape');
-    await shows('all', `${rows} === 1`);
+    await shows('all', `${rows} === 2`);
   });
 
   it('fits a phone, and moves nothing for who wants no motion', async () => {
-    const hold = mesh().node('node2').host.plan.hold('machine.freeze', 'after');
-    const moving = mesh().node('node2').teleport(SNEAKER, 'node3');
+    const hold = mesh().node('node1').host.plan.hold('machine.freeze', 'after');
+    const moving = mesh().node('node1').teleport(SNEAKER, 'node3');
     await hold.reached;
     await shows('the way', `document.querySelectorAll('#ways .way').length === 1`);
     await page.size(1120, 1180);

@@ -554,12 +554,18 @@ function bulkContract(given: () => { under: MachineUnderTest; there: CnvmRecord 
   });
 }
 
-/** @param into the bulk of the node that pulls. */
-export async function pull(bulk: Bulk, from: string, to: string, into = bulk): Promise<void> {
+/** @param into the bulk of the node that pulls. @param only what is looked at; everything without it. */
+export async function pull(
+  bulk: Bulk,
+  from: string,
+  to: string,
+  into = bulk,
+  only?: Promise<Uint8Array>,
+): Promise<void> {
   const [here, across] = await streamPair();
   const served = bulk.serveDisk('from', from, here, Promise.resolve(), () => undefined);
   served.catch(() => undefined);
-  await into.pullDisk('to', to, () => across, new AbortController().signal);
+  await into.pullDisk('to', to, () => across, new AbortController().signal, only);
   across.destroy();
   await served.catch(() => undefined);
 }

@@ -14,6 +14,7 @@ import { createBulk } from '../../src/migration/bulk.js';
 import { layoutOf } from '../../src/migration/page-words.js';
 import { createOverlay } from '../../src/overlay/overlay.js';
 import { criuVersion, tracksMemory } from '../../src/tools/criu.js';
+import { createRunc } from '../../src/tools/runc.js';
 import { record as sample } from '../support/samples.js';
 import { type MachineUnderTest, machineContract } from './machine-contract.js';
 
@@ -75,6 +76,12 @@ async function open(): Promise<MachineUnderTest> {
 }
 
 machineContract('runc, criu and rsync', open);
+
+describe('runc', () => {
+  it('tells of what has just ended that it uses nothing', async () => {
+    assert.deepEqual(await createRunc(RUN).usage('it-has-gone'), { memoryBytes: 0, processes: 0 });
+  });
+});
 
 describe('runc, slowed down', () => {
   const BUSY_MS = 1_000;

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const BUILD_MS = 30 * 60_000;
+const BUILD_MS = 60 * 60_000;
 
 describe('the deployment container', () => {
   let directory = '';

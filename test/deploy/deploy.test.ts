@@ -1,138 +1,180 @@
 /**
  * From nothing to a running mesh, as a new user would: three bare machines with systemd and sshd, the deployer's entry with a
- * key and a list of hosts, a first login, a teleport under an open session, the same deployment again, and away with it.
+ * key and a list of hosts, a first login, a teleport under an open session, the same deployment again, reboots, a machine more,
+ * and away with it. Each step goes on where the one before it ended; CNVM_TEST_KEEP=1 leaves the machines up, and takes up what
+ * is up.
  */
 import assert from 'node:assert/strict';
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { execa } from 'execa';
 import { openLab } from '../../scripts/lib/lab.js';
-import { openShell } from '../../scripts/lib/shell-session.js';
+import type { Terminal } from '../support/terminal.js';
+import { DEPLOY_MS, type NewUser, openNewUser } from './new-user.js';
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const LAB = process.env['CNVM_LAB'] ?? 'deploy';
 const SHOW = process.env['CNVM_TEST_SHOW'] !== undefined;
+const KEEP = process.env['CNVM_TEST_KEEP'] !== undefined;
 const NAME = 'sneaker01.gonkulator.io';
-const ADDRESS = '10.100.101.111';
 const NODES = ['node1', 'node2', 'node3'] as const;
-/** Hundreds of steps on three machines that are emulated by two processors. */
-const DEPLOY_MS = 40 * 60_000;
+/** What a newer package says it is. */
+const NEXT = '9.9.9';
+const STEP_MS = 30 * 60_000;
+const AT_HOME = /cnvm@node\d:~\$ $/;
+/** What a machine is asked when cnvm is gone from it; every word of the answer is a trace. */
+const TRACES =
+  'ls -d /etc/cnvm /var/lib/cnvm /run/cnvm /home/cnvm /usr/bin/cnvmd /sys/fs/cgroup/cnvm 2>/dev/null; ' +
+  'id cnvm 2>/dev/null; nft list tables; ip -o link | grep -E "wgcnvm|fwcnvm"; findmnt -rno TARGET | grep cnvm; true';
 
-const lab = openLab(LAB, SHOW, 'machines');
-
-interface Ended {
-  readonly code: number;
-  readonly output: string;
-}
+const lab = openLab(process.env['CNVM_LAB'] ?? 'deploy', SHOW, 'machines');
 
 describe('a deployment', () => {
-  let directory = '';
-  const addresses: string[] = [];
+  let user: NewUser;
+  /** The first login, and in it the ssh session in the cnvm, which is to outlive all that follows. */
+  let session: Terminal | undefined;
 
-  async function deployer(action: string, more = ''): Promise<Ended> {
-    const { stdout } = await execa(join(ROOT, 'scripts/vmlab'), ['--name', LAB, 'status', '--json']);
-    const { nodes } = JSON.parse(stdout) as { nodes: { address: string }[] };
-    addresses.splice(0, addresses.length, ...nodes.map(({ address }) => address));
-    const argv = ['--name', LAB, 'exec', 'outside', '--', join(ROOT, 'scripts/lib/run-deployer'), directory, action];
-    // Emulated time is slow: what calls a thing off waits longer, as on the other machines of the lab.
-    const slow = '{"cnvm_config":{"limits":{"patience":20,"stall":300,"restore":900}}}';
-    const env = { NODES: addresses.join(), ANSIBLE_ARGS: `-e ${slow} ${more}` };
-    const result = await execa(join(ROOT, 'scripts/vmlab'), argv, {
-      reject: false,
-      all: true,
-      timeout: DEPLOY_MS,
-      env,
-    });
-    if (SHOW) process.stderr.write(`${result.all}\n`);
-    return { code: result.exitCode ?? -1, output: result.all };
+  const ownerOf = async (name: string, asked: string) =>
+    (await lab.json<{ owner: string }>(asked, 'cnvm', 'inspect', name)).owner;
+  async function until(words: string, look: () => Promise<boolean>): Promise<void> {
+    for (const end = Date.now() + STEP_MS / 2; !(await look().catch(() => false)); )
+      if (Date.now() > end) assert.fail(`it has not come to this: ${words}`);
   }
-  /** A login as somebody types it: on a terminal, with the key that deployed. */
-  const login = (node: string, ...command: string[]) => {
-    const known = ['StrictHostKeyChecking=no', 'UserKnownHostsFile=/dev/null', 'LogLevel=ERROR'];
-    const options = known.flatMap((one) => ['-o', one]);
-    const to = `cnvm@${addresses[NODES.indexOf(node as (typeof NODES)[number])] ?? ''}`;
-    const ssh = ['ssh', '-F', 'none', '-tt', ...options, '-i', join(directory, 'keys/priv'), to, ...command];
-    return execa(join(ROOT, 'scripts/vmlab'), ['--name', LAB, 'exec', 'outside', '--', ...ssh], {
-      ...{ reject: false, all: true, timeout: 10 * 60_000 },
-      // Typed when there is a prompt, or before: the shell reads it when it gets to it.
-      input: command.length === 0 ? 'exit\n' : '',
+  /** Reboots it as a person would, and waits until it is a node again. */
+  async function reboot(node: string): Promise<void> {
+    const before = await lab.must(node, ['cat', '/proc/sys/kernel/random/boot_id']);
+    await lab.run(node, ['systemctl', 'reboot']);
+    await until(`${node} has been rebooted`, async () => {
+      const { stdout, code } = await lab.run(node, ['cat', '/proc/sys/kernel/random/boot_id']);
+      return code === 0 && stdout !== before;
     });
-  };
+    await until(`${node} is a node again`, async () => (await lab.run(node, ['cnvm', 'nodes'])).code === 0);
+  }
+  /** What runs in the open session has gone on. */
+  async function sessionLives(): Promise<void> {
+    assert.ok(session, 'there is no session');
+    session.type('echo "mark is ""$mark"');
+    await session.seen(/mark is before/);
+  }
+  async function isMesh(nodes: readonly string[]): Promise<void> {
+    for (const node of nodes) {
+      const rows = await lab.json<{ name: string; facts?: { images: { name: string }[] } }[]>(node, 'cnvm', 'nodes');
+      assert.deepEqual(rows.map(({ name }) => name).sort(), nodes);
+      // Who does not answer has no facts.
+      for (const { name, facts } of rows)
+        assert.ok(
+          facts?.images.some((image) => image.name === 'base'),
+          name,
+        );
+      assert.equal((await lab.must(node, ['systemctl', 'is-active', 'cnvmd'])).trim(), 'active');
+    }
+  }
+  /** How many tasks changed something, of each host, as Ansible counts them. */
+  const changes = (output: string) => [...output.matchAll(/ok=\d+ +changed=(\d+)/g)].map(([, count]) => Number(count));
 
   before(async function () {
     this.timeout(DEPLOY_MS);
-    directory = mkdtempSync(join(tmpdir(), 'cnvm-deploy-'));
-    mkdirSync(join(directory, 'keys'));
-    const { stdout } = await execa(join(ROOT, 'scripts/package'), [directory]);
-    copyFileSync(stdout.trim(), join(directory, 'cnvm.deb'));
-    await execa('bash', ['-ec', '. scripts/lib/deployer.sh; deployer_root; base_image'], { cwd: ROOT });
-    await lab.down();
+    user = await openNewUser(lab, SHOW, KEEP);
+    if (!KEEP) await lab.down();
     await lab.up(NODES.length, '--bare');
-    const key = `/var/lib/cnvm-vmlab/${LAB}/ssh/user`;
-    copyFileSync(key, join(directory, 'keys/priv'));
-    copyFileSync(`${key}.pub`, join(directory, 'keys/pub'));
+    await user.meet(NODES);
   });
   after(async function () {
-    this.timeout(5 * 60_000);
-    rmSync(directory, { recursive: true, force: true });
-    if (process.env['CNVM_TEST_KEEP'] === undefined) await lab.down();
+    this.timeout(STEP_MS);
+    user?.remove();
+    if (!KEEP) await lab.down();
   });
 
   it('makes three bare machines a mesh', async () => {
-    const { code, output } = await deployer('deploy');
+    const { code, output } = await user.deployer('deploy');
     assert.equal(code, 0, output);
-    for (const node of NODES) {
-      const rows = await lab.json<{ name: string; reach: string }[]>(node, 'cnvm', 'nodes');
-      assert.deepEqual(rows.map(({ name }) => name).sort(), NODES);
-      assert.ok(rows.every(({ reach }) => reach !== 'NODE_REACH_DOWN'));
-      const images = await lab.json<{ names: string[] }[]>(node, 'cnvm', 'image', 'ls');
-      assert.ok(images.some(({ names }) => names.includes('base')));
-      assert.equal((await lab.must(node, ['systemctl', 'is-active', 'cnvmd'])).trim(), 'active');
-    }
+    await isMesh(NODES);
   }).timeout(DEPLOY_MS);
 
-  it('and at the first login there is the first cnvm', async () => {
-    const { all } = await login('node1');
-    assert.match(all ?? '', /making your first cnvm, sneaker01\.gonkulator\.io/);
-    assert.match(all ?? '', /ssh user@10\.100\.101\.111 +password: password/);
-    const second = await login('node1');
-    assert.doesNotMatch(second.all ?? '', /sneaker01/);
-  }).timeout(20 * 60_000);
+  it('and at the first login there is the first cnvm, into which one logs in as one is told', async () => {
+    session = user.login('node1');
+    await session.seen(/making your first cnvm, sneaker01\.gonkulator\.io/);
+    await session.seen(/ssh user@10\.100\.101\.111 +password: password/);
+    await session.seen(AT_HOME);
+    session.type('ssh user@10.100.101.111');
+    await session.seen(/continue connecting/);
+    session.type('yes');
+    await session.seen(/password: ?$/);
+    session.type('password');
+    await session.seen(/user@sneaker01\S*\$ $/);
+    session.type('mark=before');
+    await sessionLives();
+  }).timeout(STEP_MS);
 
-  it('which teleports from a second login, and the ssh session lives on', async () => {
-    const shell = await openShell(lab, 'node1', ADDRESS);
-    await shell.type('mark=before');
-    const moved = await login('node1', 'teleport', NAME, `cnvm@${addresses[1]}:/home/cnvm/sneakers`);
-    assert.equal(moved.exitCode, 0, moved.all);
-    assert.equal(await shell.type('echo $mark'), 'before');
-    await shell.close();
-    assert.equal((await lab.json<{ owner: string }>('node3', 'cnvm', 'inspect', NAME)).owner, 'node2');
-  }).timeout(20 * 60_000);
+  it('which is not made again at the next login, from which it teleports; and the ssh session lives on', async () => {
+    const second = user.login('node1');
+    const greeting = await second.seen(AT_HOME);
+    assert.doesNotMatch(greeting, /sneaker01/);
+    second.type(`teleport ${NAME} cnvm@${user.addresses.get('node2')}:/home/cnvm/sneakers`);
+    const moved = await second.seen(/sneaker01\.gonkulator\.io runs on node2: frozen [^\n]*\n/);
+    if (SHOW) process.stderr.write(moved);
+    await second.seen(AT_HOME);
+    second.type('exit');
+    assert.ok(await second.end());
+    await sessionLives();
+    assert.equal(await ownerOf(NAME, 'node3'), 'node2');
+  }).timeout(STEP_MS);
 
   it('changes nothing when it is made again', async () => {
-    const { code, output } = await deployer('deploy');
+    const { code, output } = await user.deployer('deploy');
     assert.equal(code, 0, output);
-    const recap = [...output.matchAll(/ok=\d+ +changed=(\d+)/g)].map(([, changed]) => Number(changed));
-    assert.equal(recap.length, NODES.length);
-    assert.deepEqual(recap, [0, 0, 0], output);
+    assert.deepEqual(changes(output), [0, 0, 0], output);
+  }).timeout(DEPLOY_MS);
+
+  it('empties a node before its machine is rebooted, and the ssh session lives on', async () => {
+    await reboot('node2');
+    assert.notEqual(await ownerOf(NAME, 'node3'), 'node2');
+    await sessionLives();
+    await until('node2 takes cnvms again', async () => {
+      const { facts } = await lab.json<{ facts: { cordon: string } }>('node2', 'cnvm', 'node');
+      return facts.cordon === '';
+    });
+  }).timeout(STEP_MS);
+
+  it('brings up what ran on a node that was not emptied, when it is rebooted', async () => {
+    await lab.must('node3', ['systemctl', 'disable', '--now', 'cnvm-evacuate']);
+    await lab.must('node3', ['cnvm', 'create', 'stays01']);
+    await lab.must('node3', ['cnvm', 'create', 'rests01', '--no-start']);
+    await reboot('node3');
+    const state = async (name: string) =>
+      (await lab.json<{ owner: string; state: string }>('node3', 'cnvm', 'inspect', name)).state;
+    await until('stays01 runs again', async () => (await state('stays01')) === 'CNVM_STATE_RUNNING');
+    assert.equal(await state('rests01'), 'CNVM_STATE_STOPPED');
+    assert.equal(await ownerOf('stays01', 'node1'), 'node3');
+    await lab.must('node3', ['systemctl', 'enable', '--now', 'cnvm-evacuate']);
+  }).timeout(STEP_MS);
+
+  it('takes in a fourth machine by the same command', async () => {
+    await lab.up(NODES.length + 1, '--bare');
+    await user.meet(['node4']);
+    const { code, output } = await user.deployer('deploy');
+    assert.equal(code, 0, output);
+    await isMesh([...NODES, 'node4']);
+    await sessionLives();
+  }).timeout(DEPLOY_MS);
+
+  it('brings a newer version, one node after the other, and the ssh session lives on', async () => {
+    await user.bringVersion(NEXT);
+    const { code, output } = await user.deployer('deploy');
+    assert.equal(code, 0, output);
+    for (const node of user.addresses.keys()) {
+      assert.equal((await lab.must(node, ['cnvm', '--version'])).trim(), NEXT);
+      const { facts } = await lab.json<{ facts: { version: string; cordon: string } }>(node, 'cnvm', 'node');
+      assert.deepEqual([facts.version, facts.cordon], [NEXT, ''], node);
+    }
+    await sessionLives();
   }).timeout(DEPLOY_MS);
 
   it('is not taken away with cnvms that nobody has asked to lose', async () => {
-    const { code, output } = await deployer('uninstall');
+    const { code, output } = await user.deployer('uninstall');
     assert.equal(code, 1);
-    assert.match(output, /has the cnvms sneaker01\.gonkulator\.io, and nothing was changed/);
+    assert.match(output, /has the cnvms [^\n]*, and nothing was changed/);
   }).timeout(DEPLOY_MS);
 
   it('leaves no trace when it is taken away', async () => {
-    const { code, output } = await deployer('uninstall', '-e cnvm_remove_cnvms=true');
+    const { code, output } = await user.deployer('uninstall', '-e cnvm_remove_cnvms=true');
     assert.equal(code, 0, output);
-    for (const node of NODES) {
-      const look =
-        'ls -d /etc/cnvm /var/lib/cnvm /run/cnvm /home/cnvm /usr/bin/cnvmd /sys/fs/cgroup/cnvm 2>/dev/null; ' +
-        'id cnvm 2>/dev/null; nft list tables; ip -o link | grep -E "wgcnvm|fwcnvm"; findmnt -rno TARGET | grep cnvm; true';
-      assert.equal((await lab.must(node, ['sh', '-c', look])).trim(), '', node);
-    }
+    for (const node of user.addresses.keys())
+      assert.equal((await lab.must(node, ['sh', '-c', TRACES])).trim(), '', node);
   }).timeout(DEPLOY_MS);
 });

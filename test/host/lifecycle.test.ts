@@ -37,6 +37,10 @@ describe('the life of a cnvm', () => {
       assert.notEqual((await inside(command)).code, 0, command);
     }
     assert.equal((await inside('cat /proc/kcore | head -c 1 | wc -c')).stdout.trim(), '0');
+    const devices = ['/dev/null', '/dev/zero', '/dev/tty'];
+    await inside(`chmod 600 ${devices.join(' ')}; chown user ${devices.join(' ')}`);
+    const ofTheNode = await lab.must('node1', ['stat', '-c', '%u %a', ...devices]);
+    assert.equal(ofTheNode, '0 666\n0 666\n0 666', 'neither the daemon nor a cnvm takes the node’s devices');
   });
 
   it('limits are the kernel’s', async () => {

@@ -72,7 +72,7 @@ describe('the package', () => {
     assert.deepEqual(output.slice(6), ['end']);
   }).timeout(BUILD_MS);
 
-  it('is deployed by playbooks that parse', async () => {
+  it('is deployed by playbooks that parse, and that the linter finds nothing in', async () => {
     const ansible = join(directory, 'ansible');
     mkdirSync(ansible);
     await execa('cp', ['-r', join(ROOT, 'ansible'), directory]);
@@ -80,5 +80,6 @@ describe('the package', () => {
       'cd /mnt; for book in site.yml uninstall.yml; do ansible-playbook -i inventory.example.yml --syntax-check $book; done';
     const output = await inRoot('deployer', ansible, 'bash', '-ec', steps);
     assert.match(output, /playbook: site\.yml[\s\S]*playbook: uninstall\.yml/);
+    await inRoot('linter', ansible, 'bash', '-ec', 'cd /mnt; ansible-lint --offline --strict --profile production');
   }).timeout(BUILD_MS);
 });

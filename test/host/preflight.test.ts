@@ -103,30 +103,3 @@ describe('what criu does not dump', () => {
     });
   }
 });
-
-describe('what criu drops', () => {
-  it('multicast groups: it is warned of them, by their names, and moves without them', async () => {
-    await create('node1');
-    await hold(`
-import struct
-four, six = (socket.socket(family, socket.SOCK_DGRAM) for family in (socket.AF_INET, socket.AF_INET6))
-device = socket.if_nametoindex("eth0")
-four.setsockopt(socket.IPPROTO_IP, 35, struct.pack("4s4si", socket.inet_aton("239.1.2.3"), bytes(4), device))
-six.setsockopt(socket.IPPROTO_IPV6, 20, socket.inet_pton(socket.AF_INET6, "ff15::4711") + struct.pack("i", device))
-keep()`);
-    const warning = (group: string) => `warning: it is in the multicast group ${group} on eth0, `;
-    const assertWarned = (words: string) => {
-      for (const group of ['239.1.2.3', 'ff15::4711']) assert.ok(words.includes(warning(group)), words);
-      assert.equal(words.split('multicast').length, 3, words);
-    };
-    const plan = await lab.run('node1', ['teleport', '--dry-run', NAME, 'node2']);
-    assert.equal(plan.code, 0, plan.stdout + plan.stderr);
-    assertWarned(plan.stdout);
-    const moved = await lab.run('node1', ['teleport', NAME, 'node2']);
-    assert.equal(moved.code, 0, moved.stdout + moved.stderr);
-    assertWarned(moved.stdout + moved.stderr);
-    // What was told is true: neither is there, and so there is nothing to warn of.
-    const back = await lab.run('node2', ['teleport', '--dry-run', NAME, 'node1']);
-    assert.doesNotMatch(back.stdout, /multicast/);
-  });
-});

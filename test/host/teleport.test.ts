@@ -46,6 +46,46 @@ describe('a teleport', () => {
     assert.match(before, /gone$/);
   });
 
+  it('carries the files that are in memory alone, and they count as its memory there too', async () => {
+    await lab.must('node1', ['cnvm', 'create', NAME, '--memory', '256M']);
+    const inside = (node: string, script: string) => lab.must(node, ['cnvm', 'exec', NAME, '--', 'sh', '-ec', script]);
+    // One that is open has lost its name, one of two: criu makes it a name of its own while it dumps.
+    const holder = `open(A, "+>", "/run/nameless"); unlink "/run/nameless"; syswrite A, "nameless";
+      open(B, "+>", "/dev/shm/one"); link "/dev/shm/one", "/dev/shm/two"; unlink "/dev/shm/one"; syswrite B, "two names";
+      open(C, "+>", "/srv/one"); link "/srv/one", "/srv/two"; unlink "/srv/one"; syswrite C, "names on the disk"; sleep 1 while 1`;
+    await inside(
+      'node1',
+      `cd /run; echo a > plain; chown user:nogroup plain; chmod 4750 plain; ln plain hard; mkfifo pipe; ln -s plain soft
+       truncate -s 8M hole; setfacl -m u:user:r plain || true; head -c 100M /dev/urandom > /dev/shm/big
+       setsid perl -e '${holder}' < /dev/null > /dev/null 2>&1 & echo $! > /run/holder; sleep 0.5`,
+    );
+    const look = `cd /run; stat -c '%n %U:%G %a %h %s %Y %F' plain hard soft hole pipe /dev/shm/two /srv/two; du -k hole | cut -f1
+      cd /proc/$(cat holder)/fd; for file in *; do readlink $file; cat < $file 2> /dev/null || true; done | grep -a name | head -c 200; ls /srv
+      sha256sum /dev/shm/big; ls /dev/shm /run /dev; grep -c . /proc/mounts`;
+    const before = await inside('node1', look);
+    assert.match(before, /two names[\s\S]*names on the disk/);
+    for (const [from, to] of [
+      ['node1', 'node2'],
+      ['node2', 'node3'],
+    ] as const) {
+      await mustTeleport(from, to);
+      assert.equal(await inside(to, look), before);
+    }
+    const more = await lab.run('node3', [
+      'cnvm',
+      'exec',
+      NAME,
+      '--',
+      'sh',
+      '-c',
+      'head -c 200M /dev/zero > /dev/shm/more',
+    ]);
+    assert.notEqual(more.code, 0, 'more than its limit went into its memory');
+    await lab.must('node3', ['cnvm', 'stop', NAME]);
+    await lab.must('node3', ['cnvm', 'start', NAME]);
+    assert.equal((await inside('node3', 'ls /dev/shm | wc -l')).trim(), '0');
+  });
+
   it('cold: stopped, moved, started', async () => {
     await create('node1');
     await ssh('node1', 'echo kept > file');

@@ -18,6 +18,7 @@ export interface EvacuateOptions {
   readonly deadlineMs?: number;
   readonly dryRun?: boolean;
   readonly reason?: string;
+  readonly followOnly?: boolean;
   /** The caller goes when it fires. */
   readonly signal?: AbortSignal;
   readonly onEvent?: (event: EvacuationEvent['event']) => void;
@@ -35,7 +36,7 @@ export function evacuationOrders(ask: Ask) {
   return {
     /** To its end. @throws when the call ends without a summary. */
     async evacuate({ signal, onEvent, ...options }: EvacuateOptions = {}): Promise<Evacuated> {
-      const nothing = { node: '', to: [], parallel: 0, deadlineMs: 0, dryRun: false, reason: '' };
+      const nothing = { node: '', to: [], parallel: 0, deadlineMs: 0, dryRun: false, reason: '', followOnly: false };
       return await ask(async (at) => {
         const stream = at.evacuations.evacuate({ ...nothing, ...options });
         signal?.addEventListener('abort', () => stream.cancel());

@@ -335,6 +335,30 @@ describe('a strain', function () {
     assert.match(await node('node1').cordonWords(), /waited for memory in 80 % .* more than 50 % \(by node1 itself/);
   });
 
+  for (const by of ['itself', 'a person'] as const)
+    it(`that has passed ${by === 'itself' ? 'opens the node again' : 'opens no node that a person has shut'}`, async () => {
+      await node('node1').stop();
+      await node('node1').begin([], {}, { ...soon, memoryPressureMax: 50, itself: true, calm: 0.5 });
+      await Promise.all(mesh().nodes.map((one) => one.hearsAll()));
+      await node('node1').create(NAME);
+      node('node1').host.press(80);
+      await eventually('it is empty', async () => !(await ownerBy(node('node1'), NAME)).startsWith('node1'), 30_000);
+      assert.match(await node('node1').cordonWords(), /by node1 itself/);
+      if (by === 'a person') await node('node1').cordon('', 'a new kernel');
+      node('node1').host.press(10);
+      const opened = () =>
+        node('node1')
+          .cordonWords()
+          .then((words) => words === '');
+      if (by === 'itself') {
+        await eventually('it is open', opened, 30_000);
+        await node('node1').create('another');
+        return;
+      }
+      await new Promise((resolve) => setTimeout(resolve, 2_000));
+      assert.match(await node('node1').cordonWords(), /^a new kernel/);
+    });
+
   it('that lasts is seen by the peers, of which one asks the node to empty itself', async () => {
     await node('node1').stop();
     await node('node1').begin([], {}, { ...soon, memoryPressureMax: 50 });

@@ -2,8 +2,10 @@
  * The bulk port on a fake host: the disk's and the memory's values over the streams that it is given. Invariant: what
  * does not arrive whole does not arrive; what reads and writes a disk is known to the host while it does.
  */
+import { once } from 'node:events';
 import { mkdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { abortable } from '../../src/base/abortable.js';
 import type { Bulk } from '../../src/migration/bulk.js';
 import { filePages } from './fake-memory.js';
 import type { Disk, FakeState, Files } from './fake-state.js';
@@ -39,18 +41,25 @@ export function createFakeBulk(state: FakeState, runDir: string, plan: Plan): Bu
       }
     },
 
-    async pullDisk(_, directory, connect, signal) {
+    async pullDisk(_, directory, connect, signal, only) {
       const disk = diskAt(directory);
       if (disk.mounted) throw new Error(`${directory} is written from outside while it is mounted`);
       const stream = connect();
       const end = () => void stream.destroy();
+      const broken = once(stream, 'close').then(() => {
+        throw stream.errored ?? new Error('the stream of the disk broke');
+      });
+      broken.catch(() => undefined);
       state.ofDaemon.add(end);
       signal.addEventListener('abort', end);
       disk.writers += 1;
       try {
         signal.throwIfAborted();
+        const told = only && (await Promise.race([abortable(only, signal), broken]));
+        const paths = told && (JSON.parse(Buffer.from(told).toString()) as string[]);
         sendMessage(stream, Buffer.from('give me the disk'));
-        disk.files = JSON.parse((await receiveMessage(stream)).toString()) as Files;
+        const theirs = JSON.parse((await receiveMessage(stream)).toString()) as Files;
+        disk.files = paths === undefined ? theirs : withPaths(disk.files, theirs, paths);
         stream.end();
         await receiveEnd(stream);
       } finally {
@@ -61,7 +70,15 @@ export function createFakeBulk(state: FakeState, runDir: string, plan: Plan): Bu
       }
     },
 
-    // Every pull brings everything, so nothing can be missed; it is only asked of a disk that is there.
+    async changes(directory) {
+      const { files, flushed } = diskAt(directory);
+      if (flushed === undefined) throw new Error(`${directory} was never flushed`);
+      const paths = new Set([...Object.keys(files), ...Object.keys(flushed)]);
+      const changed = [...paths].filter((path) => files[path] !== flushed[path]);
+      return Buffer.from(changed.length === 0 ? '' : JSON.stringify(changed));
+    },
+
+    // What is pulled is never compared, so nothing can be missed; it is only asked of a disk that is there.
     async distrust(directory, flushedMs) {
       diskAt(directory).suspectAfterMs = flushedMs;
     },
@@ -111,4 +128,11 @@ export function createFakeBulk(state: FakeState, runDir: string, plan: Plan): Bu
       await this.closeImages(migration);
     },
   };
+}
+
+/** Ours, but for these paths, which are as theirs are, or are gone. */
+function withPaths(ours: Files, theirs: Files, paths: readonly string[]): Files {
+  const kept = Object.entries(ours).filter(([path]) => !paths.includes(path));
+  const come = Object.entries(theirs).filter(([path]) => paths.includes(path));
+  return Object.fromEntries([...kept, ...come]);
 }

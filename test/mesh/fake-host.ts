@@ -182,6 +182,10 @@ export function createFakeHost({ node, overlayAddress, directory, witness }: Fak
     burden(name: string, ...losses: string[]): void {
       state.losses.set(name, losses);
     },
+    /** From now on no disk is as it was when it is looked at again. */
+    writeLogs(): void {
+      state.writesLogs = true;
+    },
     /** Its kernel tells which pages have changed, or does not. */
     track(tracks: boolean): void {
       state.tracks = tracks;

@@ -117,7 +117,9 @@ export function createFakeMachine(state: FakeState, plan: Plan, hasImage: (diges
     },
     diskDirectory: (record) => join(directoryOf(record), 'upper'),
     async flushDisk(record) {
-      diskOf(record);
+      const disk = diskOf(record);
+      disk.flushed = { ...disk.files };
+      if (state.writesLogs) disk.files['/var/log/syslog'] = String(performance.now());
       return Date.now();
     },
     ...fakeArchives(state, diskOf),

@@ -13,6 +13,8 @@ export interface Disk {
   writers: number;
   /** Files changed after it are compared by their content in the next pass; undefined when none are. */
   suspectAfterMs?: number;
+  /** What was in it when it was last flushed. */
+  flushed?: Files;
 }
 
 export interface Processes {
@@ -62,6 +64,8 @@ export interface FakeState {
   readonly losses: Map<string, readonly string[]>;
   /** The kernel tells which pages have changed. */
   tracks: boolean;
+  /** Each cnvm writes to its log after every flush of its disk. */
+  writesLogs: boolean;
   /** By the cnvm's name: what writes in it, beside what tests let it remember. */
   readonly writers: Map<string, Writer>;
   /** What ends when the daemon does: sockets and the like. */
@@ -82,6 +86,7 @@ export function createState(node: string, witness: Witness): FakeState {
     obstacles: new Map(),
     losses: new Map(),
     tracks: true,
+    writesLogs: false,
     writers: new Map(),
     ofDaemon: new Set(),
   };

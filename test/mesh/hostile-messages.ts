@@ -122,7 +122,9 @@ export const message: fc.Arbitrary<Message> = fc.oneof(
   { weight: 4, arbitrary: sent(`${HAND_OVER}/Offer`, offer) },
   sent(
     `${HAND_OVER}/Prepare`,
-    fc.record({ migration, flushedTime, round, parent: round }).map((one) => wire.PrepareRequest.encode(one).finish()),
+    fc
+      .record({ migration, flushedTime, round, parent: round, changes: fc.boolean() })
+      .map((one) => wire.PrepareRequest.encode(one).finish()),
   ),
   ...['Seed', 'Collect', 'Release', 'Query'].map((name) =>
     sent(

@@ -1,14 +1,16 @@
 /** Who is in a mesh, and who is out again: certificates that change, expire, are revoked, under running streams. */
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { call, connect } from '../../src/cli/connect.js';
+import type { GetIdentityResponse, Identity } from '../../src/gen/cnvm/v1/identity.js';
 import { crlText } from '../../src/pki/crl.js';
 import { factsOf, parseCertificate } from '../../src/pki/facts.js';
 import { issueTo, renewFor } from '../../src/pki/pki-dir.js';
 import { replacePair } from '../../src/pki/replace-pair.js';
 import { readOwnCrl, revokeSerials, revokeSubject } from '../../src/pki/revoke.js';
+import { beginRollover, finishRollover, switchRollover } from '../../src/pki/rollover.js';
 import { enrolmentOf, plainSerial } from '../../src/pki/subject.js';
 import { createPeerClient } from '../../src/rpc/peer-client.js';
 import { fixedTrust } from '../../src/rpc/trust.js';
@@ -218,3 +220,58 @@ describe('a mesh in which two nodes hold the CA', () => {
     assert.ok(serials.map(enrolmentOf).includes(enrolmentOf(serialIn(node2.tls.cert))));
   });
 });
+
+describe('a new CA', () => {
+  const mesh = testMesh(['node1', 'node2', 'node3'], 'each', { authorities: ['node1'] });
+  const node = (name: string) => mesh().node(name);
+
+  it('takes the place of the old one under a running stream, and no daemon starts anew', async () => {
+    const [node1, node2, node3] = [node('node1'), node('node2'), node('node3')];
+    const holder = dirname(node1.tls.ca);
+    const old = (await identityOf(node1)).caFingerprint;
+    await node2.create(NAME);
+    node2.host.remember(NAME, 'mine', 'kept');
+    const hold = node2.host.plan.hold('bulk.serveDisk');
+    const moving = node2.teleport(NAME, 'node3');
+    moving.catch(() => undefined);
+    await hold.reached;
+
+    /** As somebody brings it to the nodes, one after the other. */
+    const bring = (bundle: string) => {
+      for (const { tls } of [node2, node3]) copyFileSync(bundle, tls.ca);
+    };
+    const all = async (holds: (identity: Identity) => boolean) =>
+      (await Promise.all([node1, node2, node3].map(identityOf))).every(holds);
+
+    bring(await beginRollover(holder));
+    await eventually('all believe both', () => all(({ believedCas }) => believedCas.length === 2), 20_000);
+    bring(await switchRollover(holder));
+    await eventually('all have new certificates', () => all(({ caFingerprint }) => caFingerprint !== old), 30_000);
+    bring(await finishRollover(holder, { force: false }));
+    await eventually('none believes the old one', () => all(({ believedCas }) => !believedCas.includes(old)), 20_000);
+
+    hold.goOn();
+    assert.equal((await moving).outcome, 'succeeded', (await moving).error);
+    await assertAtRest(mesh(), NAME, 'node3', 2);
+    assert.equal(node3.host.recall(NAME, 'mine'), 'kept');
+    for (const one of [node1, node2, node3]) await one.hearsAll();
+    assert.equal((await node1.teleport(NAME, 'node1')).outcome, 'succeeded');
+    // The deployer's directory still has the old one's key: what that signs is worth nothing now.
+    await renewFor(mesh().pkiDir, 'node', 'node2');
+    const forged = (end: string) => join(mesh().pkiDir, 'nodes', `node2.${end}`);
+    const both = join(mesh().pkiDir, 'both.crt');
+    writeFileSync(both, read(join(mesh().pkiDir, 'ca.crt')) + read(node1.tls.ca));
+    const trust = fixedTrust({ ca: both, cert: forged('crt'), key: forged('key') });
+    const client = createPeerClient({ name: 'node1', endpoint: node1.endpoint() }, trust);
+    await assert.rejects(client.describe({ timeoutMs: 2_000 }));
+    client.close();
+  }).timeout(120_000);
+});
+
+async function identityOf(node: MeshNode): Promise<Identity> {
+  const { identity } = await node.ask((at) =>
+    call<GetIdentityResponse>(at, (done) => at.identity.getIdentity({}, done)),
+  );
+  assert.ok(identity);
+  return identity;
+}

@@ -97,7 +97,7 @@ describe('a peer that lies', () => {
     assert.equal((await target.query(id, WAIT)).standing, 'unknown');
     for (const call of [
       () => target.handOver(id, 2, WAIT),
-      () => target.collect(id, WAIT),
+      () => target.collect(id, undefined, WAIT),
       () => target.seed(id, WAIT),
       () => target.offer(offerOf({}, { migration: id }), WAIT),
     ]) {

@@ -61,6 +61,7 @@ describe('the bulk of a migration', () => {
         if (when === 'seed') spoil = fault;
         else
           node1.host.plan.at('machine.freeze', 'before', () => {
+            node1.host.write(NAME, '/root/diary', 'what it remembers now');
             spoil = fault;
           });
         const ended = await node1.teleport(NAME, 'node2');

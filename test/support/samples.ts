@@ -36,6 +36,7 @@ export function facts(name: string, change: Partial<NodeFacts> = {}): NodeFacts 
     memoryAvailableBytes: 2 ** 32,
     landingZones: [{ path: '/home/cnvm/sneakers', availableBytes: 2 ** 33 }],
     softDirty: true,
+    dumpFormat: 2,
     postCopyObstacles: [],
     images: [record.image],
     overlayAddress: '10.100.0.1',

@@ -3,6 +3,7 @@
  * stop-and-copy, in one run between the same two emulated machines. Only ratios mean anything: those are many times slower
  * than real ones. Invariant: memory that is not right afterwards, or a move of another kind, fails the benchmark.
  */
+import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Lab, openLab } from '../lab.js';
 import { askHolder, endHolder, startHolder } from '../memory-holder.js';
@@ -15,6 +16,13 @@ export interface FreezeMove {
   /** What moved while it was frozen. */
   readonly lastRoundMib: number;
   readonly rounds: number;
+  /** Of the freeze; some overlap. */
+  readonly parts: readonly FreezePart[];
+}
+
+interface FreezePart {
+  readonly name: string;
+  readonly ms: number;
 }
 
 export interface FreezeResult {
@@ -34,6 +42,8 @@ const MUCH_MIB = 512;
 const LITTLE_MIB = 64;
 const WRITTEN = { writtenMibPerSecond: 5, hotMib: 16 };
 const MIB = 1024 * 1024;
+/** Of a machine that is no emulated one. */
+const DAEMON_UP_MS = 20_000;
 
 interface Ended {
   readonly outcome: string;
@@ -41,6 +51,7 @@ interface Ended {
   readonly freezeMs: number;
   readonly totalMs: number;
   readonly memoryMode: string;
+  readonly freezeParts: readonly FreezePart[];
   readonly memoryRounds?: readonly { readonly bytes: string }[];
 }
 
@@ -95,7 +106,8 @@ async function moveOnce(
   const wanted = `MEMORY_MODE_${mode.toUpperCase().replace('-', '_')}`;
   if (ended.memoryMode !== wanted) throw new Error(`it went by ${ended.memoryMode}, not by ${mode}`);
   const lastRoundMib = Number(rounds.at(-1)?.bytes ?? 0) / MIB;
-  return { mode, heldMib, freezeMs: ended.freezeMs, totalMs: ended.totalMs, lastRoundMib, rounds: rounds.length };
+  const { freezeMs, totalMs, freezeParts: parts } = ended;
+  return { mode, heldMib, freezeMs, totalMs, lastRoundMib, rounds: rounds.length, parts };
 }
 
 const CONFIG = '/etc/cnvm/cnvmd.yaml';
@@ -106,7 +118,11 @@ const withRounds = (lab: Lab, node: string) => configured(lab, node, '/^  rounds
 async function configured(lab: Lab, node: string, script: string): Promise<void> {
   await lab.must(node, ['sed', '-i', script, CONFIG]);
   await lab.must(node, ['sv', '-w', '300', 'restart', 'cnvmd']);
-  while ((await lab.run(node, ['cnvm', 'nodes', '--json'])).code !== 0) await sleep(1_000);
+  const until = performance.now() + DAEMON_UP_MS * lab.slowness;
+  while ((await lab.run(node, ['cnvm', 'nodes', '--json'])).code !== 0) {
+    if (performance.now() > until) throw new Error(`the daemon of ${node} does not come up again`);
+    await sleep(1_000);
+  }
 }
 
 function ratiosOf(moves: readonly FreezeMove[]): FreezeResult['ratios'] {
@@ -117,9 +133,10 @@ function ratiosOf(moves: readonly FreezeMove[]): FreezeResult['ratios'] {
   };
 }
 
-function textOf({ mode, heldMib, freezeMs, totalMs, lastRoundMib, rounds }: FreezeMove): string {
+function textOf({ mode, heldMib, freezeMs, totalMs, lastRoundMib, rounds, parts }: FreezeMove): string {
   const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`;
-  const last = `${lastRoundMib.toFixed(1)} MiB of memory moved meanwhile, ${rounds} rounds`;
+  const where = parts.map(({ name, ms }) => `${name} ${seconds(ms)}`).join(', ');
+  const last = `${where}; ${lastRoundMib.toFixed(1)} MiB of memory moved meanwhile, ${rounds} rounds`;
   return `${mode}, ${heldMib} MiB held, ${WRITTEN.writtenMibPerSecond} MiB/s written: frozen ${seconds(freezeMs)} (${last}), ${seconds(totalMs)} in all`;
 }
 

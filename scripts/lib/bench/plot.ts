@@ -51,6 +51,7 @@ export function plotOf(cases: readonly CaseResult[]): string {
   ]);
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${y}" font-family="sans-serif" font-size="12" fill="#222">`,
+    '<title>How long a teleport is noticed, beside podman and the shell</title>',
     `<rect width="${WIDTH}" height="${y}" fill="#fff"/>`,
     ...legend(),
     ...axis,

@@ -26,14 +26,15 @@ export interface CaseResult {
 }
 
 /** Of medians; null: not measured. */
-export interface LabRatios {
+/** A type and no interface, since it is read as a record, too. */
+export type LabRatios = {
   readonly gapVsPodman: number | null;
   readonly gapVsShell: number | null;
   readonly gapVsPodmanAt256MiB: number | null;
   readonly gapVsShellAt256MiB: number | null;
   /** No ratio: how much more than before it a daemon held at most while it moved the largest load. */
   readonly daemonRssMiBOverIdle: number | null;
-}
+};
 
 export function caseResult(
   load: Load,
@@ -73,8 +74,9 @@ export function caseResult(
   };
 }
 
-const podmanMs = ({ podman }: CaseResult): Figures | undefined => podman && sums(podman.checkpointMs, podman.restoreMs);
-const shellMs = ({ shell }: CaseResult): Figures | undefined =>
+export const podmanMs = ({ podman }: CaseResult): Figures | undefined =>
+  podman && sums(podman.checkpointMs, podman.restoreMs);
+export const shellMs = ({ shell }: CaseResult): Figures | undefined =>
   shell && sums(sums(shell.checkpointMs, shell.transferMs), shell.restoreMs);
 
 export function labRatios(cases: readonly CaseResult[]): LabRatios {
@@ -129,9 +131,14 @@ export function caseTable(result: CaseResult): string {
   return lines.map((text) => `${text}\n`).join('');
 }
 
-function movedText({ load, teleport }: CaseResult): string {
-  if (load.mib === 0) return '';
-  return `, ${(median(teleport.memoryBytes) / 2 ** 20 / load.mib).toFixed(2)} of what is held`;
+function movedText(result: CaseResult): string {
+  const moved = movedOverHeld(result);
+  return moved === undefined ? '' : `, ${moved.toFixed(2)} of what is held`;
+}
+
+/** Undefined when nothing is held beside the services. */
+export function movedOverHeld({ load, teleport }: CaseResult): number | undefined {
+  return load.mib === 0 ? undefined : median(teleport.memoryBytes) / 2 ** 20 / load.mib;
 }
 
 function cpuText({ load, teleport }: CaseResult): string {

@@ -18,14 +18,16 @@ write_bare_files() {
   machine_links "$number" >"$upper/etc/cnvm-lab/links"
   cat >"$upper/usr/local/sbin/bare-setup" <<'SETUP'
 #!/bin/sh
-# What the disk, which is that of the lab's nodes, has of cnvm goes; the network comes up.
+# The network comes up. At the first boot, what the disk, which is that of the lab's nodes, has of cnvm goes.
 set -e
 modprobe virtio_net
 hostname -F /etc/hostname
 ip -batch /etc/cnvm-lab/links
 mkdir -p /run/sshd
+[ ! -e /var/lib/bare-setup.done ] || exit 0
 rm -rf /var/lib/cnvm /home/cnvm
 getent group cnvm >/dev/null && groupdel cnvm
+touch /var/lib/bare-setup.done
 exit 0
 SETUP
   chmod 755 "$upper/usr/local/sbin/bare-setup"

@@ -45,7 +45,10 @@ write_machine_files() {
   printf '#!/bin/sh\nexec /usr/sbin/sshd -D -e 2>/dev/null\n' >"$upper/etc/service/sshd/run"
   chmod 755 "$upper/etc/service/sshd/run"
   ln -sfn /run/runit-sshd "$upper/etc/service/sshd/supervise"
-  cp "$VM_FILES/cnvmd.service" "$VM_FILES/node-setup.service" "$upper/etc/systemd/system/"
+  # Under systemd it runs in the unit that every host has, with its limits.
+  cp "$PROJECT/scripts/packaging/root/usr/lib/systemd/system/cnvmd.service" "$VM_FILES/node-setup.service" "$upper/etc/systemd/system/"
+  install -D -m 644 "$VM_FILES/cnvmd.conf" "$upper/etc/systemd/system/cnvmd.service.d/lab.conf"
+  mkdir -p "$upper/usr/bin" && ln -sfn ../local/bin/cnvmd "$upper/usr/bin/cnvmd"
   for unit in cnvmd node-setup; do
     ln -sfn "../$unit.service" "$upper/etc/systemd/system/multi-user.target.wants/$unit.service"
   done

@@ -8,13 +8,15 @@
 VM_MEMORY_MIB=3072
 # No guards against a hostile neighbour, and no waiting for entropy: the first costs an emulated processor much, and
 # sshd would wait half a minute for the second.
-VM_KERNEL="console=ttyS0 quiet mitigations=off nokaslr no_timer_check random.trust_cpu=on audit=0 net.ifnames=0 panic=-1"
+VM_KERNEL="console=ttyS0 quiet mitigations=off nokaslr no_timer_check random.trust_cpu=on audit=0 net.ifnames=0"
 
 node_pid() { live_process "$LAB_DIR/$1.pid"; }
 
-# start_machine NUMBER EMULATOR BASE INIT
+# start_machine NUMBER EMULATOR BASE INIT [reboots]: with the word, it comes up again, with its disk, when it is rebooted.
+# Else whatever ends it ends its process, and its disk.
 start_machine() {
-  local name emulator=$2 base=$3 init=$4 dir
+  local name emulator=$2 base=$3 init=$4 reboots=${5:-} dir ends=(-no-reboot) panic='panic=-1'
+  [ -z "$reboots" ] || ends=() panic=''
   name=$(node_name "$1")
   dir=$LAB_DIR/$name
   node_pid "$name" >/dev/null && return
@@ -29,8 +31,8 @@ start_machine() {
     "$emulator/lib64/ld-linux-x86-64.so.2" --library-path "$emulator/usr/lib/x86_64-linux-gnu" \
     "$emulator/usr/bin/qemu-system-x86_64" -L "$emulator/usr/share/qemu" -L "$emulator/usr/share/seabios" \
     -name "cnvm-vmlab-$LAB-$name" -machine q35 -accel tcg,thread=multi,tb-size=256 -cpu Nehalem,+rdrand,+rdseed -smp 1 \
-    -m "$VM_MEMORY_MIB" -nodefaults -no-user-config -no-reboot -display none -serial "file:$dir/console.log" \
-    -kernel "$base/vmlinux" -initrd "$dir/initramfs" -append "$VM_KERNEL cnvm.init=$init" \
+    -m "$VM_MEMORY_MIB" -nodefaults -no-user-config "${ends[@]}" -display none -serial "file:$dir/console.log" \
+    -kernel "$base/vmlinux" -initrd "$dir/initramfs" -append "$VM_KERNEL $panic cnvm.init=$init" \
     -drive "if=none,id=disk,file=$base/disk.ext4,format=raw,snapshot=on,cache=unsafe" -device virtio-blk-pci,drive=disk \
     -netdev "tap,id=net,ifname=$name,script=no,downscript=no" \
     -device "virtio-net-pci,netdev=net,mac=52:54:00:00:00:0$1,host_mtu=$VM_MTU" -device virtio-rng-pci \

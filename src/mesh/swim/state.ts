@@ -8,7 +8,7 @@ import { healthAfter } from './arithmetic.js';
 import type { Card } from './card.js';
 import type { ClaimMap } from './claims.js';
 import { type Digested, hashOf } from './digest.js';
-import { enqueue, type GossipQueue, unqueue } from './gossip-queue.js';
+import { enqueue, type GossipQueue, newGossipQueue, unqueue } from './gossip-queue.js';
 import { CLAIMS_MAX, MEMBERS_MAX, type Settings } from './settings.js';
 import { newTimers, type Timers } from './timers.js';
 import type { Liveness, MemberRecord, Message, Word } from './words.js';
@@ -148,7 +148,7 @@ export function newSwim(options: SwimOptions): Swim {
     ring: [],
     ringAt: 0,
     known: new Map(options.known.map((whom) => [whom.name ?? whom.endpoint, whom])),
-    queue: new Map(),
+    queue: newGossipQueue(),
     pending: new Map(),
     timers: newTimers(),
     callCount: 0,

@@ -150,19 +150,19 @@ function onDue(swim: Swim, due: Due): void {
 
 /** While there is something to tell: at once, and then in rounds. */
 function gossipSoon(swim: Swim): void {
-  if (swim.gossipSet || swim.queue.size === 0 || swim.alive < 2) return;
+  if (swim.gossipSet || swim.queue.entries.size === 0 || swim.alive < 2) return;
   swim.gossipSet = true;
   setTimer(swim.timers, swim.now + swim.settings.gossipMs * swim.random(), { kind: 'gossip' });
 }
 
 function gossip(swim: Swim, count = GOSSIP_FANOUT): void {
   for (const member of pickUp(swim, count)) {
-    if (swim.queue.size === 0) return;
+    if (swim.queue.entries.size === 0) return;
     const message = say(swim, 'gossip', member.name);
     // It is no probe: who is slow shall hear it all the same.
     call(swim, whomOf(member), message, { kind: 'told', words: message.words }, swim.settings.syncTimeoutMs);
   }
-  if (swim.queue.size === 0 || swim.gossipSet) return;
+  if (swim.queue.entries.size === 0 || swim.gossipSet) return;
   swim.gossipSet = true;
   setTimer(swim.timers, swim.now + swim.settings.gossipMs, { kind: 'gossip' });
 }

@@ -15,7 +15,8 @@ interface Bundle {
 }
 
 function bundle(limits = record.limits): Bundle {
-  const paths = { rootfs: '/r', cgroup: '/cnvm/a', criuConfig: '/c', networkHook: ['/bin/sh', '/h'] };
+  const volatile = { shm: '/v/shm', run: '/v/run' };
+  const paths = { rootfs: '/r', volatile, cgroup: '/cnvm/a', criuConfig: '/c', networkHook: ['/bin/sh', '/h'] };
   return bundleConfig(
     { ...record, limits },
     { argv: ['/sbin/init'], env: [], cwd: '/', ids: { uid: 0, gid: 0, groups: [], home: '/root' }, system: true },

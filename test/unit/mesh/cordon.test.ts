@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { openCordon } from '../../../src/mesh/cordon.js';
+import { itselfOf, openCordon } from '../../../src/mesh/cordon.js';
 import { temporary } from '../../support/temporary.js';
 
 describe('a cordon on disk', () => {
@@ -25,6 +25,15 @@ describe('a cordon on disk', () => {
     assert.equal(existsSync(file()), false);
     openCordon('node1', file()).demandOpen();
     assert.equal(changes, 1);
+  });
+
+  it("that the node set for itself gives way to a person's, and not the other way round", async () => {
+    const cordon = openCordon('node1', file());
+    await cordon.set('no memory', itselfOf('node1'));
+    assert.equal((await cordon.set('no disk', itselfOf('node1'))).reason, 'no memory');
+    assert.equal((await cordon.set('a new kernel', 'ann (operator)')).by, 'ann (operator)');
+    assert.equal((await cordon.set('no memory', itselfOf('node1'))).reason, 'a new kernel');
+    assert.match(openCordon('node1', file()).words(), /^a new kernel \(by ann/);
   });
 
   it('that cannot be read stops the daemon: to guess would be to fill a node that is to be empty', () => {

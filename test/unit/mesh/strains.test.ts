@@ -1,5 +1,12 @@
 import assert from 'node:assert/strict';
-import { asks, type Readings, strainsOf, type Thresholds, watchesAnything } from '../../../src/mesh/strains.js';
+import {
+  asks,
+  mayOpen,
+  type Readings,
+  strainsOf,
+  type Thresholds,
+  watchesAnything,
+} from '../../../src/mesh/strains.js';
 import { facts } from '../../support/samples.js';
 
 const MIB = 1024 * 1024;
@@ -40,6 +47,15 @@ describe('a strain', () => {
       assert.deepEqual(strainsOf(well, { ...OFF, ...change }), []);
     });
   }
+
+  it('that has passed opens the node again when nobody else has shut it, and after the time that is wanted', () => {
+    const calm = { by: 'node1 itself', itself: 'node1 itself', calmMs: 60_000, calmMsMin: 60_000 };
+    assert.equal(mayOpen(calm), true);
+    assert.equal(mayOpen({ ...calm, calmMs: 59_999 }), false);
+    assert.equal(mayOpen({ ...calm, calmMsMin: 0 }), false);
+    for (const by of [undefined, 'local (local)', 'node2 (node)', 'node1 (node)'])
+      assert.equal(mayOpen({ ...calm, by }), false);
+  });
 
   it('is told by one peer alone: the first of those that could take something', () => {
     assert.equal(asks('node2', ['node3', 'node4']), true);

@@ -36,6 +36,11 @@ const CASES: [string, Partial<Question>, RegExp][] = [
   ],
   ['post-copy of what is stopped', { postCopy: true, mode: 'cold' }, /no memory that could follow/],
   ['no runc', { target: facts('node2', { runcVersion: '' }) }, /runc differs: node1 has 1.1.15, node2 none/],
+  [
+    'another kind of dump',
+    { target: facts('node2', { dumpFormat: 0 }) },
+    /only a cold migration .*dump in different ways/,
+  ],
   ['another architecture', { target: facts('node2', { architecture: 'arm64' }) }, /architecture differs/],
   ['an older kernel', { target: facts('node2', { kernelRelease: '6.1.9' }) }, /6.1.9, is older than/],
   ['a CPU that lacks something', { target: facts('node2', { cpuFlags: ['sse'] }) }, /CPU of node2 lacks avx2/],

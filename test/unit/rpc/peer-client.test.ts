@@ -29,7 +29,7 @@ const ANSWERS: readonly [
     fc
       .record({ diskBytes: count, imageBytes: count, parts })
       .map((answer) => wire.CollectResponse.encode(answer).finish()),
-    (peer) => peer.target.collect('m', WAIT),
+    (peer) => peer.target.collect('m', undefined, WAIT),
   ],
   [
     'HandOverService/HandOver',

@@ -16,6 +16,8 @@ describe('programs of a dead daemon', () => {
     const child = spawn('sh', ['-c', `echo; ${command}`], {
       env: { PATH: process.env['PATH'], ...environment },
       detached: true,
+      // Not node's socket: a bash whose input is one takes itself for a remote shell, and reads its user's .bashrc.
+      stdio: ['ignore', 'pipe', 'inherit'],
     });
     started.push(child);
     await once(child.stdout, 'data');

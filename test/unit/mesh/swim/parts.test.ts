@@ -4,7 +4,7 @@ import type { Holding } from '../../../../src/mesh/directory.js';
 import { standingOf } from '../../../../src/mesh/standing.js';
 import { applyClaims, claimsChange, fits, mergeClaims } from '../../../../src/mesh/swim/claims.js';
 import { bucketCount, digestOf, hashOf, isBucketCount } from '../../../../src/mesh/swim/digest.js';
-import { enqueue, takeWords, unqueue } from '../../../../src/mesh/swim/gossip-queue.js';
+import { enqueue, newGossipQueue, takeWords, unqueue } from '../../../../src/mesh/swim/gossip-queue.js';
 import { newTimers, nextAt, popDue, setTimer } from '../../../../src/mesh/swim/timers.js';
 import type { ClaimsWord, StateWord } from '../../../../src/mesh/swim/words.js';
 import { runs } from '../../../support/fuzz.js';
@@ -70,7 +70,7 @@ describe('what is passed on', () => {
     by: 'x',
   });
   it('goes out as often as it should, the least sent first, and the newest of each', () => {
-    const queue = new Map();
+    const queue = newGossipQueue();
     enqueue(queue, word('a', 1));
     enqueue(queue, word('a', 2));
     assert.deepEqual(takeWords(queue, 1_000, 2), [word('a', 2)]);
@@ -80,12 +80,56 @@ describe('what is passed on', () => {
     assert.deepEqual(takeWords(queue, 1_000, 2), []);
     enqueue(queue, word('a'));
     unqueue(queue, 'a');
-    assert.equal(queue.size, 0);
+    assert.equal(queue.entries.size, 0);
   });
   it('keeps to the bytes of a message', () => {
-    const queue = new Map();
+    const queue = newGossipQueue();
     for (let index = 0; index < 500; index += 1) enqueue(queue, word(`node${index}`));
     assert.ok(takeWords(queue, 500, 4).length < 30);
+  });
+  it('sends what came first before what came later, and each word as often as every other', () => {
+    const queue = newGossipQueue();
+    const names = Array.from({ length: 50 }, (_, index) => `node${index}`);
+    for (const name of names) enqueue(queue, word(name));
+    const told = new Map<string, number>();
+    const order: string[] = [];
+    while (queue.entries.size > 0)
+      for (const { name } of takeWords(queue, 500, 4)) {
+        if (!told.has(name)) order.push(name);
+        told.set(name, (told.get(name) ?? 0) + 1);
+      }
+    assert.deepEqual(order, names);
+    assert.deepEqual(new Set(told.values()), new Set([4]));
+  });
+  it('puts a short word beside a long one, and looks no further than a few words for it', () => {
+    const queue = newGossipQueue();
+    const long = (name: string): StateWord => ({ ...word(name), by: 'x'.repeat(120) });
+    for (const name of ['a', 'b']) enqueue(queue, long(name));
+    enqueue(queue, word('short'));
+    assert.deepEqual(
+      takeWords(queue, 200, 4).map(({ name }) => name),
+      ['a', 'short'],
+    );
+  });
+  it('costs the next message no more when the whole mesh is to be told of', () => {
+    const looked = (members: number) => {
+      const queue = newGossipQueue();
+      for (let index = 0; index < members; index += 1) enqueue(queue, { ...word(`node${index}`), by: 'x'.repeat(90) });
+      let count = 0;
+      for (const row of queue.rows) {
+        const values = row.values.bind(row);
+        function* counted() {
+          for (const entry of values()) {
+            count += 1;
+            yield entry;
+          }
+        }
+        Object.defineProperty(row, 'values', { value: counted });
+      }
+      takeWords(queue, 1_000, 4);
+      return count;
+    };
+    assert.equal(looked(2_000), looked(100));
   });
 });
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { CASES, QUICK_CASES } from '../../../../scripts/lib/bench/cases.js';
 import type { Load } from '../../../../scripts/lib/bench/load.js';
+import { pageOf } from '../../../../scripts/lib/bench/page.js';
 import { plotOf } from '../../../../scripts/lib/bench/plot.js';
 import { caseResult, caseTable, labRatios, ratioTable } from '../../../../scripts/lib/bench/report.js';
 
@@ -48,6 +49,32 @@ describe('the report of the benchmark', () => {
     assert.equal(picture.match(/<circle/g)?.length, 3 + 3 + 1 + 1 + 1 + 1);
     assert.match(picture, /16 MiB, 1 MiB\/s dirtied, 20 processes/);
     assert.doesNotMatch(picture, /NaN|undefined|Infinity/);
+  });
+
+  it('is a page with every case, and nothing that was not measured', () => {
+    const figures = { stream: undefined, overlay: undefined, disk: undefined, freeze: undefined };
+    const cases = [beside(0), beside(256), alone({ mib: 16, dirtyMibPerS: 1, processes: 20 })];
+    const shown = {
+      command: 'scripts/bench',
+      machine: '2 cores',
+      plot: 'figures.svg',
+      cases,
+      ratios: { ...labRatios(cases) },
+    };
+    const page = pageOf({ ...figures, ...shown });
+    assert.match(page, /\| 256 MiB, 0 MiB\/s dirtied, 1 process \| 3 \| 100 \(90–130\) \| 130 \|/);
+    assert.match(page, /`gapVsShell` \| 0.50 \| at most 0.6/);
+    assert.match(page, /\| 16 MiB, 1 MiB\/s dirtied, 20 processes \| 0.06 \| 32.00 \(32.00–32.00\) \|/);
+    assert.doesNotMatch(page, /NaN|undefined|null|Infinity|tunnel|daemonRss/);
+    const columns = (line: string) => line.split(' | ').length;
+    for (const table of page.split('\n\n').filter((text) => text.startsWith('|')))
+      assert.equal(new Set(table.trim().split('\n').map(columns)).size, 1, table);
+    const disk = { freezeMs: [500, 600], lastPassMs: [100, 120], totalMs: [9000, 9100] };
+    const ratios = { freezeFullDiskVsEmpty: 1 };
+    const result = { files: 10, mib: 1, full: disk, empty: disk, ratios };
+    const other = pageOf({ ...figures, ...shown, cases: [], plot: undefined, machine: '', disk: result, ratios });
+    assert.match(other, /\| 10 files, 1 MiB \| 550 \(500–600\) \| 110 \(100–120\) \|/);
+    assert.doesNotMatch(other, /NaN|undefined|figures.svg|A teleport/);
   });
 
   it('is of each case once, and what compares is in both', () => {
