@@ -30,8 +30,10 @@ export function addSnapshotCommands(program: Command): void {
     .option('--oci', 'into one new file instead, an OCI archive')
     .option('--stop', 'and leave it stopped: it does nothing after what is in the snapshot')
     .action(take);
-  withCommonOptions(program.command('restore <dir>'))
-    .description('make a cnvm of a snapshot, on this node; with its memory, it goes on where it was')
+  withCommonOptions(program.command('restore <dir|file>'))
+    .description(
+      'make a cnvm of a snapshot, a directory or an OCI archive, on this node; with its memory, it goes on where it was',
+    )
     .option('--name <name>', 'under another name: a clone, which starts from its disk')
     .option('--address <ip>', 'with another address: it starts from its disk')
     .option('--landing <dir>', 'a landing zone of this node or a directory below one')

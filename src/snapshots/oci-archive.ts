@@ -7,7 +7,7 @@ import { constants } from 'node:fs';
 import { link, lstat, mkdir, open, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
-import { messageOf, refused } from '../base/errors.js';
+import { CnvmError, messageOf, refused } from '../base/errors.js';
 import { hexOf } from '../images/layout.js';
 import { ociArchitecture, onlyManifest } from '../images/oci.js';
 import { packDirectory, unpackPlain } from '../tools/tar.js';
@@ -58,7 +58,10 @@ export async function packArchive(
   await packDirectory(layout, file, signal);
 }
 
-/** Afterwards the snapshot lies in `directory`, as one that was never in an archive; its sums are still to be looked at. */
+/**
+ * Afterwards the snapshot lies in `directory`, as one that was never in an archive; its sums are still to be looked at.
+ * @throws `refused` when there is none in it.
+ */
 export async function openArchive(file: string, directory: string, signal: AbortSignal): Promise<void> {
   const layout = join(directory, '.layout');
   await mkdir(join(directory, MEMORY), { recursive: true, mode: 0o700 });
@@ -74,16 +77,23 @@ export async function openArchive(file: string, directory: string, signal: Abort
       const path = annotations?.[TITLE] ?? '';
       if (path !== MANIFEST && !SNAPSHOT_FILE.test(path))
         throw refused('invalid', `"${path}" is no file of a snapshot`);
+      const blob = join(blobs, hexOf(one));
+      if (!(await lstat(blob)).isFile()) throw refused('invalid', `"${path}" is no file in it`);
       if (path === MANIFEST) await checkedText(blobs, hexOf(one));
-      await link(join(blobs, hexOf(one)), join(directory, path));
+      await link(blob, join(directory, path));
     }
   } catch (error) {
     signal.throwIfAborted();
+    if (isFull(error)) throw refused('state', `there is no room to unpack ${file}`, { cause: error });
     throw refused('invalid', `${file} is no snapshot: ${messageOf(error)}`, { cause: error });
   } finally {
     await rm(layout, { recursive: true, force: true });
   }
 }
+
+/** By tar's word. */
+const isFull = (error: unknown): boolean =>
+  error instanceof CnvmError && /No space left on device/.test(error.tool?.lastLines ?? '');
 
 const descriptor = (mediaType: string, { bytes, sha256 }: Blob) => ({
   mediaType,

@@ -1,7 +1,18 @@
 /** A snapshot as one file, and a cnvm of it. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { temporary } from '../support/temporary.js';
 import { assertNothingLeft, NAME, testMesh } from './support.js';
@@ -66,14 +77,37 @@ describe('a snapshot in an archive', () => {
     return join(blobs, found);
   };
 
+  const replaced = (file: string, act: (file: string) => void) => {
+    rmSync(file);
+    act(file);
+  };
+
   const SPOILT: readonly (readonly [string, (layout: string) => void, RegExp])[] = [
     [
       'its disk',
       (layout) => spoil(blobWith(layout, '"on disk"'), 'on disk', 'on dusk'),
-      /spoilt: disk.tar is not what it was/,
+      /snapshot.tar is spoilt: disk.tar is not what it was/,
     ],
     ['its manifest', (layout) => spoil(blobWith(layout, '"createTime"'), '"schema"', '"SCHEMA"'), /is not what it was/],
     ['a title', (layout) => spoil(blobWith(layout, '"disk.tar"}'), '"disk.tar"}', '"../a.tar"}'), /is not what it was/],
+    [
+      'its disk, to a pipe that nobody writes to,',
+      (layout) => replaced(blobWith(layout, '"on disk"'), (file) => execFileSync('mkfifo', [file])),
+      /is no snapshot: "disk.tar" is no file in it/,
+    ],
+    [
+      'its disk, to a link that leads out of it,',
+      (layout) => replaced(blobWith(layout, '"on disk"'), (file) => symlinkSync('/etc/hostname', file)),
+      /is no snapshot: "disk.tar" is no file in it/,
+    ],
+    [
+      'the place of its blobs, to a link that leads out of it,',
+      (layout) => {
+        renameSync(join(layout, 'blobs'), join(directory(), 'elsewhere'));
+        symlinkSync(join(directory(), 'elsewhere'), join(layout, 'blobs'));
+      },
+      /is no snapshot: /,
+    ],
     ['its index', (layout) => writeFileSync(join(layout, 'index.json'), '{}'), /is no snapshot: the index/],
   ];
   for (const [what, act, words] of SPOILT) {
@@ -86,6 +120,51 @@ describe('a snapshot in an archive', () => {
       assertNothingUnpacked('node1');
     });
   }
+
+  it('in which a name leads out of it is refused, and nothing is written there', async () => {
+    await take();
+    await node().remove(NAME);
+    const outside = join(directory(), 'escaped');
+    writeFileSync(outside, 'x');
+    execFileSync('tar', ['-rPf', place(), `--transform=s,.*,../../../../../../../../../..${outside}-again,`, outside]);
+    await assert.rejects(node().restoreFrom(place()), /is no snapshot: /);
+    assert.equal(existsSync(`${outside}-again`), false);
+    await assertNothingLeft(mesh());
+    assertNothingUnpacked('node1');
+  });
+
+  it('that cannot be written leaves nothing, and the cnvm runs on', async () => {
+    await node().create(NAME);
+    node().host.plan.fail('machine.packDisk', 'after');
+    await assert.rejects(node().snapshot(NAME, place(), false, true));
+    assert.deepEqual(readdirSync(directory()), []);
+    assert.equal(node().host.stateOf(NAME), 'running');
+    await node().remove(NAME);
+  });
+
+  it('whose daemon dies leaves nothing, and the next one lets the cnvm run on', async () => {
+    await node().create(NAME);
+    const held = node().host.plan.hold('machine.packDisk');
+    node()
+      .snapshot(NAME, place(), false, true)
+      .catch(() => undefined);
+    await held.reached;
+    node().crash();
+    held.goOn();
+    await node().begin();
+    assert.deepEqual(readdirSync(directory()), []);
+    assert.equal(node().host.stateOf(NAME), 'running');
+    await node().remove(NAME);
+  });
+
+  it('that was cut short is refused', async () => {
+    await take();
+    await node().remove(NAME);
+    truncateSync(place(), statSync(place()).size / 2);
+    await assert.rejects(node().restoreFrom(place()), /is no snapshot: /);
+    await assertNothingLeft(mesh());
+    assertNothingUnpacked('node1');
+  });
 
   it('whose restoring daemon dies leaves nothing when the next one begins', async () => {
     await take();
