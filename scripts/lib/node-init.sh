@@ -12,6 +12,8 @@ mount -t proc proc "$root/proc"
 mount -t sysfs sysfs "$root/sys"
 # runc needs the machine's cgroup tree as it is, version 1, 2 or both; each node keeps to its own part of it.
 mount --rbind /sys/fs/cgroup "$root/sys/fs/cgroup"
+# As systemd does.
+mount -t tracefs tracefs "$root/sys/kernel/tracing"
 mount -t tmpfs -o mode=755,nosuid tmpfs "$root/run"
 mount -t tmpfs -o mode=1777,nosuid,nodev tmpfs "$root/tmp"
 mount -t tmpfs -o mode=755,nosuid tmpfs "$root/dev"

@@ -9,6 +9,7 @@ import { bytesText, jsonText, msText, wordOf } from './text.js';
 
 interface TakeOptions extends CommonOptions {
   readonly stop?: boolean;
+  readonly oci?: boolean;
 }
 
 interface RestoreOptions extends CommonOptions {
@@ -20,13 +21,19 @@ interface RestoreOptions extends CommonOptions {
   readonly start: boolean;
 }
 
+/** As other tools name an archive's place. */
+const OCI_ARCHIVE = /^oci-archive:/;
+
 export function addSnapshotCommands(program: Command): void {
   withCommonOptions(program.command('snapshot <name> <dir>'))
     .description('write memory and disk of a cnvm of this node into a new directory; it runs on afterwards')
+    .option('--oci', 'into one new file instead, an OCI archive')
     .option('--stop', 'and leave it stopped: it does nothing after what is in the snapshot')
     .action(take);
-  withCommonOptions(program.command('restore <dir>'))
-    .description('make a cnvm of a snapshot, on this node; with its memory, it goes on where it was')
+  withCommonOptions(program.command('restore <dir|file>'))
+    .description(
+      'make a cnvm of a snapshot, a directory or an OCI archive, on this node; with its memory, it goes on where it was',
+    )
     .option('--name <name>', 'under another name: a clone, which starts from its disk')
     .option('--address <ip>', 'with another address: it starts from its disk')
     .option('--landing <dir>', 'a landing zone of this node or a directory below one')
@@ -37,7 +44,12 @@ export function addSnapshotCommands(program: Command): void {
 }
 
 async function take(name: string, directory: string, options: TakeOptions): Promise<void> {
-  const request = { name, directory: resolve(directory), stop: options.stop ?? false };
+  const request = {
+    name,
+    directory: resolve(directory),
+    stop: options.stop ?? false,
+    ociArchive: options.oci ?? false,
+  };
   const bars = createBars(options.json ?? false);
   const snapshot = await connected(options, async (connection) => {
     let taken: Snapshot | undefined;
@@ -66,7 +78,7 @@ function takenText({ name, directory, memory, bytes, freezeMs }: Snapshot, stop:
 
 async function restore(directory: string, options: RestoreOptions): Promise<void> {
   const request: RestoreSnapshotRequest = {
-    directory: resolve(directory),
+    directory: resolve(directory.replace(OCI_ARCHIVE, '')),
     ...{ name: options.name ?? '', address: options.address ?? '', landing: options.landing ?? '' },
     ...{ cold: options.cold ?? false, force: options.force ?? false, noStart: !options.start },
   };

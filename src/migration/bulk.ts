@@ -12,9 +12,12 @@ import { abortable } from '../base/abortable.js';
 import { startPageServer } from '../tools/criu.js';
 import { findBelow, findChanged, forgetTimes } from '../tools/find.js';
 import { mountMemory, unmount } from '../tools/mount.js';
-import { pullDirectory, serveDirectory } from '../tools/rsync.js';
+import { isPartly, pullDirectory, serveDirectory } from '../tools/rsync.js';
+import { syncFileSystem } from '../tools/sync.js';
 import { carry } from './carry.js';
 import { maybeMoved, pathsToPull } from './changed-paths.js';
+import { forgetTimesOf } from './compare-content.js';
+import { type DiskWatch, endWatch, watchDisk } from './disk-watch.js';
 
 /** A file's time may lag behind the clock by the kernel's tick, 10 ms at the most. */
 const CLOCK_TICK_MS = 50;
@@ -49,10 +52,23 @@ export interface Bulk {
     only?: Promise<Uint8Array>,
   ): Promise<void>;
   /**
+   * Source: from now on it is noted what changes in `directory`, so that `changes` need not look at all of it; `sweep` ends
+   * that. @throws when it cannot be noted here: then `changes` looks at all of it.
+   */
+  watchDisk(migration: string, directory: string, flushedMs: number, signal: AbortSignal): Promise<void>;
+  /**
    * Source: what was changed in `directory` since a flush of it, for `pullDisk`; undefined when that cannot be told, or is
    * too much to tell. Nothing may change meanwhile, and no clock may have been set since.
+   * @param missed told why a watch that there was is of no use.
    */
-  changes(directory: string, flushedMs: number): Promise<Uint8Array | undefined>;
+  changes(
+    migration: string,
+    directory: string,
+    flushedMs: number,
+    missed: (error: unknown) => void,
+  ): Promise<Uint8Array | undefined>;
+  /** Target: afterwards what has been pulled into `directory` is on its disk, and not only in memory. */
+  flush(directory: string): Promise<void>;
   /**
    * Target: the next `pullDisk` compares by their content all files that were changed after `flushedMs`. A process that
    * writes to a mapped file changes its time with the first write only, and that may have been copied already.
@@ -75,6 +91,9 @@ export interface Bulk {
   sweep(migration: string): Promise<void>;
 }
 
+/** Earlier than what `distrust` takes at the target, which has given those another time. */
+const sinceOf = (flushedMs: number) => flushedMs - 2 * CLOCK_TICK_MS;
+
 const scratchIn = (runDir: string) => join(runDir, 'migrations');
 const imagesIn = (scratch: string) => join(scratch, 'images');
 
@@ -89,6 +108,7 @@ export function createBulk(runDir: string): Bulk {
   const scratchOf = (migration: string) => join(scratchIn(runDir), migration);
   const imagesOf = (migration: string) => imagesIn(scratchOf(migration));
 
+  const watches = new Map<string, DiskWatch>();
   const roundOf = (migration: string, round: number) => join(imagesOf(migration), String(round));
 
   async function makeScratch(migration: string): Promise<string> {
@@ -132,10 +152,20 @@ export function createBulk(runDir: string): Bulk {
         server.listen(socket, resolve);
       });
       try {
-        await pullDirectory(socket, directory, signal, only).catch((error: unknown) => {
-          // A stream that broke is what broke rsync.
-          signal.throwIfAborted();
-          throw streams.find(({ errored }) => errored !== null)?.errored ?? error;
+        const paths = only?.then(async (told) => {
+          await forgetTimesOf(directory, told);
+          return told;
+        });
+        paths?.catch(() => undefined);
+        const once = () =>
+          pullDirectory(socket, directory, signal, paths).catch((error: unknown) => {
+            // A stream that broke is what broke rsync.
+            signal.throwIfAborted();
+            throw streams.find(({ errored }) => errored !== null)?.errored ?? error;
+          });
+        await once().catch((error: unknown) => {
+          if (!isPartly(error)) throw error;
+          return once();
         });
         // It may have all that it wants before the last word has come about what it got.
         await abortable(Promise.all(carried), signal);
@@ -145,13 +175,23 @@ export function createBulk(runDir: string): Bulk {
       }
     },
 
-    async changes(directory, flushedMs) {
-      // Earlier than what `distrust` takes at the target, which has given those another time.
-      const changed = await findChanged(directory, flushedMs - 2 * CLOCK_TICK_MS);
+    async watchDisk(migration, directory, flushedMs, signal) {
+      const scratch = await makeScratch(migration);
+      watches.set(migration, await watchDisk(scratch, directory, sinceOf(flushedMs), signal));
+    },
+
+    async changes(migration, directory, flushedMs, missed) {
+      const watched = await watches
+        .get(migration)
+        ?.changed()
+        .catch((error: unknown) => void missed(error));
+      const changed = watched ?? (await findChanged(directory, sinceOf(flushedMs)));
       const below = await findBelow(directory, maybeMoved(changed));
       const paths = pathsToPull(changed, below);
       return paths === undefined || paths.length > CHANGES_BYTES_MAX ? undefined : Buffer.from(paths, 'latin1');
     },
+
+    flush: (directory) => syncFileSystem(directory),
 
     distrust: (directory, flushedMs) => forgetTimes(directory, flushedMs - CLOCK_TICK_MS),
 
@@ -194,7 +234,10 @@ export function createBulk(runDir: string): Bulk {
     },
 
     async sweep(migration) {
+      await watches.get(migration)?.close();
+      watches.delete(migration);
       await unmount(imagesOf(migration));
+      await endWatch(scratchOf(migration));
       await rm(scratchOf(migration), { recursive: true, force: true });
     },
   };

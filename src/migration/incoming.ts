@@ -2,6 +2,7 @@
  * The disk and the small images, as the target takes them. Invariant: what a restore begins with is known to be whole before
  * anything begins with it; what comes has ended before that which it writes to is taken away.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { refused } from '../base/errors.js';
 import { besideGate } from '../tools/restore-gate.js';
 import { EARLY_IMAGE, writeImages } from './images.js';
@@ -50,6 +51,38 @@ export async function pullDisk(run: TargetRun, signal: AbortSignal, only?: Promi
     return stream;
   };
   await ports.bulk.pullDisk(id, ports.machine.diskDirectory(record), connect, signal, only);
+  return bytes;
+}
+
+/** Of what has come lately a disk holds so much at the most in memory. */
+const FLUSH_EVERY_MS = 5_000;
+/** Less is written out in no time, whenever that is. */
+const FLUSH_BYTES_MIN = 64 * 1024 * 1024;
+
+/**
+ * As `pullDisk` of everything. What has come is written out meanwhile, and the rest of it at the end: else the machine does
+ * that in the freeze, and all that is to be quick then waits for the disk.
+ */
+export async function pullSeed(run: TargetRun): Promise<number> {
+  const flush = () => run.ports.bulk.flush(run.ports.machine.diskDirectory(run.record));
+  const over = new AbortController();
+  const flushing = (async () => {
+    for (;;) {
+      await sleep(FLUSH_EVERY_MS, undefined, { signal: over.signal });
+      await flush();
+    }
+  })().catch((error: unknown) => {
+    if (!over.signal.aborted) throw error;
+  });
+  flushing.catch(() => undefined);
+  let bytes: number;
+  try {
+    bytes = await pullDisk(run, run.signal);
+  } finally {
+    over.abort();
+  }
+  await flushing;
+  if (bytes >= FLUSH_BYTES_MIN) await flush();
   return bytes;
 }
 

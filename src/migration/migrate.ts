@@ -10,7 +10,7 @@ import type { CnvmError } from '../base/errors.js';
 import { watchWallClock } from '../base/wall-clock.js';
 import { drain } from './drain.js';
 import { heldOrWhyNot } from './held.js';
-import { canTellChanges, changedSinceSeed } from './last-pass.js';
+import { canTellChanges, changedSinceSeed, watchChanges } from './last-pass.js';
 import { negotiate } from './offer.js';
 import { rolledBack, stillInDoubt } from './outcome.js';
 import type { HandOverResult } from './peer-port.js';
@@ -29,7 +29,9 @@ export async function migrate(run: SourceRun): Promise<void> {
   try {
     await negotiate(run);
     await seed(run);
+    const watching = watchChanges(run);
     await precopy(run);
+    await watching;
     await prepare(run);
     await freeze(run);
     await note(run, 'handing-over');

@@ -69,6 +69,8 @@ export function createOutgoing({ migration, to, disk, bulk, onBytes, throttle }:
   });
   const streams = new Set<Duplex>();
   let closed = false;
+  let watching: Promise<void> = Promise.resolve();
+  const over = new AbortController();
   let diskFree = Promise.resolve();
   let diskWanted = true;
   let freeDisk: () => void = () => undefined;
@@ -109,8 +111,14 @@ export function createOutgoing({ migration, to, disk, bulk, onBytes, throttle }:
         freeDisk = resolve;
       });
     },
+    /** What changes of the disk is noted from now on. @throws when it cannot be. */
+    async watchDisk(flushedMs: number): Promise<void> {
+      watching = bulk.watchDisk(migration, disk, flushedMs, over.signal);
+      await watching;
+    },
     /** What has been changed of the disk since it was flushed; undefined: anything may have been. */
-    changes: (flushedMs: number): Promise<Changed> => bulk.changes(disk, flushedMs),
+    changes: (flushedMs: number, missed: (error: unknown) => void): Promise<Changed> =>
+      bulk.changes(migration, disk, flushedMs, missed),
     /** The disk does not change any more. @param wanted whether anything of it has since the seed, or may have. */
     releaseDisk(wanted: boolean): void {
       diskWanted = wanted;
@@ -191,6 +199,9 @@ export function createOutgoing({ migration, to, disk, bulk, onBytes, throttle }:
       relay?.close();
       await takeMemory();
       for (const stream of streams) stream.destroy();
+      // One that is just being begun would be left.
+      over.abort(new Error('the migration has ended'));
+      await watching.catch(() => undefined);
       await bulk.sweep(migration);
     },
   };

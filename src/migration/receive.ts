@@ -11,7 +11,7 @@ import type { Undo } from '../base/undo.js';
 import type { CnvmRecord } from '../cnvms/cnvm.js';
 import type { LazyMemory, Machine } from '../cnvms/machine.js';
 import type { Bulk, PageSink } from './bulk.js';
-import { type ComingImages, ended, type LastPass, lastPass, NO_IMAGES, pullDisk, takeImages } from './incoming.js';
+import { type ComingImages, ended, type LastPass, lastPass, NO_IMAGES, pullSeed, takeImages } from './incoming.js';
 import type { Journal } from './journal.js';
 import type { FreezePart, MemoryMode, Mode } from './migration.js';
 import { entry, note } from './note-target.js';
@@ -136,7 +136,7 @@ async function seed(run: TargetRun): Promise<void> {
   await steps.until('seed', PATIENCE_MS);
   report.phase('seed');
   await run.source.link.reach(run.signal);
-  const diskBytes = await pullDisk(run, run.signal);
+  const diskBytes = await pullSeed(run);
   steps.done('seed', { diskBytes });
 }
 

@@ -13,6 +13,7 @@ import { deleteLink, vethNames } from '../tools/ip.js';
 import { mountedPaths, unmount } from '../tools/mount.js';
 import { nft, setElements } from '../tools/nft.js';
 import { createRunc } from '../tools/runc.js';
+import { endWatch } from './disk-watch.js';
 import {
   DIRECTORY_KINDS,
   type DirectoryKind,
@@ -88,6 +89,9 @@ export function createSweep({ stateDir, runDir, cgroupParent, network }: SweepOp
         return await deleteLink(name);
       case 'filter':
         return await nft(`delete element inet cnvm closed { ${name} }\n`);
+      case 'migrations':
+        await endWatch(join(parents.migrations, name));
+        return await removeTree(join(parents.migrations, name));
       case 'hold':
         return await releaseHold(join(parents.hold, name));
       default:

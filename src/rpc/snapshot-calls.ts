@@ -19,8 +19,9 @@ export type SnapshotsPort = Pick<Snapshots, 'take' | 'restore'>;
 export function snapshotCalls(handling: Handling, snapshots: SnapshotsPort): SnapshotServiceServer {
   return {
     takeSnapshot: serverStream(handling, async (request, send, { signal }) => {
-      const { stop } = request;
-      const order = { name: required(request.name, 'name'), directory: required(request.directory, 'directory'), stop };
+      const { stop, ociArchive: archive } = request;
+      const place = { directory: required(request.directory, 'directory'), archive };
+      const order = { name: required(request.name, 'name'), ...place, stop };
       const tell = (progress: Progress) =>
         send({ event: { $case: 'progress', value: toProgress(progress) } } satisfies TakeSnapshotResponse);
       const taken = await withProgress((report) => snapshots.take(order, report, signal), tell);

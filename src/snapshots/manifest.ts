@@ -20,12 +20,12 @@ const SCHEMA = 1;
 
 const count = z.number().int().nonnegative();
 /** No step of it leads out of the snapshot. */
-const FILE = /^(?:disk\.tar|memory\/[a-z0-9][a-zA-Z0-9._-]{0,127})$/;
+export const SNAPSHOT_FILE = /^(?:disk\.tar|memory\/[a-z0-9][a-zA-Z0-9._-]{0,127})$/;
 /** A process has some ten files, and there may be thousands of processes. */
 const FILES_MAX = 1_000_000;
 
 const fileSchema = z.object({
-  path: z.string().regex(FILE, 'is no file of a snapshot'),
+  path: z.string().regex(SNAPSHOT_FILE, 'is no file of a snapshot'),
   bytes: count,
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
 });

@@ -19,12 +19,17 @@ export interface Place {
 
 export function placeRefusals(place: Place, needBytes: number): string[] {
   const { directory, exists, parentExists, availableBytes } = place;
-  const need = needBytes + SPARE_BYTES;
   if (!directory.startsWith('/')) return [`"${directory}" is no absolute path`];
   if (exists) return [`${directory} exists`];
   if (!parentExists) return [`${directory} cannot be made: the directory above it is not there`];
-  if (availableBytes >= need) return [];
-  return [`not enough room for ${directory}: ${wholeMibFigure(need)} needed, ${wholeMibFigure(availableBytes)} free`];
+  return [shortage(directory, needBytes, availableBytes)].filter((reason) => reason !== undefined);
+}
+
+/** Why so much does not fit there; undefined when it does. */
+export function shortage(place: string, needBytes: number, availableBytes: number): string | undefined {
+  const need = needBytes + SPARE_BYTES;
+  if (availableBytes >= need) return undefined;
+  return `not enough room for ${place}: ${wholeMibFigure(need)} needed, ${wholeMibFigure(availableBytes)} free`;
 }
 
 /** What is known in the mesh of a name. */

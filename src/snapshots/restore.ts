@@ -21,6 +21,8 @@ import { checkSums } from './sums.js';
 export interface RestoreOrder {
   /** Absolute. */
   readonly directory: string;
+  /** The archive that it was unpacked from, if it was. */
+  readonly archive?: string;
   /** Undefined, here and below: as it was. */
   readonly name: string | undefined;
   readonly address: string | undefined;
@@ -61,7 +63,7 @@ export async function restoreSnapshot(
 ): Promise<Restored> {
   const { locks, cnvms, images, audit, log, node } = ports;
   ports.demandOpen();
-  const manifest = await readManifest(order.directory);
+  const manifest = await readManifest(order);
   const wanted = await plan(ports, manifest, order);
   const { name } = wanted.record;
   return await locks.with(name, 'being restored from a snapshot', async () => {
@@ -70,15 +72,18 @@ export async function restoreSnapshot(
     const held = await reserveFor(ports.reserving, choice);
     const letGo = images.hold(wanted.record.image.digest);
     try {
-      await check(order.directory, manifest, report, signal);
+      await check(order, manifest, report, signal);
       if (wanted.owner !== undefined) {
         const { node: lost, epoch } = wanted.owner;
-        await audit({ act: 'restore', who, cnvm: name, snapshot: order.directory, peer: lost, epoch });
+        await audit({ act: 'restore', who, cnvm: name, snapshot: order.archive ?? order.directory, peer: lost, epoch });
         log.warn({ cnvm: name, peer: lost, epoch, who }, 'restored though another node has it');
       }
       cnvms.marks.set(name, 'arriving');
       await bring(ports, wanted, order, report, signal);
-      log.info({ cnvm: name, snapshot: order.directory, memory: wanted.hot, node }, 'restored from a snapshot');
+      log.info(
+        { cnvm: name, snapshot: order.archive ?? order.directory, memory: wanted.hot, node },
+        'restored from a snapshot',
+      );
     } finally {
       cnvms.marks.delete(name);
       held.release();
@@ -89,11 +94,11 @@ export async function restoreSnapshot(
   });
 }
 
-async function readManifest(directory: string): Promise<Manifest> {
+async function readManifest({ directory, archive }: RestoreOrder): Promise<Manifest> {
   if (!directory.startsWith('/')) throw refused('invalid', `"${directory}" is no absolute path`);
   const text = await readFile(join(directory, MANIFEST), 'utf8').catch((error: unknown) => {
     if (!hasErrno(error, 'ENOENT') && !hasErrno(error, 'ENOTDIR')) throw error;
-    throw refused('not-found', `${directory} is no snapshot: it has no ${MANIFEST}`);
+    throw refused('not-found', `${archive ?? directory} is no snapshot: it has no ${MANIFEST}`);
   });
   return parseManifest(text);
 }
@@ -147,14 +152,19 @@ async function demandPossible(ports: Ports, { manifest, record, hot, owner }: Re
   if (reasons.length > 0) throw refused('state', reasons.join('; '), { reasons });
 }
 
-async function check(directory: string, manifest: Manifest, report: OnProgress, signal: AbortSignal): Promise<void> {
+async function check(
+  { directory, archive }: RestoreOrder,
+  manifest: Manifest,
+  report: OnProgress,
+  signal: AbortSignal,
+): Promise<void> {
   const bytesTotal = bytesOf(manifest);
   let bytesDone = 0;
   const count = (bytes: number) => {
     bytesDone += bytes;
     report({ step: 'sums', bytesDone, bytesTotal });
   };
-  await checkSums(directory, manifest.files, count, signal);
+  await checkSums({ directory, name: archive ?? directory }, manifest.files, count, signal);
 }
 
 /** Afterwards it is ours, and runs if it is to. When it throws, nothing of it is here. */

@@ -2,6 +2,7 @@
  * Snapshots of this node: taken, restored, and what a daemon before has left of either. Invariant: what is half done when this
  * daemon ends is undone by it, or by the next one before anything is served.
  */
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { refused } from '../base/errors.js';
 import type { OnProgress } from '../images/image.js';
@@ -9,6 +10,7 @@ import { type Note, openNotes, removePartial } from './notes.js';
 import type { SnapshotPorts } from './ports.js';
 import { type Restored, type RestoreOrder, restoreSnapshot, scratchOf } from './restore.js';
 import { type Taken, type TakeOrder, takeSnapshot } from './take.js';
+import { unpacked, unpackedDir } from './unpacked.js';
 
 export type Snapshots = ReturnType<typeof createSnapshots>;
 
@@ -55,9 +57,13 @@ export function createSnapshots(options: SnapshotPorts) {
     take: (order: TakeOrder, report: OnProgress, signal: AbortSignal): Promise<Taken> =>
       followed((until) => takeSnapshot(ports, order, report, until), signal),
     restore: (order: RestoreOrder, who: string, report: OnProgress, signal: AbortSignal): Promise<Restored> =>
-      followed((until) => restoreSnapshot(ports, order, who, report, until), signal),
+      followed(
+        (until) => unpacked(ports, order, report, until, (whole) => restoreSnapshot(ports, whole, who, report, until)),
+        signal,
+      ),
     /** Undoes what a daemon before has left half done. Before anything is started. */
     async recover(): Promise<void> {
+      await rm(unpackedDir(options.stateDir), { recursive: true, force: true });
       for (const note of notes.all()) {
         await (note.kind === 'taking' ? undoTaking(note) : undoRestoring(note));
         await notes.remove(note.id);

@@ -28,9 +28,9 @@ export async function sumsOf(directory: string, onBytes: OnBytes, signal: AbortS
   return files;
 }
 
-/** @throws `refused` with the files that are not what they were. */
+/** @param name of the snapshot, for people. @throws `refused` with the files that are not what they were. */
 export async function checkSums(
-  directory: string,
+  { directory, name }: { readonly directory: string; readonly name: string },
   files: readonly SnapshotFile[],
   onBytes: OnBytes,
   signal: AbortSignal,
@@ -46,16 +46,18 @@ export async function checkSums(
   }
   if (wrong.length === 0) return;
   const more = wrong.length > NAMED_MAX ? `, and ${wrong.length - NAMED_MAX} more` : '';
-  throw refused('invalid', `the snapshot ${directory} is spoilt: ${wrong.slice(0, NAMED_MAX).join(', ')}${more}`, {
+  throw refused('invalid', `the snapshot ${name} is spoilt: ${wrong.slice(0, NAMED_MAX).join(', ')}${more}`, {
     remedy: 'Nothing of it is used. Take another copy of it, or another snapshot.',
   });
 }
 
 async function sumOf(path: string, onBytes: OnBytes, signal: AbortSignal): Promise<Omit<SnapshotFile, 'path'>> {
-  const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+  // A pipe would be waited for.
+  const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   const hash = createHash('sha256');
   let bytes = 0;
   try {
+    if (!(await handle.stat()).isFile()) return { bytes: -1, sha256: '' };
     const stream = createReadStream(path, { fd: handle.fd, autoClose: false, highWaterMark: READ_BYTES, signal });
     for await (const chunk of stream) {
       const part = chunk as Uint8Array;

@@ -19,6 +19,7 @@ import { createPageRelay } from '../migration/page-relay.js';
 import { syncFileSystem } from '../tools/sync.js';
 import { bytesOf, DISK, MANIFEST, type Manifest, MEMORY, manifestText, nodeOf } from './manifest.js';
 import { type Notes, partialName, removePartial } from './notes.js';
+import { packArchive } from './oci-archive.js';
 import type { SnapshotPorts } from './ports.js';
 import { placeRefusals } from './refusals.js';
 import { sumsOf } from './sums.js';
@@ -30,6 +31,8 @@ export interface TakeOrder {
   readonly directory: string;
   /** Leave it stopped. */
   readonly stop: boolean;
+  /** One file, an OCI archive, and no directory. */
+  readonly archive: boolean;
 }
 
 export interface Taken {
@@ -41,6 +44,8 @@ export interface Taken {
 
 /** Where pages are put while criu writes its other images, which it does with files of its own names. */
 const PAGES = 'pages';
+/** Where an archive is written, until it has its name. */
+const ARCHIVE = 'archive.tar';
 const PROGRESS_EVERY_MS = 250;
 
 /** One that is being taken. */
@@ -48,6 +53,7 @@ interface Taking {
   readonly ports: SnapshotPorts;
   readonly record: CnvmRecord;
   readonly partial: string;
+  readonly archive: boolean;
   readonly memoryBytes: number;
   readonly report: OnProgress;
   readonly signal: AbortSignal;
@@ -67,12 +73,13 @@ export async function takeSnapshot(
   return await locks.with(record.name, 'being written to a snapshot', async () => {
     await cnvms.demand(record, 'snapshot');
     const hot = (await cnvms.stateOf(record)) === 'running';
-    const { memoryBytes } = await demandPossible(ports, record, order.directory, hot);
+    const { memoryBytes } = await demandPossible(ports, record, order, hot);
     const id = randomUUID();
     const partial = partialName(resolve(order.directory), id);
     const told = (what: string, error: unknown) =>
       log.error({ cnvm: record.name, what, error: messageOf(error) }, 'could not undo');
-    const taking = { ports, record, partial, memoryBytes, report, signal, thaw: createUndo(told) };
+    const { archive } = order;
+    const taking = { ports, record, partial, archive, memoryBytes, report, signal, thaw: createUndo(told) };
     await notes.write({ kind: 'taking', id, record, partial });
     try {
       await mkdir(partial, { mode: 0o700 });
@@ -94,7 +101,7 @@ export async function takeSnapshot(
 async function demandPossible(
   { machine, available, node }: SnapshotPorts,
   record: CnvmRecord,
-  path: string,
+  { directory: path, archive }: TakeOrder,
   hot: boolean,
 ) {
   const usage = await machine.usage(record);
@@ -104,7 +111,8 @@ async function demandPossible(
   const place = { directory: path, exists: existsSync(path), parentExists };
   const availableBytes = parentExists ? await available(above) : 0;
   const reasons = [
-    ...placeRefusals({ ...place, availableBytes }, memoryBytes + usage.diskBytes),
+    // Its files are all there before they are put into an archive.
+    ...placeRefusals({ ...place, availableBytes }, (memoryBytes + usage.diskBytes) * (archive ? 2 : 1)),
     ...(hot ? await machine.obstacles(record) : []),
   ];
   if (reasons.length > 0) throw refused('state', reasons.join('; '), { reasons, location: node });
@@ -200,7 +208,7 @@ async function letRunOn({ ports, record, thaw }: Taking, dump: Dump): Promise<vo
 
 /** Afterwards the snapshot is durable under its name. */
 async function finish(taking: Taking, directory: string, memory: boolean): Promise<Manifest> {
-  const { ports, record, partial, memoryBytes, report, signal } = taking;
+  const { ports, record, partial, archive, memoryBytes, report, signal } = taking;
   await rm(join(partial, PAGES), { recursive: true, force: true });
   const bytesTotal = await sizeOf(partial);
   let bytesDone = 0;
@@ -211,11 +219,14 @@ async function finish(taking: Taking, directory: string, memory: boolean): Promi
   const files = await sumsOf(partial, count, signal);
   const node = nodeOf(await ports.facts());
   const manifest = { createTime: new Date().toISOString(), record, node, memory, memoryBytes, files };
-  await writeFileAtomic(join(partial, MANIFEST), manifestText(manifest));
+  const whole = archive ? join(partial, ARCHIVE) : partial;
+  if (archive)
+    await packArchive({ directory: partial, layout: join(partial, 'layout'), file: whole }, manifest, signal);
+  else await writeFileAtomic(join(partial, MANIFEST), manifestText(manifest));
   await syncFileSystem(partial);
   signal.throwIfAborted();
   if (existsSync(directory)) throw refused('exists', `${directory} exists by now`);
-  await rename(partial, directory);
+  await rename(whole, directory);
   await syncDirectory(dirname(directory));
   report({ step: 'sums', bytesDone: bytesOf(manifest), bytesTotal });
   return manifest;

@@ -1,5 +1,5 @@
 /** find and touch: files by their times. */
-import { run } from './run.js';
+import { run, spawnTool } from './run.js';
 
 const WALK_TIMEOUT_MS = 10 * 60_000;
 
@@ -10,6 +10,13 @@ export interface Entry {
   readonly directory: boolean;
   /** Names of the same file. */
   readonly links: number;
+}
+
+/** One of all that is in a directory, as it was when it was looked at. */
+export interface Listed extends Entry {
+  readonly inode: number;
+  /** As `findChanged` would tell. */
+  readonly changed: boolean;
 }
 
 /** Gives every file below `directory` that was changed after `sinceMs` (epoch) another time, the epoch's first second. */
@@ -26,6 +33,39 @@ export async function forgetTimes(directory: string, sinceMs: number): Promise<v
 export async function findChanged(directory: string, sinceMs: number): Promise<Entry[]> {
   const since = `@${sinceMs / 1000}`;
   return await entries(['.', '-xdev', '(', '-newerct', since, '-o', '-newermt', since, ')'], directory);
+}
+
+/**
+ * Tells of all that is in `directory`, itself included, and of nothing else that is mounted there. It may change meanwhile: what
+ * is there all the time, and under one name, is told of.
+ */
+export async function listAll(
+  directory: string,
+  sinceMs: number,
+  tell: (entry: Listed) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  signal.throwIfAborted();
+  const since = `@${sinceMs / 1000}`;
+  const changed = ['(', '-newerct', since, '-o', '-newermt', since, ')'];
+  const lines = [...changed, '-printf', '+ %i %y %n %P\\0', '-o', '-printf', '- %i %y %n %P\\0'];
+  const find = spawnTool(['find', directory, '-ignore_readdir_race', '-xdev', ...lines], { pipes: true });
+  const end = () => find.kill('SIGKILL');
+  const timer = setTimeout(end, WALK_TIMEOUT_MS);
+  signal.addEventListener('abort', end, { once: true });
+  try {
+    let rest = '';
+    for await (const chunk of find.stdout) {
+      const whole = (rest + Buffer.from(chunk as Uint8Array).toString('latin1')).split('\0');
+      rest = whole.pop() ?? '';
+      for (const line of whole) tell(listedOf(line));
+    }
+    await find.ended;
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', end);
+    end();
+  }
 }
 
 /** All that is below these directories in `directory`, they included. */
@@ -55,4 +95,10 @@ function entryOf(line: string): Entry {
   // It begins with "./", but that of the directory itself, which is ".".
   const path = line.slice(type.length + links.length + 2).slice(2);
   return { path, directory: type === 'd', links: Number(links) };
+}
+
+function listedOf(line: string): Listed {
+  const [sign = '', inode = '', type = '', links = ''] = line.split(' ', 4);
+  const path = line.slice(sign.length + inode.length + type.length + links.length + 4);
+  return { inode: Number(inode), path, directory: type === 'd', links: Number(links), changed: sign === '+' };
 }

@@ -1,11 +1,14 @@
 /** rsync, at both ends of a byte stream that somebody else carries: a read-only server, and a client that pulls. */
 import { writeFile } from 'node:fs/promises';
+import { CnvmError } from '../base/errors.js';
 import { type RunningTool, run, spawnTool } from './run.js';
 
 /** A stalled stream is the caller's to notice; this only keeps a forgotten client from staying for ever. */
 const PULL_TIMEOUT_MS = 24 * 60 * 60 * 1000;
 /** Files vanished while they were copied, as those of a running cnvm do. */
 const VANISHED = 24;
+/** Some files could not be made equal. */
+const PARTLY = 23;
 /** Below zero, times are compared to the nanosecond: rsync's own default takes two changes within one second for one. */
 const MODIFY_WINDOW = -1;
 
@@ -46,6 +49,12 @@ export async function pullDirectory(
   if (only === undefined) await run(argv, { env, timeoutMs: PULL_TIMEOUT_MS, signal, accept: [VANISHED] });
   else await pullOnly(spawnTool(argv, { env, pipes: true, accept: [VANISHED] }), only, signal);
 }
+
+/**
+ * Whether it may go well when it is done once more: where there is a directory in the place of a file with several names,
+ * rsync puts the file there and then asks it for what only a directory has.
+ */
+export const isPartly = (error: unknown): boolean => error instanceof CnvmError && error.tool?.exitCode === PARTLY;
 
 /** It has started, and waits for its list. */
 async function pullOnly(client: RunningTool, only: Promise<Uint8Array>, signal: AbortSignal): Promise<void> {

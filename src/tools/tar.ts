@@ -35,6 +35,17 @@ export async function packDirectory(directory: string, archive: string, signal: 
   );
 }
 
+/** Unpacks an archive of plain files; never outside of `directory`, and as files of this process, whatever it says of owners. */
+export async function unpackPlain(archive: string, directory: string, signal: AbortSignal): Promise<void> {
+  await run(
+    [
+      ...['tar', '--extract', `--file=${archive}`, `--directory=${directory}`, '--no-same-owner'],
+      ...['--no-same-permissions', '--warning=no-timestamp'],
+    ],
+    { timeoutMs: PACK_TIMEOUT_MS, signal },
+  );
+}
+
 /** All that a file system and an overlay know of a file: this archive is ours, and no image's. */
 const WHOLE = ['--numeric-owner', '--acls', '--xattrs', '--xattrs-include=*', '--sparse'];
 

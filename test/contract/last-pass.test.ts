@@ -84,6 +84,9 @@ for (let made = 0; made < Number(count); made += 1) {
 }
 `;
 
+const NEVER = new AbortController().signal;
+const missing = (error: unknown) => assert.fail(String(error));
+
 describe('the last pass of a disk', () => {
   let directory: string;
   beforeEach(() => {
@@ -96,6 +99,7 @@ describe('the last pass of a disk', () => {
     spawn(process.execPath, ['-e', CHANGER, at, String(seed), String(count), how], { stdio: 'inherit' });
   const changed = async (...what: Parameters<typeof change>) =>
     assert.deepEqual(await once(change(...what), 'exit'), [0, null]);
+  const linesOf = (paths: Uint8Array | undefined) => paths && Buffer.from(paths).toString('latin1').split('\0').sort();
   /** What rsync would still do if it looked at the content of all files. */
   const differences = (from: string, to: string) => {
     const what = ['--archive', '--hard-links', '--acls', '--xattrs', '--numeric-ids', '--delete', '--checksum'];
@@ -118,10 +122,18 @@ describe('the last pass of a disk', () => {
       const ended = once(meanwhile, 'exit');
       await pull(bulk, from, to);
       assert.deepEqual(await ended, [0, null]);
+      // They go on while the watch begins.
+      const beside = change(from, seed + 3000, CHANGES);
+      const besideEnded = once(beside, 'exit');
+      await bulk.watchDisk('from', from, flushedMs, NEVER);
+      assert.deepEqual(await besideEnded, [0, null]);
       await changed(from, seed + 2000, seed % 3 === 0 ? 3 : CHANGES);
       await bulk.distrust(to, flushedMs);
-      const paths = await bulk.changes(from, flushedMs);
+      const paths = await bulk.changes('from', from, flushedMs, missing);
       if (paths !== undefined) told += 1;
+      const unwatched = await bulk.changes('another', from, flushedMs, missing);
+      assert.deepEqual(linesOf(paths), linesOf(unwatched), `with seed ${seed}`);
+      await bulk.sweep('from');
       await pull(bulk, from, to, bulk, paths && Promise.resolve(paths));
       assert.equal(differences(from, to), '', `with seed ${seed}`);
     }

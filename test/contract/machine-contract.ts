@@ -3,6 +3,7 @@
  * promise here is one that the migrations rely on.
  */
 import assert from 'node:assert/strict';
+import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CnvmRecord } from '../../src/cnvms/cnvm.js';
@@ -562,12 +563,15 @@ export async function pull(
   into = bulk,
   only?: Promise<Uint8Array>,
 ): Promise<void> {
-  const [here, across] = await streamPair();
-  const served = bulk.serveDisk('from', from, here, Promise.resolve(), () => undefined);
-  served.catch(() => undefined);
-  await into.pullDisk('to', to, () => across, new AbortController().signal, only);
-  across.destroy();
-  await served.catch(() => undefined);
+  // What it does not use it has no need of.
+  const pairs = [await streamPair(), await streamPair()];
+  const served = pairs.map(([here], turn) =>
+    bulk.serveDisk(`from-${turn}`, from, here, Promise.resolve(), () => undefined).catch(() => undefined),
+  );
+  const left = pairs.map(([, across]) => across);
+  await into.pullDisk('to', to, () => left.shift() as Socket, new AbortController().signal, only);
+  for (const [, across] of pairs) across.destroy();
+  await Promise.all(served);
 }
 
 async function* inTurn(chunks: Iterable<ImageChunk>): AsyncGenerator<ImageChunk> {

@@ -27,6 +27,13 @@ describe('the contract that the fake host is held to', () => {
     assert.match(stdout, /\b3 passing/);
   });
 
+  it('is kept by the watch of a disk', async () => {
+    const mocha = 'node node_modules/mocha/bin/mocha.js --timeout 120000 --exit test/contract/watched-disk.test.ts';
+    const { code, stdout, stderr } = await lab.run('node1', ['sh', '-c', `cd /opt/cnvm && ${mocha}`]);
+    assert.equal(code, 0, `${stdout}\n${stderr}`);
+    assert.match(stdout, /\b3 passing/);
+  });
+
   it('is kept by the images’ real tools', async () => {
     const mocha = 'node node_modules/mocha/bin/mocha.js --timeout 60000 --exit test/contract/image-tools.test.ts';
     const { code, stdout, stderr } = await lab.run('node1', ['sh', '-c', `cd /opt/cnvm && ${mocha}`]);

@@ -143,4 +143,29 @@ describe('a snapshot of a real cnvm', () => {
       await lab.must('node1', ['umount', '/mnt/small']);
     }
   });
+
+  it('is one file that tools for images can look at and carry, and comes back with its processes', async () => {
+    await create('node1');
+    await ssh('node1', 'setsid nohup sleep 4711 >/dev/null 2>&1 </dev/null & echo $! > kept');
+    await lab.json<SnapshotJson>('node1', 'cnvm', 'snapshot', NAME, `${PLACE}.tar`, '--oci', '--stop');
+    try {
+      const skopeo = (...words: string[]) => lab.must('node1', ['skopeo', ...words]);
+      const seen = JSON.parse(await skopeo('inspect', `oci-archive:${PLACE}.tar`)) as {
+        Labels: Record<string, string>;
+      };
+      assert.deepEqual([seen.Labels['cnvm.snapshot'], seen.Labels['cnvm.snapshot.memory']], [NAME, 'true']);
+      // As on its way through a registry.
+      await skopeo('copy', '--quiet', `oci-archive:${PLACE}.tar`, `oci:${PLACE}`);
+      await skopeo('copy', '--quiet', `oci:${PLACE}`, `oci-archive:${PLACE}-again.tar`);
+      for (const archive of [`oci-archive:${PLACE}.tar`, `${PLACE}-again.tar`]) {
+        await lab.must('node1', ['cnvm', 'rm', '--force', NAME]);
+        const { memory } = await lab.json<RestoredJson>('node1', 'cnvm', 'restore', archive);
+        assert.equal(memory, true);
+        await waitForSsh('node1');
+        assert.match(await ssh('node1', 'tr "\\0" " " < /proc/$(cat kept)/cmdline'), /sleep 4711/);
+      }
+    } finally {
+      await lab.must('node1', ['sh', '-c', `rm -f ${PLACE}*.tar`]);
+    }
+  });
 });

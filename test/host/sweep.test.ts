@@ -8,8 +8,10 @@ const ID = '00000000-0000-4000-8000-000000000001';
 /** Each with what makes it; nobody knows of it. */
 const LEFT: Readonly<Record<string, string>> = {
   [`/run/cnvm/migrations/${ID}`]: `
+    mkdir -p $0 && printf cnvm-${ID} >$0/trace
     mkdir -p $0/images && mount -t tmpfs cnvm $0/images && echo half > $0/images/core-1.img
     node -e "require('net').createServer().listen('$0/disk.sock', () => process.kill(process.pid, 'SIGKILL'))"; true`,
+  [`/sys/kernel/tracing/instances/cnvm-${ID}`]: 'mkdir $0 && echo 1 >$0/events/ext4/ext4_mark_inode_dirty/enable',
   '/run/cnvm/lower/left': 'mkdir -p $0 && mount --bind /var/lib/cnvm/images/layers $0',
   '/run/cnvm/hold/left': 'mkdir -p $0 && mkfifo $0/stage $0/verdict && touch $0/hold.sh',
   '/run/cnvm/criu/left': 'mkdir -p $0 && touch $0/dump.log',
@@ -22,6 +24,7 @@ const LEFT: Readonly<Record<string, string>> = {
 /** They look alike, and are not ours. */
 const OTHERS: Readonly<Record<string, string>> = {
   '/run/cnvm/migrations/notes': 'mkdir -p $0',
+  '/sys/kernel/tracing/instances/cnvm-00000000-0000-4000-8000-000000000002': 'mkdir $0',
   '/run/cnvm/lower/NOT_OURS': 'mkdir -p $0',
   '/run/cnvm/elsewhere/left': 'mkdir -p $0',
   '/run/cnvm/hold/link': 'mkdir -p /run/cnvm/elsewhere && ln -s /run/cnvm/elsewhere $0',
@@ -34,7 +37,7 @@ const OTHERS: Readonly<Record<string, string>> = {
 const REMOVE_OTHERS = `
   rm -rf /run/cnvm/migrations/notes /run/cnvm/lower/NOT_OURS /run/cnvm/elsewhere /run/cnvm/hold/link
   rm -rf /var/lib/cnvm/bundles/file /home/cnvm/sneakers/left
-  rmdir $CGROUPS/cnvm-$LAB/other
+  rmdir $CGROUPS/cnvm-$LAB/other /sys/kernel/tracing/instances/cnvm-00000000-0000-4000-8000-000000000002
   for link in cn0a090909 cn0a640001; do ip link delete $link; done
   nft delete element inet cnvm closed { 192.0.2.1 }
   true`;

@@ -44,6 +44,7 @@ const ROWS: readonly Row[] = [
   { mode: 'hot', at: 'node2', step: 'bulk.takePages', roundless: true, end: 'kept' },
   { mode: 'hot', at: 'node1', step: 'bulk.serveDisk', from: 2, moments: BEFORE, end: 'kept' },
   { mode: 'hot', at: 'node2', step: 'bulk.pullDisk', from: 2, end: 'kept' },
+  { mode: 'hot', at: 'node1', step: 'bulk.watchDisk', end: 'moved' },
   { mode: 'hot', at: 'node1', step: 'bulk.changes', end: 'moved' },
   { mode: 'hot', at: 'node2', step: 'machine.assemble', end: 'kept' },
   { mode: 'hot', at: 'node2', step: 'machine.restore', times: 2, end: 'returned' },

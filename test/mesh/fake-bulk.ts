@@ -70,12 +70,23 @@ export function createFakeBulk(state: FakeState, runDir: string, plan: Plan): Bu
       }
     },
 
-    async changes(directory) {
+    // It tells what `changes` does here, anyway.
+    async watchDisk(migration, directory) {
+      diskAt(directory);
+      state.watched.add(migration);
+    },
+
+    async changes(_, directory) {
       const { files, flushed } = diskAt(directory);
       if (flushed === undefined) throw new Error(`${directory} was never flushed`);
       const paths = new Set([...Object.keys(files), ...Object.keys(flushed)]);
       const changed = [...paths].filter((path) => files[path] !== flushed[path]);
       return Buffer.from(changed.length === 0 ? '' : JSON.stringify(changed));
+    },
+
+    // Its disk is no other than its memory.
+    async flush(directory) {
+      diskAt(directory);
     },
 
     // What is pulled is never compared, so nothing can be missed; it is only asked of a disk that is there.
@@ -125,6 +136,7 @@ export function createFakeBulk(state: FakeState, runDir: string, plan: Plan): Bu
     },
 
     async sweep(migration) {
+      state.watched.delete(migration);
       await this.closeImages(migration);
     },
   };

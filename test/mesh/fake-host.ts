@@ -55,7 +55,7 @@ export function createFakeHost({ node, overlayAddress, directory, witness }: Fak
   let imageStore = openImageStore(imagesDir);
   const machine = createFakeMachine(state, plan, (digest) => imageStore.byDigest(digest) !== undefined);
   const bulk = createFakeBulk(state, runDir, plan);
-  const sweep = createFakeSweep(state, bulk.closeImages);
+  const sweep = createFakeSweep(state, (migration) => bulk.sweep(migration));
   const overlay: Host['overlay'] = {
     start: async () => undefined,
     setBehind: async (world) => {
@@ -152,7 +152,7 @@ export function createFakeHost({ node, overlayAddress, directory, witness }: Fak
       }
       for (const images of state.images.keys()) void bulk.closeImages(images);
       for (const disk of state.disks.values()) disk.mounted = false;
-      for (const things of [state.processes, state.shownImages, state.closed]) things.clear();
+      for (const things of [state.processes, state.shownImages, state.closed, state.watched]) things.clear();
     },
 
     residue: (): string[] => residue(state),

@@ -58,6 +58,8 @@ export interface FakeState {
   readonly closed: Set<string>;
   /** Directories of image files, by migration. */
   readonly images: Map<string, string>;
+  /** Migrations for which it is noted what changes on a disk. */
+  readonly watched: Set<string>;
   /** By the cnvm's name: what its processes hold that cannot be dumped, each a sentence. */
   readonly obstacles: Map<string, readonly string[]>;
   /** And what they would lose. */
@@ -85,6 +87,7 @@ export function createState(node: string, witness: Witness): FakeState {
     begunRestores: new Set(),
     closed: new Set(),
     images: new Map(),
+    watched: new Set(),
     obstacles: new Map(),
     losses: new Map(),
     closing: new Map(),
@@ -111,5 +114,6 @@ export function residue(state: FakeState): string[] {
       .filter(([, { cpuMillis }]) => cpuMillis !== undefined)
       .map(([name, { cpuMillis }]) => `${name} held to ${cpuMillis} thousandths of a CPU`),
     ...[...state.images.keys()].map((migration) => `images of ${migration}`),
+    ...[...state.watched].map((migration) => `watch of ${migration}`),
   ];
 }

@@ -4,10 +4,10 @@ import { type Found, isStillSpare, type Removal, residueOf } from '../../src/mig
 import type { Sweep } from '../../src/migration/sweep.js';
 import type { FakeState } from './fake-state.js';
 
-export function createFakeSweep(state: FakeState, dropImages: (migration: string) => Promise<void>): Sweep {
+export function createFakeSweep(state: FakeState, sweep: (migration: string) => Promise<void>): Sweep {
   const look = (): Found => ({
     directories: [
-      ...[...state.images.keys()].map((name) => ({ kind: 'migrations', name }) as const),
+      ...[...state.images.keys(), ...state.watched].map((name) => ({ kind: 'migrations', name }) as const),
       ...[...state.shownImages].map((name) => ({ kind: 'lower', name }) as const),
       ...[...state.bundles].map((name) => ({ kind: 'bundles', name }) as const),
     ],
@@ -18,7 +18,7 @@ export function createFakeSweep(state: FakeState, dropImages: (migration: string
   });
 
   async function remove({ kind, name }: Removal): Promise<void> {
-    if (kind === 'migrations') await dropImages(name);
+    if (kind === 'migrations') await sweep(name);
     else if (kind === 'lower') state.shownImages.delete(name);
     else if (kind === 'bundles') state.bundles.delete(name);
     else if (kind === 'filter') state.closed.delete(name);

@@ -12,9 +12,9 @@ type Ask = <T>(act: (connection: Connection) => Promise<T>) => Promise<T>;
 
 export function snapshotOrders(ask: Ask) {
   return {
-    async snapshot(name: string, directory: string, stop = false): Promise<Snapshot> {
+    async snapshot(name: string, directory: string, stop = false, ociArchive = false): Promise<Snapshot> {
       return await ask(async (at) => {
-        const stream = at.snapshots.takeSnapshot({ name, directory, stop });
+        const stream = at.snapshots.takeSnapshot({ name, directory, stop, ociArchive });
         let taken: Snapshot | undefined;
         for await (const { event } of messages<TakeSnapshotResponse>(at, stream))
           if (event?.$case === 'snapshot') taken = event.value;

@@ -111,7 +111,7 @@ async function assertNoTrace(node: MeshNode, home: string | undefined): Promise<
   const own = new Set((await node.list()).filter(({ owner }) => owner === node.name).map((cnvm) => cnvm.name));
   if (home !== undefined) assert.ok(own.has(home), `${home} is not listed by ${node.name}`);
   const foreign = (line: string) =>
-    line.startsWith('images of') || line.startsWith('filter') || ![...own].some((name) => line.includes(name));
+    /^(?:images|watch) of/.test(line) || line.startsWith('filter') || ![...own].some((name) => line.includes(name));
   const left = () => node.host.residue().filter(foreign);
   await eventually(`no residue on ${node.name}`, () => left().length === 0).catch(() => undefined);
   assert.deepEqual(left(), [], `left on ${node.name}`);

@@ -130,6 +130,8 @@ interface Move {
   readonly freezeMs: number;
   readonly lastPassMs: number;
   readonly totalMs: number;
+  /** Of the freeze; some overlap. */
+  readonly parts: Ended['freezeParts'];
 }
 
 interface Ended {
@@ -147,7 +149,7 @@ async function moveOnce(lab: Lab, kind: Kind, here: string, there: string): Prom
   if (after !== before) throw new Error(`${nameOf(kind)} said "${before}" before its move, and then "${after}"`);
   const { freezeMs, totalMs, freezeParts } = ended;
   const lastPassMs = freezeParts.find(({ name }) => name === 'last of the disk')?.ms ?? Number.NaN;
-  return { freezeMs, lastPassMs, totalMs };
+  return { freezeMs, lastPassMs, totalMs, parts: freezeParts };
 }
 
 /** Its process, which finds all that it has written. */
@@ -165,8 +167,9 @@ function figuresOf(moves: readonly Move[]): DiskFigures {
   };
 }
 
-function textOf({ freezeMs, lastPassMs, totalMs }: Move): string {
-  return `${freezeMs.toFixed(0)} ms, last of the disk ${lastPassMs.toFixed(0)} ms; in all ${(totalMs / 1000).toFixed(1)} s`;
+function textOf({ freezeMs, parts, totalMs }: Move): string {
+  const where = parts.map(({ name, ms }) => `${name} ${ms.toFixed(0)}`).join(', ');
+  return `${freezeMs.toFixed(0)} ms (${where}); in all ${(totalMs / 1000).toFixed(1)} s`;
 }
 
 /** Lines for people, each ended. */

@@ -38,6 +38,31 @@ describe('what leaves', () => {
     );
   });
 
+  it('is closed after a watch that was just being begun, which is ended with all else', async () => {
+    const steps: string[] = [];
+    let begun: () => void = () => undefined;
+    const bulk: Pick<Bulk, 'watchDisk' | 'sweep'> = {
+      watchDisk: (_, __, ___, signal) =>
+        new Promise((resolve) => {
+          signal.addEventListener('abort', () => steps.push('called off'));
+          begun = () => {
+            steps.push('watched');
+            resolve();
+          };
+        }),
+      sweep: async () => void steps.push('swept'),
+    };
+    const made = createOutgoing({
+      ...{ migration: 'm', to: 'node2', disk: '/disk', onBytes: () => undefined },
+      bulk: bulk as Bulk,
+    });
+    const watching = made.watchDisk(1);
+    const closing = made.close();
+    setImmediate(() => begun());
+    await Promise.all([watching, closing]);
+    assert.deepEqual(steps, ['called off', 'watched', 'swept']);
+  });
+
   it('waits with the disk while it is held', async () => {
     const { tunnel, close, holdDisk, releaseDisk, served } = outgoing();
     holdDisk();

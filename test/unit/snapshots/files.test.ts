@@ -70,7 +70,7 @@ describe('the sums of a snapshot', () => {
       ['disk.tar', 'memory/core-1.img'],
     );
     assert.equal(bytes, 8);
-    await checkSums(root, files, () => undefined, NEVER);
+    await checkSums({ directory: root, name: 'mine' }, files, () => undefined, NEVER);
   });
 
   it('show what has changed, is gone, or is a link by now', async () => {
@@ -78,15 +78,15 @@ describe('the sums of a snapshot', () => {
     const files = await sumsOf(root, () => undefined, NEVER);
     writeFileSync(join(root, 'disk.tar'), 'disc');
     rmSync(join(root, 'memory', 'core-1.img'));
-    const expected = /spoilt: disk.tar is not what it was, memory\/core-1.img is not there/;
+    const expected = /snapshot mine is spoilt: disk.tar is not what it was, memory\/core-1.img is not there/;
     await assert.rejects(
-      checkSums(root, files, () => undefined, NEVER),
+      checkSums({ directory: root, name: 'mine' }, files, () => undefined, NEVER),
       expected,
     );
     writeFileSync(join(directory(), 'outside'), 'core');
     symlinkSync(join(directory(), 'outside'), join(root, 'memory', 'core-1.img'));
     await assert.rejects(
-      checkSums(root, files, () => undefined, NEVER),
+      checkSums({ directory: root, name: 'mine' }, files, () => undefined, NEVER),
       expected,
     );
   });
