@@ -24,7 +24,10 @@ describe('a snapshot', () => {
   async function lose(): Promise<void> {
     mesh().node('node1').crash();
     mesh().node('node1').host.reboot();
-    await eventually('node1 dead', async () => (await mesh().node('node2').states()).includes('node1 dead'), 20_000);
+    for (const other of ['node2', 'node3']) {
+      const dead = async () => (await mesh().node(other).states()).includes('node1 dead');
+      await eventually(`node1 dead to ${other}`, dead, 20_000);
+    }
   }
 
   it('is taken of one that runs, which runs on', async () => {
