@@ -91,6 +91,7 @@ export interface Machine {
   /**
    * Writes out what is in memory of its files. A file whose time is before the one returned (ms of the epoch, this node's
    * clock) has not been changed since, not even through mapped memory: the first such write after this shows in its time.
+   * 0 when that cannot be said of any.
    */
   flushDisk(record: CnvmRecord): Promise<number>;
   /**

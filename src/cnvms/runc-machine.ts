@@ -29,7 +29,7 @@ import { createMadeFrom, type ImagesPort } from './made-from.js';
 import type { NetworkPort } from './network-port.js';
 import { lookAhead } from './obstacles.js';
 import { envOf, type FirstProcess } from './program.js';
-import { createStandstill } from './standstill.js';
+import { atStandstill, createStandstill } from './standstill.js';
 import { createVolatile } from './volatile.js';
 import { writeBundleFiles } from './write-bundle.js';
 
@@ -217,9 +217,10 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
     diskDirectory: (record) => pathsOf(record).upper,
     ...diskArchives(runDir, pathsOf, network),
     async flushDisk(record) {
-      const before = Date.now();
+      // A file's time is set as a write begins, and one that goes on after the flush would not show in it.
+      const before = await atStandstill(cgroupOf(record), Date.now);
       await syncFileSystem(pathsOf(record).upper);
-      return before;
+      return before ?? 0;
     },
 
     ...lookAhead(

@@ -2,7 +2,7 @@
  * A cnvm that stands still, or is slowed down. Invariant: while it is frozen no packet reaches it and none leaves it; only a
  * thaw lets it run on, and then as it did.
  */
-import { cpuTimeMs, stopProcessesIn } from '../tools/cgroup.js';
+import { cpuTimeMs, processesIn, stopProcessesIn, thawProcessesIn } from '../tools/cgroup.js';
 import type { Runc } from '../tools/runc.js';
 import type { CnvmRecord } from './cnvm.js';
 import { releaseHold } from './hold.js';
@@ -21,6 +21,24 @@ export interface StandstillOptions {
 }
 
 export type Standstill = Pick<Machine, 'freeze' | 'thaw' | 'cpuMs' | 'throttle' | 'unthrottle'>;
+
+/**
+ * What `look` sees of a cgroup that stands still for that moment: no process of it is in the middle of a system call, such as a
+ * write. Undefined when they do not stop.
+ */
+export async function atStandstill<T>(cgroup: string, look: () => T): Promise<T | undefined> {
+  if (processesIn(cgroup).length === 0) return look();
+  try {
+    await stopProcessesIn(cgroup);
+  } catch {
+    return undefined;
+  }
+  try {
+    return look();
+  } finally {
+    thawProcessesIn(cgroup);
+  }
+}
 
 export function createStandstill({ runc, network, cgroupOf, workOf, holdOf }: StandstillOptions): Standstill {
   return {

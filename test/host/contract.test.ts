@@ -34,6 +34,14 @@ describe('the contract that the fake host is held to', () => {
     assert.match(stdout, /\b3 passing/);
   });
 
+  it('is kept by the freezer', async () => {
+    const mocha = 'node node_modules/mocha/bin/mocha.js --timeout 60000 --exit test/contract/standstill.test.ts';
+    const script = `cd /opt/cnvm && CNVM_CONTRACT_CGROUP=${CGROUP} ${mocha}`;
+    const { code, stdout, stderr } = await lab.run('node1', ['sh', '-c', script]);
+    assert.equal(code, 0, `${stdout}\n${stderr}`);
+    assert.match(stdout, /\b1 passing/);
+  });
+
   it('is kept by the images’ real tools', async () => {
     const mocha = 'node node_modules/mocha/bin/mocha.js --timeout 60000 --exit test/contract/image-tools.test.ts';
     const { code, stdout, stderr } = await lab.run('node1', ['sh', '-c', `cd /opt/cnvm && ${mocha}`]);
