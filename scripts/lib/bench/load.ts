@@ -29,9 +29,11 @@ for number in range(1, processes):
 else:
     number = 0
 pages = int(mib * 256 / processes)
-held = bytearray(os.urandom(4096 * 256) * (pages // 256 + 1))
-# Equal pages would be packed.
+held = bytearray(pages * 4096)
+part = os.urandom(4096 * 256)
+# Page by page: it never has more than it is to hold, and equal pages would be packed.
 for page in range(pages):
+    held[page * 4096:(page + 1) * 4096] = part[page % 256 * 4096:(page % 256 + 1) * 4096]
     struct.pack_into("<QQ", held, page * 4096, page, number)
 open("/tmp/load-%d" % number, "w").close()
 each = int(rate * 256 / processes * ${TURN_S})

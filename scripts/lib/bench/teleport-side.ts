@@ -35,6 +35,8 @@ const NUMBERS_AFTERWARDS = 100;
 /** Afterwards the cnvm runs on the first of `ends` with its load, and its numbers come to `clientNode`. */
 export async function startTeleportSide(lab: Lab, ends: readonly [string, string], clientNode: string, load: Load) {
   let [here, there] = ends;
+  // One whose load did not come, or that broke on its way, is left by who measured before.
+  for (const end of ends) await lab.run(end, ['cnvm', 'rm', '--force', NAME]);
   await lab.must(here, ['cnvm', 'create', NAME, '--address', ADDRESS, '--memory', MEMORY]);
   await lab.must(here, ['cnvm', 'exec', NAME, '--', 'sh'], INSTALL_NUMBERS);
   if (load.mib > 0) await lab.must(here, ['cnvm', 'exec', NAME, '--', 'sh'], loadCommand(load));
