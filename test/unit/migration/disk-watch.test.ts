@@ -6,13 +6,16 @@ import { lookAgain } from '../../../src/migration/disk-watch.js';
 import { createListedNames } from '../../../src/migration/listed-names.js';
 import { temporary } from '../../support/temporary.js';
 
+const LAG_MS = 100;
+
 describe('a disk that was watched', () => {
   const root = temporary();
   const at = (path: string) => join(root(), path);
   const inode = (path: string) => lstatSync(at(path)).ino;
+  /** After what is there, and before what comes: a file's time may lag behind the clock, on a busy machine by more than a tick. */
   const since = async (): Promise<number> => {
-    await sleep(20);
-    return Date.now() - 5;
+    await sleep(2 * LAG_MS);
+    return Date.now() - LAG_MS;
   };
 
   function listed() {
