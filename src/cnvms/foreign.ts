@@ -1,6 +1,7 @@
 /** Which of a cnvm's processes came from outside its own init, such as a command that `cnvm exec` runs. */
 import { readFileSync } from 'node:fs';
 import { hasErrno } from '../base/errors.js';
+import { fieldsOfStat } from '../tools/proc.js';
 
 interface Process {
   readonly pid: number;
@@ -32,10 +33,8 @@ export function foreignOf(init: number, processes: readonly Process[]): Process[
 
 function readProcess(pid: number): Process | undefined {
   try {
-    // "PID (COMMAND) STATE PARENT ...", and a command may hold spaces and parentheses.
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    const end = stat.lastIndexOf(')');
-    return { pid, parent: Number(stat.slice(end + 4).split(' ')[0]), command: stat.slice(stat.indexOf('(') + 1, end) };
+    const { name, rest } = fieldsOfStat(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+    return { pid, parent: Number(rest[1]), command: name };
   } catch (error) {
     if (hasErrno(error, 'ENOENT') || hasErrno(error, 'ESRCH')) return undefined;
     throw error;

@@ -45,7 +45,7 @@ export function createStandstill({ runc, network, cgroupOf, workOf, holdOf }: St
     async freeze(record) {
       // In this order: what a process sends must not be lost to the filter, or its peer waits for it to be sent again.
       await stopProcessesIn(cgroupOf(record));
-      readyStopped(cgroupOf(record), workOf(record));
+      await readyStopped(cgroupOf(record), workOf(record));
       await network.close(record.address);
     },
 
@@ -53,7 +53,7 @@ export function createStandstill({ runc, network, cgroupOf, workOf, holdOf }: St
       await releaseHold(holdOf(record));
       runc.clearDumpMarker(record.name);
       await network.open(record.address);
-      stopAgain(workOf(record));
+      stopAgain(cgroupOf(record), workOf(record));
       await runc.resume(record.name);
       // The last: to go on slowly is better than not at all.
       unthrottle(cgroupOf(record), record.limits);

@@ -2,12 +2,14 @@
  * Processes of a cnvm that somebody has stopped, where the kernel freezes by version 1 of its control groups. There whoever
  * traces a process that is stopped and frozen waits until it is thawed, and criu would wait for ever. So in the freeze they
  * are told to go on, which they cannot, criu takes them for running, and its images are told better. Invariant: they run on
- * nowhere; when a freeze is taken back they are stopped before they are thawed, also by the next daemon.
+ * nowhere; when a freeze is taken back they are stopped before they are thawed, also by the next daemon. But a dump that hangs is
+ * thawed to be made to let go of them, and until the freeze is taken back then they may run.
  */
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { freezesByVersion1 } from '../tools/cgroup.js';
+import { writeFileAtomic } from '../base/atomic-file.js';
+import { freezesByVersion1, processesIn } from '../tools/cgroup.js';
 import { markStopped } from '../tools/criu-images.js';
 import { goOn, stop, stoppedIn } from '../tools/stopped.js';
 
@@ -24,10 +26,11 @@ export function refuseStopped(cgroup: string): void {
 }
 
 /** Makes those of a frozen cnvm ready to be dumped. */
-export function readyStopped(cgroup: string, workDir: string): void {
+export async function readyStopped(cgroup: string, workDir: string): Promise<void> {
   const stopped = freezesByVersion1(cgroup) ? stoppedIn(cgroup) : [];
   if (stopped.length === 0) return;
-  writeFileSync(join(workDir, FILE), JSON.stringify(stopped));
+  // Whole or not there: half of it would keep the next daemon from thawing them.
+  await writeFileAtomic(join(workDir, FILE), JSON.stringify(stopped));
   goOn(stopped);
 }
 
@@ -37,8 +40,10 @@ export function noteStopped(workDir: string, imagesDir: string): void {
 }
 
 /** Before a cnvm that was frozen, and dumped or not, is thawed. Harmless twice. */
-export function stopAgain(workDir: string): void {
-  stop(noted(workDir));
+export function stopAgain(cgroup: string, workDir: string): void {
+  // One that has ended meanwhile may have left its number to somebody else.
+  const here = new Set(processesIn(cgroup));
+  stop(noted(workDir).filter(({ pid }) => here.has(pid)));
   rmSync(join(workDir, FILE), { force: true });
 }
 
