@@ -10,6 +10,7 @@ import type { Locks } from '../cnvms/locks.js';
 import { parseRecord } from '../cnvms/store.js';
 import type { LayerSize } from '../images/image.js';
 import type { NodeFacts } from '../mesh/node-facts.js';
+import { createCalledOff } from './called-off.js';
 import type { Coming, Door } from './door.js';
 import type { History } from './history.js';
 import { takenMode } from './memory-mode.js';
@@ -55,6 +56,7 @@ export interface ArrivingImages {
 export function createArrivals(options: ArrivalsOptions) {
   const { ports, cnvms, locks, directory, history } = options;
   const arriving = new Map<string, { run: TargetRun; abort: AbortController; done: Promise<void> }>();
+  const calledOff = createCalledOff();
   let closing = false;
 
   async function answer(offer: Offer, record: CnvmRecord, from: string): Promise<OfferAnswer> {
@@ -195,6 +197,7 @@ export function createArrivals(options: ArrivalsOptions) {
       // The same offer may have been quicker.
       if (!arriving.has(offer.migration)) {
         demandNew(offer.migration);
+        if (calledOff.has(offer.migration, from)) throw refused('cancelled', `${from} has called it off meanwhile`);
         accept(offer, { ...sent, landing: answered.landing }, from, bulk);
       }
       await runOf(offer.migration, from).steps.ask('offer', undefined);
@@ -216,6 +219,7 @@ export function createArrivals(options: ArrivalsOptions) {
     },
     async cancel(migration, reason, from) {
       const found = arriving.get(migration);
+      if (found === undefined && isMigrationId(migration)) calledOff.add(migration, from);
       if (found?.run.source.name !== from) return;
       if (!isOffered(migration)) throw refused('state', `${found.run.record.name} has been handed over`);
       giveUp(

@@ -2,7 +2,19 @@ import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openNumberStream, startStreamServer } from '../../scripts/lib/number-stream.js';
 import { openShell } from '../../scripts/lib/shell-session.js';
-import { ADDRESS, create, eventually, lab, mend, mustTeleport, NAME, sabotage, teleport, whereIs } from './support.js';
+import {
+  ADDRESS,
+  create,
+  eventually,
+  lab,
+  type MigrationJson,
+  mend,
+  mustTeleport,
+  NAME,
+  sabotage,
+  teleport,
+  whereIs,
+} from './support.js';
 
 /** What breaks, where, and what the error must say. Each is a real program of a node that really fails. */
 const FAULTS: { what: string; node: string; program: string; script: string; says: RegExp }[] = [
@@ -105,11 +117,12 @@ describe('a failure before the hand-over, or a hand-over that comes back', () =>
 
   it('a commanded abort does the same, from another terminal', async () => {
     await create('node1');
-    await sabotage('node2', 'rsync', 'sleep 3; exec /usr/bin/rsync "$@"');
+    await sabotage('node2', 'rsync', 'sleep 15; exec /usr/bin/rsync "$@"');
     const moving = teleport('node1', 'node2');
-    await eventually('the migration', async () =>
-      /running/.test((await lab.run('node1', ['cnvm', 'migrations'])).stdout),
-    );
+    await eventually('the migration', async () => {
+      const all = await lab.json<MigrationJson[]>('node1', 'cnvm', 'migrations');
+      return all.some(({ outcome }) => outcome === 'MIGRATION_OUTCOME_RUNNING');
+    });
     await lab.must('node1', ['cnvm', 'abort', NAME]);
     assert.equal((await moving).code, 1);
     assert.notEqual((await lab.run('node1', ['cnvm', 'abort', NAME])).code, 0);

@@ -137,7 +137,7 @@ export async function residueOf(node: string): Promise<string> {
     ip -o link | grep -o ' cn[0-9a-f]*@'
     nft list tables | grep CRIU
     nft list set inet cnvm closed | grep elements
-    find /run/cnvm/lower /run/cnvm/hold /run/cnvm/criu /run/cnvm/migrations /run/cnvm/runc -mindepth 1 2>/dev/null
+    find /run/cnvm/lower /run/cnvm/hold /run/cnvm/criu /run/cnvm/migrations /run/cnvm/runc -xdev -mindepth 1 2>/dev/null
     find /home/cnvm/sneakers /var/lib/cnvm/cnvms /var/lib/cnvm/bundles -mindepth 1 2>/dev/null
     find /sys/fs/cgroup -path "*/cnvm-$LAB/$NODE/*" -type d
     ps -eo args | grep -E '^(criu|rsync|socat|runc|/bin/sh .*hold.sh)'

@@ -1,4 +1,5 @@
 /** Messages of a peer, sound and unsound, for the tests that send anything. */
+import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
 import * as wire from '../../src/gen/cnvm/peer/v1/peer.js';
 import { Compression, MemoryMode, MigrationMode } from '../../src/gen/cnvm/v1/migration.js';
@@ -22,7 +23,8 @@ export const METHODS = [
 export const WAITING = [
   ...['Seed', 'Round', 'Prepare', 'Collect', 'HandOver', 'Release'].map((one) => `${HAND_OVER}/${one}`),
 ];
-export const IDS = ['a', 'b', 'c'].map((letter) => `00000000-0000-4000-8000-00000000000${letter}`);
+/** They stand for others: an id is good for one migration, whatever came of it. */
+const IDS = ['a', 'b', 'c'].map((letter) => `00000000-0000-4000-8000-00000000000${letter}`);
 
 const compression = fc.constantFrom(Compression.AUTO, Compression.NONE, Compression.ZSTD, Compression.UNSPECIFIED);
 const text = fc.oneof(
@@ -178,3 +180,16 @@ const tunnelMessage = fc.oneof(
 );
 /** What comes on a stream that should begin with "open" and go on with data. */
 export const tunnelMessages = fc.array(tunnelMessage, { maxLength: 6 });
+
+/** The same messages about migrations that nobody has heard of, and which those are. */
+export function anew(messages: readonly Message[]): { readonly ids: readonly string[]; readonly messages: Message[] } {
+  const ids = IDS.map(() => randomUUID());
+  const fresh = messages.map(({ path, bytes }) => {
+    const changed = Buffer.from(bytes);
+    for (const [index, id] of IDS.entries()) {
+      for (let at = changed.indexOf(id); at !== -1; at = changed.indexOf(id, at)) changed.write(ids[index] ?? id, at);
+    }
+    return { path, bytes: changed };
+  });
+  return { ids, messages: fresh };
+}

@@ -1,5 +1,6 @@
 /** What comes from a peer is anything: it is answered or refused, and nothing changes by it. */
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { join } from 'node:path';
@@ -12,7 +13,7 @@ import { entryText } from '../../src/migration/journal.js';
 import { toFacts } from '../../src/rpc/node-messages.js';
 import { FUZZ_TIMEOUT_MS, runs, within } from '../support/fuzz.js';
 import { facts, migration, record } from '../support/samples.js';
-import { BULK, HAND_OVER, IDS, MESH, type Message, message, tunnelMessages, WAITING } from './hostile-messages.js';
+import { anew, BULK, HAND_OVER, MESH, type Message, message, tunnelMessages, WAITING } from './hostile-messages.js';
 import { type HostilePeer, openHostilePeer } from './hostile-peer.js';
 import { assertAtRest, eventually, NAME, ownerBy, testMesh } from './support.js';
 
@@ -41,7 +42,8 @@ describe('a peer that sends anything', () => {
   }
 
   /** Sends them in order, without waiting where an answer needs a step to come; then calls everything off. */
-  async function send(to: HostilePeer, messages: readonly Message[]): Promise<void> {
+  async function send(to: HostilePeer, drawn: readonly Message[]): Promise<void> {
+    const { ids, messages } = anew(drawn);
     const waiting: Promise<unknown>[] = [];
     for (const { path, bytes } of messages) {
       const answered = to.call(path, bytes);
@@ -49,12 +51,12 @@ describe('a peer that sends anything', () => {
       waiting.push(answered);
       if (!WAITING.includes(path)) await answered;
     }
-    await callOff(to);
+    await callOff(to, ids);
     await Promise.all(waiting);
   }
 
-  async function callOff(to: HostilePeer): Promise<void> {
-    for (const migration of IDS)
+  async function callOff(to: HostilePeer, ids: readonly string[]): Promise<void> {
+    for (const migration of ids)
       await to.call(`${HAND_OVER}/Cancel`, wire.CancelRequest.encode({ migration, reason: '' }).finish());
     await to.call(
       `${MESH}/Announce`,
@@ -81,11 +83,12 @@ describe('a peer that sends anything', () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(message, { minLength: 2, maxLength: 12 }),
-        within(async (messages) => {
+        within(async (drawn) => {
+          const { ids, messages } = anew(drawn);
           const sent = messages.map(({ path, bytes }) => peerTo('node2').call(path, bytes));
           for (const answered of sent) answered.catch(() => undefined);
           await Promise.all(sent.filter((_, index) => !WAITING.includes(messages[index]?.path ?? '')));
-          await callOff(peerTo('node2'));
+          await callOff(peerTo('node2'), ids);
           await Promise.all(sent);
           await assertUnchanged();
         }),
@@ -149,8 +152,9 @@ describe('a peer that sends anything', () => {
       writeFileSync(join(node2.stateDir, 'migrations', `${ended.id}.json`), text);
     }
     await node2.begin();
-    await peerTo('node2').call(`${HAND_OVER}/Offer`, offerOf(IDS[0] ?? ''));
-    await callOff(peerTo('node2'));
+    const id = randomUUID();
+    await peerTo('node2').call(`${HAND_OVER}/Offer`, offerOf(id));
+    await callOff(peerTo('node2'), [id]);
     await eventually('old ones are forgotten', () => node2.journal().length === 200);
     // Until then a peer may still find that it is down.
     await assertUnchanged();

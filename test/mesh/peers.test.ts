@@ -85,6 +85,23 @@ describe('a peer that lies', () => {
     await assertNothingLeft(mesh());
   });
 
+  it('an offer that was called off before it was taken is not taken any more', async () => {
+    const { target } = asNode3('node2');
+    const offer = offerOf({});
+    await target.cancel(offer.migration, 'too late', WAIT);
+    await assert.rejects(target.offer(offer, WAIT), /node3 has called it off meanwhile/);
+    assert.equal((await target.query(offer.migration, WAIT)).standing, 'unknown');
+    // By the one who made it, and that one alone.
+    const another = offerOf({});
+    client?.close();
+    const node2 = { name: 'node2', endpoint: mesh().node('node2').endpoint() };
+    client = createPeerClient(node2, fixedTrust(mesh().node('node1').tls));
+    await client.target.cancel(another.migration, 'mine', WAIT);
+    assert.deepEqual((await asNode3('node2').target.offer(another, WAIT)).refusals, []);
+    await asNode3('node2').target.cancel(another.migration, 'enough', WAIT);
+    await assertNothingLeft(mesh());
+  });
+
   it('is not listened to about a migration of another one', async () => {
     const node1 = mesh().node('node1');
     await node1.create(NAME);
