@@ -79,7 +79,8 @@ function caseSections(cases: readonly CaseResult[]): string[] {
         return [loadName(one.load), String(gapMs.length), cell(gapMs), tail(gapMs), cell(freezeMs), cell(totalMs)];
       }),
     ),
-    'The same processes by others: podman without any transfer, the shell with rsync between two nodes.\n',
+    'The same processes by others: podman without any transfer, the shell with rsync between two nodes. Who holds more than',
+    '256 MiB is there only in its turn.\n',
     ...table(
       ['held, changed, by', 'podman', 'gap, of podman’s', 'shell', 'gap, of the shell’s'],
       cases.flatMap((one) => {

@@ -21,6 +21,7 @@ Measures in one run, in turn, on this machine:
             podman, what "container checkpoint --export" and "container restore --import" take for the same processes
             on one node, the transfer between machines not counted; and
             shell, what "runc checkpoint", rsync and "runc restore" take between two nodes
+            Who holds more than 256 MiB is there only in its turn
   stream    a migration's tunnel beside a bare TLS and a bare TCP socket, between two processes, straight and behind
             10 ms of delay in each direction; needs no lab
   overlay   one TCP stream between two nodes, through the tunnel and over the bare link
