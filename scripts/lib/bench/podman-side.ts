@@ -10,6 +10,7 @@
  * Invariant: a container that came back without one of its processes, or whose sshd is silent, fails the benchmark.
  */
 import type { Lab } from '../lab.js';
+import { podman, podmanRun } from '../podman.js';
 import { baseImage } from './base-image.js';
 import { expectSshd } from './expect-sshd.js';
 import { INSTALL_NUMBERS } from './install-numbers.js';
@@ -28,13 +29,6 @@ const ADDRESS = '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}';
 /** Both ends keep connections and file locks, as a teleport does. */
 const KEEP = '--tcp-established --file-locks';
 
-/** The store lies on the disk that the node's cnvms lie on; an overlay cannot lie on the node's root, which is one. */
-function podman(...args: string[]): string[] {
-  const store = ['--root', '/var/lib/cnvm/podman', '--runroot', '/run/podman', '--storage-driver', 'overlay'];
-  const runtime = ['--runtime', 'runc', '--cgroup-manager', 'cgroupfs'];
-  return ['env', 'PODMAN_IGNORE_CGROUPSV1_WARNING=1', 'podman', ...store, ...runtime, ...args];
-}
-
 /** Afterwards the container runs in `node`, with the services of the base image and the number service. */
 export async function startPodmanSide(lab: Lab, node: string, load: Load) {
   const { root, entrypoint } = await baseImage(lab, node);
@@ -42,9 +36,7 @@ export async function startPodmanSide(lab: Lab, node: string, load: Load) {
   const unpack = `tar -C ${root} -c . | "$@"`;
   const into = podman('import', '--quiet', '--change', change, '-', IMAGE);
   await lab.must(node, ['bash', '-o', 'pipefail', '-c', unpack, 'import', ...into]);
-  // In the lab's own part of the cgroup tree, which goes when the lab goes.
-  const options = ['--detach', '--name', CONTAINER, '--cgroup-parent', `/cnvm-${lab.name}/podman`];
-  await lab.must(node, podman('run', ...options, IMAGE));
+  await lab.must(node, podmanRun(lab, '--detach', '--name', CONTAINER, IMAGE));
   await lab.must(node, podman('exec', '--interactive', CONTAINER, 'sh'), INSTALL_NUMBERS);
   if (load.mib > 0) {
     // What goes on after its "exec" would keep our pipes.
