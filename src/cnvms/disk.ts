@@ -3,10 +3,11 @@
  * Invariant: the writable layer is never touched while the root is mounted, but by the cnvm.
  */
 import { chown, lchown, mkdir, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { hasErrno, refused } from '../base/errors.js';
 import { diskUsage } from '../tools/du.js';
 import { bindShifted, isMounted, mountOverlay, unmount } from '../tools/mount.js';
+import { closedOnTheWay } from '../tools/passable.js';
 import { UID_COUNT, uidBase } from './address.js';
 import type { CnvmRecord } from './cnvm.js';
 
@@ -42,9 +43,18 @@ export function diskPaths(record: Pick<CnvmRecord, 'name' | 'landing'>, runDir: 
   };
 }
 
-/** Makes the empty disk. @throws `refused` when the directory exists: it may be somebody's data. */
+/**
+ * Makes the empty disk.
+ * @throws `refused` when the directory exists: it may be somebody's data; and when its owner could not get to it.
+ */
 export async function makeDisk(paths: DiskPaths, owner: number): Promise<void> {
-  await mkdir(join(paths.directory, '..'), { recursive: true });
+  const landing = dirname(paths.directory);
+  const closed = closedOnTheWay(landing);
+  if (closed !== undefined)
+    throw refused('state', `a cnvm's root, which is a user of its own here, may not pass through ${closed}`, {
+      remedy: `chmod o+x ${closed}`,
+    });
+  await mkdir(landing, { recursive: true });
   // Only the cnvm's own root may pass: its files may be setuid, and no user of the node is to run them.
   await mkdir(paths.directory, { mode: 0o700 }).catch((error: unknown) => {
     if (!hasErrno(error, 'EEXIST')) throw error;

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { messageOf } from '../base/errors.js';
 import { TUNNEL } from '../overlay/rules.js';
 import { criuCheck, criuVersion } from '../tools/criu.js';
+import { closedOnTheWay } from '../tools/passable.js';
 import { run } from '../tools/run.js';
 import { runcVersion } from '../tools/runc.js';
 import { wireguardKind } from '../tools/wireguard.js';
@@ -64,6 +65,7 @@ export async function selfCheck(options: CheckOptions, facts: HostFacts): Promis
     ...IMAGE_PROGRAMS.map(([program, name]) => checkImageProgram(program, name, options.path)),
     checkImages(facts),
     checkMemory(facts),
+    ...facts.landingZones.map(checkZone),
   ];
 }
 
@@ -169,6 +171,12 @@ function checkImageProgram(program: string, debianPackage: string, path: string)
   return level === 'ok'
     ? ok(program, detail)
     : warning(program, `${detail}: images cannot be brought in as they should`, remedy);
+}
+
+function checkZone({ path }: HostFacts['landingZones'][number]): Finding {
+  const closed = closedOnTheWay(path);
+  if (closed === undefined) return ok('landing', `${path} can be reached`);
+  return failing('landing', `the roots of cnvms may not pass through ${closed} to ${path}`, `chmod o+x ${closed}`);
 }
 
 function checkImages({ images }: HostFacts): Finding {

@@ -130,6 +130,25 @@ describe('the life of a cnvm', () => {
     assert.equal((await lab.json<CnvmJson[]>('node2', 'cnvm', 'ls')).length, 0);
   });
 
+  it('is not made, and not taken, where its root could not get to its disk', async () => {
+    await lab.must('node2', ['chmod', '700', '/home/cnvm']);
+    try {
+      const refused = await lab.run('node2', ['cnvm', 'create', NAME]);
+      assert.equal(refused.code, 2, refused.stderr);
+      assert.match(refused.stderr, /may not pass through \/home\/cnvm[\s\S]*chmod o\+x \/home\/cnvm/);
+      const { code, stdout } = await lab.run('node2', ['cnvm', 'node']);
+      assert.equal(code, 1);
+      assert.match(stdout, /landing.*may not pass through \/home\/cnvm/);
+      await create('node1');
+      const moved = await lab.run('node1', ['teleport', NAME, 'node2']);
+      assert.notEqual(moved.code, 0);
+      assert.match(moved.stderr, /may not pass through \/home\/cnvm/);
+    } finally {
+      await lab.must('node2', ['chmod', '755', '/home/cnvm']);
+    }
+    await lab.must('node1', ['teleport', NAME, 'node2']);
+  });
+
   it('outlives its daemon, which finds it again', async () => {
     const { pid } = await create('node1');
     await lab.must('node1', ['sv', '-w', '20', 'restart', 'cnvmd']);
