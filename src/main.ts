@@ -23,7 +23,7 @@ import { endOrphans, OWNER_VARIABLE } from './tools/orphans.js';
 import { isPortBusy } from './tools/ports.js';
 import { memoryPressure } from './tools/pressure.js';
 import { breakGate } from './tools/restore-gate.js';
-import { tellReady } from './tools/supervisor.js';
+import { type Supervisor, takeSupervisor } from './tools/supervisor.js';
 
 const HELP = `Usage: cnvmd [--config FILE] [--check-config]
 
@@ -61,20 +61,18 @@ async function main(): Promise<number> {
   if (values['check-config']) return print(`${values.config} is valid\n`);
   tuneHeap();
   process.env[OWNER_VARIABLE] = config.runDir;
-  await serve(config);
+  await serve(config, takeSupervisor(process.env));
   return 0;
 }
 
-async function serve(config: Config): Promise<void> {
+async function serve(config: Config, supervisor: Supervisor): Promise<void> {
   const log = createLog({ level: config.logLevel, pretty: process.stderr.isTTY }, { node: config.node });
   const stopped = new Promise<NodeJS.Signals>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, resolve);
   });
   const daemon = await startDaemon(config, realHost(config, log), log);
   process.on('SIGHUP', () => daemon.reload());
-  await tellReady(process.env['NOTIFY_SOCKET']).catch((error: unknown) =>
-    log.warn({ error: messageOf(error) }, 'systemd is not told'),
-  );
+  await supervisor.tellReady().catch((error: unknown) => log.warn({ error: messageOf(error) }, 'systemd is not told'));
   log.info({ signal: await stopped }, 'told to stop');
   await daemon.stop();
 }

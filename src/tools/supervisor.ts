@@ -1,11 +1,27 @@
-/** What the daemon tells systemd, where that has started it and waits to be told. Nowhere else anything is told. */
+/**
+ * What the daemon tells systemd, where that has started it and waits to be told. Nowhere else anything is told. Invariant:
+ * no other program knows where systemd listens: runc would take it for something to be shown inside, and a cnvm would carry a
+ * mount of this node's to the next one.
+ */
 import { run } from './run.js';
 
 /** systemd reads it at once; a busy machine starts programs slowly. */
 const TELL_MS = 30_000;
+const SOCKET = 'NOTIFY_SOCKET';
 
-/** Afterwards systemd knows that we serve. @param socket where it listens, by NOTIFY_SOCKET. @throws `tool` when it cannot be told. */
-export async function tellReady(socket: string | undefined): Promise<void> {
-  if (socket === undefined) return;
-  await run(['systemd-notify', '--ready', '--status=serving'], { timeoutMs: TELL_MS });
+export interface Supervisor {
+  /** Afterwards systemd knows that we serve. @throws `tool` when it cannot be told. */
+  tellReady(): Promise<void>;
+}
+
+/** Takes from the environment, which every program inherits, what is for us alone. */
+export function takeSupervisor(env: NodeJS.ProcessEnv): Supervisor {
+  const socket = env[SOCKET];
+  delete env[SOCKET];
+  return {
+    async tellReady() {
+      if (socket === undefined) return;
+      await run(['systemd-notify', '--ready', '--status=serving'], { timeoutMs: TELL_MS, env: { [SOCKET]: socket } });
+    },
+  };
 }

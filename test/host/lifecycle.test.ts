@@ -149,6 +149,24 @@ describe('the life of a cnvm', () => {
     await lab.must('node1', ['teleport', NAME, 'node2']);
   });
 
+  it('has no mount of what has started the daemon, and so can go where that is not', async () => {
+    const RUN = '/etc/service/cnvmd/run';
+    const restarted = async (script: string) => {
+      await lab.must('node1', ['sed', '-i', script, RUN]);
+      await lab.must('node1', ['sv', '-w', '20', 'restart', 'cnvmd']);
+      await eventually('the daemon', async () => (await lab.run('node1', ['cnvm', 'ls'])).code === 0);
+    };
+    await restarted('s/^exec /exec env NOTIFY_SOCKET=\\/run\\/notify /');
+    try {
+      await create('node1');
+      const mounts = await lab.must('node1', ['cnvm', 'exec', NAME, '--', 'cat', '/proc/self/mountinfo']);
+      assert.doesNotMatch(mounts, /notify/);
+      await lab.must('node1', ['teleport', NAME, 'node2']);
+    } finally {
+      await restarted('s/^exec env [^ ]* /exec /');
+    }
+  });
+
   it('outlives its daemon, which finds it again', async () => {
     const { pid } = await create('node1');
     await lab.must('node1', ['sv', '-w', '20', 'restart', 'cnvmd']);
