@@ -1,7 +1,7 @@
 /**
  * What the daemon tells systemd, where that has started it and waits to be told. Nowhere else anything is told. Invariant:
- * no other program knows where systemd listens: runc would take it for something to be shown inside, and a cnvm would carry a
- * mount of this node's to the next one.
+ * no other program knows where systemd listens. runc would tell it that the daemon is the init of a cnvm, and systemd would start
+ * a second daemon when that ends; and it would show the place inside, a mount of this node's that the next one has not.
  */
 import { run } from './run.js';
 
