@@ -41,7 +41,7 @@ export interface ImagesOptions {
   readonly log: Logger;
 }
 
-/** So long an image that a peer had us bring is kept for the cnvm that follows it. */
+/** From when it is here, an image that a peer had us bring is kept so long for the cnvm that follows it. */
 const GRACE_MS = 10 * 60_000;
 /** Each holds a connection and a place on the disk. */
 const TAKING_MAX = 8;
@@ -54,6 +54,8 @@ export function createImages(options: ImagesOptions) {
   const over = new AbortController();
   let coming = 0;
   let collectLater = false;
+  /** Never fails. */
+  let collecting: Promise<void> | undefined;
 
   /** Afterwards the image stays, whoever else needs it, until what is returned is called. */
   function hold(digest: string): () => void {
@@ -71,19 +73,27 @@ export function createImages(options: ImagesOptions) {
     return new Set(digests.filter((digest) => (holds.get(digest) ?? 0) > 0 || options.usedBy(digest).length > 0));
   }
 
-  /** While anything comes in, it waits for that: what has come already has no record yet. */
+  /** One at a time. While anything comes in, it waits for that: what has come already has no record yet. */
   async function collect(): Promise<Freed> {
+    while (collecting !== undefined) await collecting;
     if (coming > 0) {
       collectLater = true;
       return { images: [], bytes: 0 };
     }
     collectLater = false;
-    return await store.collect(inUse());
+    const freed = store.collect(inUse());
+    const done = () => {
+      collecting = undefined;
+    };
+    collecting = freed.then(done, done);
+    return await freed;
   }
 
   async function whileComing<T>(act: () => Promise<T>): Promise<T> {
     coming += 1;
     try {
+      // What is being removed is still there to be seen.
+      await collecting;
       return await act();
     } finally {
       coming -= 1;
@@ -184,10 +194,12 @@ export function createImages(options: ImagesOptions) {
     const feed = createProgressFeed();
     taking.set(order.digest, feed);
     const letGo = hold(order.digest);
-    setTimeout(letGo, GRACE_MS).unref();
     const whole = store.byDigest(order.digest) !== undefined;
     const work = whole ? Promise.resolve() : whileComing(() => bring(order, from, feed.report, over.signal));
-    void work.then(feed.end, feed.fail).finally(() => taking.delete(order.digest));
+    void work.then(feed.end, feed.fail).finally(() => {
+      taking.delete(order.digest);
+      setTimeout(letGo, GRACE_MS).unref();
+    });
     return feed.read();
   }
 
