@@ -14,7 +14,7 @@ import { hexOf } from './layout.js';
 import { onlyManifest, platformRefusal } from './oci.js';
 import type { ImagePeer, ImageServing, TakeOrder } from './peer-port.js';
 import { createProgressFeed } from './progress-feed.js';
-import { parseSource, type Source } from './reference.js';
+import { nameIn, parseSource, type Source } from './reference.js';
 import { needFor, needForLayers, shortage } from './space.js';
 import type { Freed, ImageStore } from './store.js';
 import type { ImageTools } from './tools-port.js';
@@ -246,7 +246,7 @@ export function createImages(options: ImagesOptions) {
     /** Afterwards it has no name here and goes with its layers, but for what others need. @throws `refused` when in use. */
     async remove(wanted: string): Promise<Freed> {
       const image = store.find(wanted);
-      const name = image.names.find((one) => one === wanted.split('@')[0]);
+      const name = nameIn(image, wanted);
       const last = name === undefined || image.names.length === 1;
       const users = options.usedBy(image.digest);
       if (last && users.length > 0)
