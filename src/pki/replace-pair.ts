@@ -6,6 +6,7 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { existsSync, readFileSync, renameSync } from 'node:fs';
 import { rename } from 'node:fs/promises';
 import { writeFileAtomic } from '../base/atomic-file.js';
+import { withFileLock } from '../base/file-lock.js';
 import type { KeyPair } from './certificates.js';
 import type { TlsFiles } from './identity.js';
 
@@ -13,11 +14,13 @@ type PairFiles = Pick<TlsFiles, 'cert' | 'key'>;
 
 const nextOf = (key: string): string => `${key}.next`;
 
-/** Afterwards the files hold the pair. */
+/** Afterwards the files hold the pair; of two who replace them at once, that of the one who comes second. */
 export async function replacePair({ cert, key }: PairFiles, pair: KeyPair): Promise<void> {
-  await writeFileAtomic(nextOf(key), `${pair.key.trim()}\n`);
-  await writeFileAtomic(cert, `${pair.certificate.trim()}\n`, 0o644);
-  await rename(nextOf(key), key);
+  await withFileLock(`${key}.lock`, async () => {
+    await writeFileAtomic(nextOf(key), `${pair.key.trim()}\n`);
+    await writeFileAtomic(cert, `${pair.certificate.trim()}\n`, 0o644);
+    await rename(nextOf(key), key);
+  });
 }
 
 /** Ends what was interrupted between the two. Throws nothing: what else may be wrong is said by who reads the files. */
