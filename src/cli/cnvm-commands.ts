@@ -3,6 +3,7 @@
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import type { Command } from 'commander';
+import { refused } from '../base/errors.js';
 import type {
   Cnvm,
   CnvmState,
@@ -27,7 +28,6 @@ import {
 import { type CommonOptions, connected, withCommonOptions } from './common-options.js';
 import { type Connection, call, messages } from './connect.js';
 import { execCommand } from './exec-command.js';
-import { EXIT } from './exit-codes.js';
 import { pullIfElsewhere } from './image-commands.js';
 import { bytesText, jsonText, table, wordOf } from './text.js';
 
@@ -209,11 +209,7 @@ async function ssh(name: string, command: string[], options: Option<{ login: str
     call<ListCnvmsResponse>(connection, (done) => connection.cnvms.listCnvms({ all: true }, done)),
   );
   const cnvm = cnvms.find((candidate) => candidate.name === name);
-  if (cnvm === undefined) {
-    process.stderr.write(`cnvm: there is no cnvm ${name}\n`);
-    process.exitCode = EXIT.refused;
-    return;
-  }
+  if (cnvm === undefined) throw refused('not-found', `there is no cnvm ${name}`);
   const argv = [
     '-o',
     'ServerAliveInterval=15',
