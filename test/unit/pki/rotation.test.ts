@@ -205,4 +205,19 @@ describe("a node's list of what is revoked", () => {
     await a.hear(b.current()?.der ?? new Uint8Array());
     assert.equal(a.current()?.number, number);
   });
+
+  it('loses nothing that is revoked in the directory of the CA in the moment in which another list is heard', async () => {
+    const [here, there] = [file('here'), file('there')];
+    for (const one of [directory(), here, there]) await initPki(one, { force: false });
+    for (const name of ['ca.crt', 'ca.key'])
+      for (const copy of [here, there]) copyFileSync(file(name), join(copy, name));
+    const list = await openAt(join('here', 'ca.crl'), here);
+    const other = await addRevoked(there, at('4'));
+    // The daemon has not looked at it yet.
+    await addRevoked(here, at('5'));
+    await list.hear(other.der);
+    await eventually('both are known', () => list.isRevoked(serial('4')) && list.isRevoked(serial('5')));
+    const kept = await readCrl(readFileSync(join(here, 'ca.crl'), 'utf8'), ca());
+    assert.deepEqual([...kept.revoked.keys()].toSorted(), [serial('4'), serial('5')]);
+  });
 });
