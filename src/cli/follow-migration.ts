@@ -45,8 +45,8 @@ export async function followMigration(
   } catch (error) {
     if (!interrupt.detached) throw begun ? lost(error, order.name) : error;
     if (order.dryRun) return EXIT.interrupted;
-    process.stderr.write('[o] left alone; it goes on. Look: cnvm migrations\n');
-    return EXIT.failed;
+    process.stderr.write('[o] left alone; it goes on, or rolls back. Look: cnvm migrations\n');
+    return EXIT.unsettled;
   } finally {
     screen.clear();
     interrupt.stop();
@@ -96,6 +96,7 @@ function onInterrupt(connection: Connection, { name, dryRun }: MigrateRequest): 
     call<AbortMigrationResponse>(connection, (done) =>
       connection.migrations.abortMigration({ idOrName: name }, done),
     ).catch((error: unknown) => {
+      if (state.detached) return;
       const words = error instanceof CnvmError ? error.message : String(error);
       process.stderr.write(`[o] ${words}\n`);
     });

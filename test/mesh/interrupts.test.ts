@@ -1,9 +1,11 @@
 /** Who follows what they have begun, and is interrupted, or loses the daemon on the way: what is said then, and what is ended. */
 import assert from 'node:assert/strict';
+import { callOrLeave } from '../../src/cli/call-or-leave.js';
 import { followEvacuation } from '../../src/cli/follow-evacuation.js';
 import { followMigration } from '../../src/cli/follow-migration.js';
+import { CreateCnvmRequest } from '../../src/gen/cnvm/v1/cnvm.js';
 import { Compression, MigrationMode, OnSlow } from '../../src/gen/cnvm/v1/migration.js';
-import { assertAtRest, NAME, testMesh } from './support.js';
+import { assertAtRest, eventually, NAME, testMesh } from './support.js';
 
 const QUIET = { json: false, quiet: true };
 const order = (target: string, dryRun = false) => ({
@@ -28,6 +30,29 @@ describe('a command that is interrupted', () => {
     interrupt();
     held.goOn();
     assert.equal(await moving, 130);
+    await assertAtRest(mesh(), NAME, 'node1', 1);
+  });
+
+  it('and does not wait for what it has called off knows no end', async () => {
+    await node('node1').create(NAME);
+    const held = node('node1').host.plan.hold('dump.held');
+    const moving = node('node1').ask((at) => followMigration(at, order('node2'), QUIET));
+    await held.reached;
+    interrupt();
+    interrupt();
+    assert.equal(await moving.finally(held.goOn), 3);
+    await eventually('an end of it', async () =>
+      (await node('node1').migrations()).every(({ outcome }) => outcome !== 'running'),
+    );
+  });
+
+  it('does not say that what it wanted was called off when it is done all the same', async () => {
+    const held = node('node1').host.plan.hold('machine.boot');
+    const request = CreateCnvmRequest.fromPartial({ name: NAME, image: 'base' });
+    const making = node('node1').ask((at) => callOrLeave(at, (done) => at.cnvms.createCnvm(request, done)));
+    await held.reached;
+    interrupt();
+    await assert.rejects(making, { code: 'in-doubt', message: /goes on/ }).finally(held.goOn);
     await assertAtRest(mesh(), NAME, 'node1', 1);
   });
 
