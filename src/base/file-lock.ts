@@ -1,9 +1,12 @@
 /**
  * One at a time over all processes of a machine, by a file that only one can make. Invariant: what a process that died has
- * left locked is locked no longer.
+ * left locked is locked no longer, also when the machine died with it.
  */
-import { open, readFile, rm } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { link, rm, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { readFileIfAny } from './atomic-file.js';
 import { hasErrno, refused } from './errors.js';
 
 const RETRY_MS = 20;
@@ -29,24 +32,42 @@ export async function withFileLock<T>(file: string, act: () => Promise<T>): Prom
 }
 
 async function take(file: string): Promise<boolean> {
+  // Whole from the moment that it is there: one that says nothing is nobody's.
+  const whole = `${file}.${randomUUID()}.tmp`;
   try {
-    const handle = await open(file, 'wx', 0o600);
-    await handle.writeFile(String(process.pid));
-    await handle.close();
+    await writeFile(whole, `${process.pid} ${startOf(process.pid)}`, { mode: 0o600 });
+    await link(whole, file);
     return true;
   } catch (error) {
     if (hasErrno(error, 'EEXIST')) return false;
     throw error;
+  } finally {
+    await rm(whole, { force: true });
   }
 }
 
 async function dropIfDead(file: string): Promise<void> {
-  const holder = Number(await readFile(file, 'utf8').catch(() => ''));
-  // Empty: it is being made.
-  if (!Number.isInteger(holder) || holder <= 0) return;
+  const text = await readFileIfAny(file);
+  if (text !== undefined && !lives(text)) await rm(file, { force: true });
+}
+
+/** Whether who has written it still runs. A number alone may be another process's after the machine has started anew. */
+function lives(text: string): boolean {
+  const [, pid = '', start] = /^([1-9]\d*)(?: (\d+))?$/.exec(text) ?? [];
+  const now = startOf(Number(pid));
+  return now !== '' && (start === undefined || start === now);
+}
+
+/** When the process has started, in the kernel's ticks since it did so itself; empty when there is none. */
+function startOf(pid: number): string {
   try {
-    process.kill(holder, 0);
-  } catch (error) {
-    if (hasErrno(error, 'ESRCH')) await rm(file, { force: true });
+    // Its name, in brackets, may hold anything; 19 fields after it comes this one (proc(5)).
+    return (
+      readFileSync(`/proc/${pid}/stat`, 'utf8')
+        .replace(/^.*\) /s, '')
+        .split(' ')[19] ?? ''
+    );
+  } catch {
+    return '';
   }
 }

@@ -3,6 +3,7 @@
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import type { Command } from 'commander';
+import { refused } from '../base/errors.js';
 import type {
   Cnvm,
   CnvmState,
@@ -24,10 +25,10 @@ import {
   parseLabels,
   parseSize,
 } from './arguments.js';
+import { callOrLeave } from './call-or-leave.js';
 import { type CommonOptions, connected, withCommonOptions } from './common-options.js';
 import { type Connection, call, messages } from './connect.js';
 import { execCommand } from './exec-command.js';
-import { EXIT } from './exit-codes.js';
 import { pullIfElsewhere } from './image-commands.js';
 import { bytesText, jsonText, table, wordOf } from './text.js';
 
@@ -131,21 +132,21 @@ async function create(name: string, command: string[], options: Option<CreateOpt
     ...{ entrypoint, command, env, labels: parseLabels(label), affinity, antiAffinity },
   };
   await oneCnvm(options, (connection) =>
-    call<CreateCnvmResponse>(connection, (done) => connection.cnvms.createCnvm(request, done)),
+    callOrLeave<CreateCnvmResponse>(connection, (done) => connection.cnvms.createCnvm(request, done)),
   );
 }
 
 async function start(name: string, options: Option<{ force: true }>): Promise<void> {
   const request = { name, force: options.force === true };
   await oneCnvm(options, (connection) =>
-    call<StartCnvmResponse>(connection, (done) => connection.cnvms.startCnvm(request, done)),
+    callOrLeave<StartCnvmResponse>(connection, (done) => connection.cnvms.startCnvm(request, done)),
   );
 }
 
 async function stop(name: string, options: Option<{ grace: number }>): Promise<void> {
   const request = { name, graceMs: options.grace };
   await oneCnvm(options, (connection) =>
-    call<StopCnvmResponse>(connection, (done) => connection.cnvms.stopCnvm(request, done)),
+    callOrLeave<StopCnvmResponse>(connection, (done) => connection.cnvms.stopCnvm(request, done)),
   );
 }
 
@@ -161,7 +162,7 @@ async function inspect(name: string, options: CommonOptions): Promise<void> {
 async function remove(name: string, options: Option<{ force: boolean }>): Promise<void> {
   const request = { name, force: options.force ?? false };
   await connected(options, (connection) =>
-    call<RemoveCnvmResponse>(connection, (done) => connection.cnvms.removeCnvm(request, done)),
+    callOrLeave<RemoveCnvmResponse>(connection, (done) => connection.cnvms.removeCnvm(request, done)),
   );
   process.stdout.write(options.json ? `${jsonText({ name, removed: true })}\n` : `${name} is gone\n`);
 }
@@ -209,11 +210,7 @@ async function ssh(name: string, command: string[], options: Option<{ login: str
     call<ListCnvmsResponse>(connection, (done) => connection.cnvms.listCnvms({ all: true }, done)),
   );
   const cnvm = cnvms.find((candidate) => candidate.name === name);
-  if (cnvm === undefined) {
-    process.stderr.write(`cnvm: there is no cnvm ${name}\n`);
-    process.exitCode = EXIT.refused;
-    return;
-  }
+  if (cnvm === undefined) throw refused('not-found', `there is no cnvm ${name}`);
   const argv = [
     '-o',
     'ServerAliveInterval=15',

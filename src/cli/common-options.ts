@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { type Command, CommanderError, Option } from 'commander';
 import { type Connection, connect, type Where } from './connect.js';
 import { EXIT, EXIT_HELP } from './exit-codes.js';
-import { reportError } from './report-error.js';
+import { reportError, reportUsage } from './report-error.js';
 
 export interface CommonOptions {
   readonly json?: boolean;
@@ -80,10 +80,16 @@ export async function runProgram(program: Command, argv: readonly string[]): Pro
   for (const command of [program, ...program.commands, ...program.commands.flatMap((one) => one.commands)]) {
     command.exitOverride().showHelpAfterError('(--help says more)');
   }
+  // What is wrong with the words themselves is found before it is known which of them are the command's own.
+  let json = argv.includes('--json');
+  program.hook('preAction', (_, command) => {
+    // Others may be those of what is to run in a cnvm.
+    json = command.opts<CommonOptions>().json ?? false;
+  });
   try {
     await program.parseAsync([...argv]);
   } catch (error) {
-    if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? EXIT.ok : EXIT.refused;
-    else process.exitCode = reportError(error, program.name(), argv.includes('--json'));
+    if (!(error instanceof CommanderError)) process.exitCode = reportError(error, program.name(), json);
+    else process.exitCode = error.exitCode === 0 ? EXIT.ok : reportUsage(error.message, json);
   }
 }

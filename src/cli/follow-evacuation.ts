@@ -33,7 +33,7 @@ export async function followEvacuation(
   pauses: Pauses = PAUSES,
 ): Promise<number> {
   const place = request.node === '' ? '' : ` ${request.node}`;
-  const interrupt = onInterrupt(connection, request.node, say);
+  const interrupt = onInterrupt(connection, request, say);
   let wanted = request;
   let begun = request.followOnly;
   let silentSince: number | undefined;
@@ -51,6 +51,7 @@ export async function followEvacuation(
         }
         return EXIT.failed;
       } catch (error) {
+        if (interrupt.left && request.dryRun) return EXIT.interrupted;
         if (interrupt.left) {
           say('left; nothing new begins, what moves is finished. Look: cnvm migrations');
           return EXIT.failed;
@@ -79,12 +80,15 @@ export async function followEvacuation(
 const isSilent = (error: unknown): boolean => error instanceof CnvmError && error.kind === 'unavailable';
 const hasEnded = (error: unknown): boolean => error instanceof CnvmError && error.kind === 'state';
 
-/** The first Ctrl-C lets nothing new begin and waits for what moves, the second does not wait. */
-function onInterrupt(connection: Connection, node: string, say: (line: string) => void) {
+/**
+ * The first Ctrl-C lets nothing new begin and waits for what moves, the second does not wait. What only asks how it would be
+ * has begun nothing: what runs is another's.
+ */
+function onInterrupt(connection: Connection, { node, dryRun }: EvacuateRequest, say: (line: string) => void) {
   const gone = new AbortController();
   const state = { asked: false, left: false, leave: (): void => undefined, gone: gone.signal };
   const handle = () => {
-    if (state.asked) {
+    if (state.asked || dryRun) {
       state.left = true;
       gone.abort();
       state.leave();

@@ -1,6 +1,6 @@
 /** Shows a migration's events as they come, and calls it off on Ctrl-C. Decides nothing: the daemon's last word counts. */
 
-import { CnvmError } from '../base/errors.js';
+import { CnvmError, messageOf } from '../base/errors.js';
 import type { AbortMigrationResponse } from '../gen/cnvm/v1/migration.js';
 import {
   MemoryMode,
@@ -11,7 +11,7 @@ import {
   MigrationOutcome,
   type MigrationPlan,
 } from '../gen/cnvm/v1/migration.js';
-import { type Connection, call, messages, Unreachable } from './connect.js';
+import { type Connection, call, messages } from './connect.js';
 import { EXIT } from './exit-codes.js';
 import { progressLine } from './progress.js';
 import { bytesText, jsonText, memoryText, msText } from './text.js';
@@ -21,13 +21,13 @@ export interface FollowOptions {
   readonly quiet: boolean;
 }
 
-/** @returns the exit code. @throws the daemon's error when it refused. */
+/** @returns the exit code. @throws the daemon's error when it refused; `in-doubt` when it has begun and its end is not heard of. */
 export async function followMigration(
   connection: Connection,
   order: MigrateRequest,
   options: FollowOptions,
 ): Promise<number> {
-  const interrupt = onInterrupt(connection, order.name);
+  const interrupt = onInterrupt(connection, order);
   const screen = createScreen(options);
   let begun = false;
   try {
@@ -43,20 +43,20 @@ export async function followMigration(
     }
     return EXIT.failed;
   } catch (error) {
-    if (begun && error instanceof Unreachable) throw lost(error, order.name);
-    if (!interrupt.detached) throw error;
-    process.stderr.write('[o] left alone; it goes on. Look: cnvm migrations\n');
-    return EXIT.failed;
+    if (!interrupt.detached) throw begun ? lost(error, order.name) : error;
+    if (order.dryRun) return EXIT.interrupted;
+    process.stderr.write('[o] left alone; it goes on, or rolls back. Look: cnvm migrations\n');
+    return EXIT.unsettled;
   } finally {
     screen.clear();
     interrupt.stop();
   }
 }
 
-/** Not refused: a migration that has begun goes on without us, or the next daemon settles it. */
-function lost(error: Unreachable, name: string): CnvmError {
+/** Not refused, whoever was lost on the way to it: what has begun goes on without us, or the next daemon settles it. */
+function lost(error: unknown, name: string): CnvmError {
   const remedy = `The daemon settles it when it is back. Look: cnvm migrations, cnvm ls --all`;
-  return new CnvmError('in-doubt', `${error.message}, and ${name} was on its way`, { remedy, cause: error });
+  return new CnvmError('in-doubt', `${messageOf(error)}, and ${name} was on its way`, { remedy, cause: error });
 }
 
 function planCode(plan: MigrationPlan): number {
@@ -88,14 +88,15 @@ interface Interrupt {
 
 const nothing = (): void => undefined;
 
-/** The first Ctrl-C calls it off, the second leaves it alone. */
-function onInterrupt(connection: Connection, name: string): Interrupt {
+/** The first Ctrl-C calls it off, the second leaves it alone. What only asks has nothing to call off: what moves is another's. */
+function onInterrupt(connection: Connection, { name, dryRun }: MigrateRequest): Interrupt {
   const state: Interrupt = { asked: false, detached: false, detach: nothing, begun: nothing, stop: nothing };
   let begun = false;
   const callOff = () => {
     call<AbortMigrationResponse>(connection, (done) =>
       connection.migrations.abortMigration({ idOrName: name }, done),
     ).catch((error: unknown) => {
+      if (state.detached) return;
       const words = error instanceof CnvmError ? error.message : String(error);
       process.stderr.write(`[o] ${words}\n`);
     });
@@ -106,7 +107,7 @@ function onInterrupt(connection: Connection, name: string): Interrupt {
     begun = true;
   };
   const handle = () => {
-    if (state.asked) {
+    if (state.asked || dryRun) {
       state.detached = true;
       state.detach();
       return;

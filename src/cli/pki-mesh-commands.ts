@@ -1,11 +1,12 @@
 /** `cnvm pki show publish serve join`: what asks a daemon, waits for newcomers, or makes this machine a node. */
-import { access, chmod, mkdir, readFile } from 'node:fs/promises';
+import { access, chmod, constants, mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { text as readAll } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { pino } from 'pino';
 import { writeFileAtomic } from '../base/atomic-file.js';
-import { refused } from '../base/errors.js';
+import { messageOf, refused } from '../base/errors.js';
 import type { GetIdentityResponse, PublishRevocationsResponse } from '../gen/cnvm/v1/identity.js';
 import { crlText, readCrl } from '../pki/crl.js';
 import { readIdentity } from '../pki/identity.js';
@@ -102,16 +103,12 @@ async function serve({ dir, json, listen }: DirOptions & { listen: string }): Pr
   if ((await countOpen(dir, Date.now())) === 0)
     throw refused('state', 'there is no open token', { remedy: 'Make one first: cnvm pki token.' });
   const door = await openJoinDoor({ directory: dir, listen, log: pino({ level: 'silent' }) });
+  const ended = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => ended.abort());
   process.stdout.write(json ? `${jsonText({ port: door.port })}\n` : `new nodes can join at port ${door.port}\n`);
-  await new Promise<void>((resolve) => {
-    process.once('SIGINT', () => resolve());
-    process.once('SIGTERM', () => resolve());
-    const looking = setInterval(async () => {
-      if ((await countOpen(dir, Date.now())) > 0) return;
-      clearInterval(looking);
-      setTimeout(resolve, LINGER_MS);
-    }, LOOK_EVERY_MS);
-  });
+  const wait = (ms: number) => sleep(ms, undefined, { signal: ended.signal }).catch(() => undefined);
+  while (!ended.signal.aborted && (await countOpen(dir, Date.now())) > 0) await wait(LOOK_EVERY_MS);
+  await wait(LINGER_MS);
   door.close();
 }
 
@@ -131,10 +128,10 @@ async function joinCommand(
     });
   if (file === undefined && process.stdin.isTTY) process.stderr.write('the token, and Ctrl-D: ');
   const token = parseToken(file === undefined ? await readAll(process.stdin) : await readFile(file, 'utf8'));
+  // First: a token is good once, and of a certificate that cannot be kept nobody has anything.
+  await makeWritable(dir);
   const { request, key } = await makeRequest();
   const joined = await joinMesh(token, node, request);
-  await mkdir(dir, { recursive: true, mode: 0o700 });
-  await chmod(dir, 0o700);
   await writeFileAtomic(files.ca, `${joined.ca.trim()}\n`, 0o644);
   if (joined.crl.length > 0)
     await writeFileAtomic(join(dir, 'ca.crl'), crlText(await readCrl(joined.crl, joined.ca)), 0o644);
@@ -147,6 +144,20 @@ async function joinCommand(
     process.stdout.write(
       `${written.map((one) => `${one}\n`).join('')}${node} is a node of the mesh until ${notAfter}\n`,
     );
+}
+
+/** Afterwards it is there, closed to others. @throws `refused` when nothing can be written there. */
+async function makeWritable(directory: string): Promise<void> {
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await chmod(directory, 0o700);
+    await access(directory, constants.W_OK);
+  } catch (error) {
+    throw refused('invalid', `cannot write to ${directory}: ${messageOf(error)}`, {
+      remedy: 'The token was shown to nobody and is still good: try again as root, or with another --dir.',
+      cause: error,
+    });
+  }
 }
 
 async function exists(file: string): Promise<boolean> {

@@ -5,11 +5,9 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
 import { open, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CnvmError, messageOf, refused } from '../base/errors.js';
-import { hexOf } from './layout.js';
 import type { ImagePeer } from './peer-port.js';
 import type { ImageStore } from './store.js';
 
@@ -43,7 +41,12 @@ export async function fetchBlobs(wanted: readonly Wanted[], fetching: Fetching):
   for (const { digest, bytes } of wanted) if (store.hasBlob(digest)) onBytes(bytes ?? 0);
   if (missing.length === 0) return;
   const order = await byNearness(missing, fetching);
-  for (const one of missing) await fetchBlob(one, order.get(one.digest) ?? [], fetching);
+  for (const one of missing)
+    await store.withPartial(one.digest, async (partial) => {
+      // Another image that has it, too, may have brought it.
+      if (store.hasBlob(one.digest)) onBytes(one.bytes ?? 0);
+      else await fetchBlob(one, partial, order.get(one.digest) ?? [], fetching);
+    });
 }
 
 /** For each blob the peers that say they have it, the one that answered first in front, and `from` in any case. */
@@ -68,9 +71,13 @@ async function byNearness(
   );
 }
 
-async function fetchBlob(wanted: Wanted, peers: readonly ImagePeer[], fetching: Fetching): Promise<void> {
+async function fetchBlob(
+  wanted: Wanted,
+  partial: string,
+  peers: readonly ImagePeer[],
+  fetching: Fetching,
+): Promise<void> {
   const { store, signal } = fetching;
-  const partial = join(store.paths.partial, hexOf(wanted.digest));
   let movedMs = performance.now();
   let why: unknown = refused('unavailable', `no peer has the blob ${wanted.digest}`);
   const moved = (count: number) => {

@@ -14,7 +14,7 @@ import { hexOf } from './layout.js';
 import { onlyManifest, platformRefusal } from './oci.js';
 import type { ImagePeer, ImageServing, TakeOrder } from './peer-port.js';
 import { createProgressFeed } from './progress-feed.js';
-import { parseSource, type Source } from './reference.js';
+import { nameIn, parseSource, type Source } from './reference.js';
 import { needFor, needForLayers, shortage } from './space.js';
 import type { Freed, ImageStore } from './store.js';
 import type { ImageTools } from './tools-port.js';
@@ -41,7 +41,7 @@ export interface ImagesOptions {
   readonly log: Logger;
 }
 
-/** So long an image that a peer had us bring is kept for the cnvm that follows it. */
+/** From when it is here, an image that a peer had us bring is kept so long for the cnvm that follows it. */
 const GRACE_MS = 10 * 60_000;
 /** Each holds a connection and a place on the disk. */
 const TAKING_MAX = 8;
@@ -54,6 +54,8 @@ export function createImages(options: ImagesOptions) {
   const over = new AbortController();
   let coming = 0;
   let collectLater = false;
+  /** Never fails. */
+  let collecting: Promise<void> | undefined;
 
   /** Afterwards the image stays, whoever else needs it, until what is returned is called. */
   function hold(digest: string): () => void {
@@ -71,19 +73,27 @@ export function createImages(options: ImagesOptions) {
     return new Set(digests.filter((digest) => (holds.get(digest) ?? 0) > 0 || options.usedBy(digest).length > 0));
   }
 
-  /** While anything comes in, it waits for that: what has come already has no record yet. */
+  /** One at a time. While anything comes in, it waits for that: what has come already has no record yet. */
   async function collect(): Promise<Freed> {
+    while (collecting !== undefined) await collecting;
     if (coming > 0) {
       collectLater = true;
       return { images: [], bytes: 0 };
     }
     collectLater = false;
-    return await store.collect(inUse());
+    const freed = store.collect(inUse());
+    const done = () => {
+      collecting = undefined;
+    };
+    collecting = freed.then(done, done);
+    return await freed;
   }
 
   async function whileComing<T>(act: () => Promise<T>): Promise<T> {
     coming += 1;
     try {
+      // What is being removed is still there to be seen.
+      await collecting;
       return await act();
     } finally {
       coming -= 1;
@@ -184,10 +194,12 @@ export function createImages(options: ImagesOptions) {
     const feed = createProgressFeed();
     taking.set(order.digest, feed);
     const letGo = hold(order.digest);
-    setTimeout(letGo, GRACE_MS).unref();
     const whole = store.byDigest(order.digest) !== undefined;
     const work = whole ? Promise.resolve() : whileComing(() => bring(order, from, feed.report, over.signal));
-    void work.then(feed.end, feed.fail).finally(() => taking.delete(order.digest));
+    void work.then(feed.end, feed.fail).finally(() => {
+      taking.delete(order.digest);
+      setTimeout(letGo, GRACE_MS).unref();
+    });
     return feed.read();
   }
 
@@ -234,7 +246,7 @@ export function createImages(options: ImagesOptions) {
     /** Afterwards it has no name here and goes with its layers, but for what others need. @throws `refused` when in use. */
     async remove(wanted: string): Promise<Freed> {
       const image = store.find(wanted);
-      const name = image.names.find((one) => one === wanted.split('@')[0]);
+      const name = nameIn(image, wanted);
       const last = name === undefined || image.names.length === 1;
       const users = options.usedBy(image.digest);
       if (last && users.length > 0)

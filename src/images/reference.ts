@@ -57,13 +57,23 @@ function plainName(path: string, tag: string | undefined): string {
   return tag === undefined || tag === 'latest' ? short : `${short}:${tag.toLowerCase()}`;
 }
 
+const withoutLatest = (name: string) => name.replace(/:latest$/, '');
+
+/** The one of an image's names that an order means, if it means a name. */
+export function nameIn({ names }: { readonly names: readonly string[] }, wanted: string): string | undefined {
+  const [asked = ''] = wanted.split('@');
+  return [asked, withoutLatest(asked)].find((one) => names.includes(one));
+}
+
 /** Which of these an order means: a name, a whole digest or the beginning of one. @throws `refused` when none, or several. */
 export function pick<T extends { readonly names: readonly string[]; readonly digest: string }>(
   images: readonly T[],
   wanted: string,
 ): T {
   const [asked = '', sum] = wanted.split('@');
-  const byName = images.find(({ names }) => names.includes(asked) || names.includes(asked.replace(/:latest$/, '')));
+  const byName =
+    images.find(({ names }) => names.includes(asked)) ??
+    images.find(({ names }) => names.includes(withoutLatest(asked)));
   if (byName !== undefined && (sum === undefined || sum === byName.digest)) return byName;
   const part = (sum ?? asked).replace(/^sha256:/, '');
   const byDigest = /^[0-9a-f]{6,64}$/.test(part)

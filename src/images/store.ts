@@ -9,6 +9,8 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { removeFileDurably, sweepTemporaries, syncDirectory, writeFileAtomic } from '../base/atomic-file.js';
 import { messageOf, refused } from '../base/errors.js';
+import { inTurn } from '../base/in-turn.js';
+import { createOneByOne } from '../base/one-by-one.js';
 import { garbageOf } from './garbage.js';
 import { type Image, imageSchema, type Layer, type LayerSize, type StoredImage } from './image.js';
 import { hexOf, layerId, storePaths } from './layout.js';
@@ -57,9 +59,12 @@ export function openImageStore(directory: string) {
   });
   const list = () => [...images.values()].map(stored).sort((a, b) => sortName(a).localeCompare(sortName(b)));
 
-  async function writeNames(): Promise<void> {
+  // In turn: of two that write at once the one that knew less might be the last.
+  const writeNamesInTurn = inTurn<void>(async () => {
     await writeFileAtomic(paths.names, `${JSON.stringify(Object.fromEntries(names), null, 2)}\n`);
-  }
+  });
+  const writeNames = () => writeNamesInTurn(undefined);
+  const oneByOne = createOneByOne();
 
   /** Out of sight at once, so that what dies half way leaves no part of it where it was. */
   async function removeTree(path: string): Promise<void> {
@@ -95,12 +100,21 @@ export function openImageStore(directory: string) {
 
     /** Afterwards the layer is here; what is at `from` must be durable, and is not there any more. */
     async putLayer({ diffId }: Layer, from: string, unpackedBytes: number): Promise<void> {
-      if (sizeOf(diffId) !== undefined) return await rm(from, { recursive: true, force: true });
-      // One that died between the two.
-      if (existsSync(layerDirectory(diffId))) await removeTree(layerDirectory(diffId));
-      await writeFileAtomic(layerFile(diffId), `${JSON.stringify({ diffId, unpackedBytes })}\n`);
-      await rename(from, layerDirectory(diffId));
-      await syncDirectory(paths.layers);
+      // Two images that come at once may share it.
+      await oneByOne(layerDirectory(diffId), async () => {
+        if (sizeOf(diffId) !== undefined) return await rm(from, { recursive: true, force: true });
+        // One that died between the two.
+        if (existsSync(layerDirectory(diffId))) await removeTree(layerDirectory(diffId));
+        await writeFileAtomic(layerFile(diffId), `${JSON.stringify({ diffId, unpackedBytes })}\n`);
+        await rename(from, layerDirectory(diffId));
+        await syncDirectory(paths.layers);
+      });
+    },
+
+    /** Runs `act` with the file in which what has come of a blob lies; nobody else has it meanwhile. */
+    withPartial: <T>(digest: string, act: (file: string) => Promise<T>): Promise<T> => {
+      const file = join(paths.partial, hexOf(digest));
+      return oneByOne(file, () => act(file));
     },
 
     /** Afterwards the blob is here; what is at `from` must be durable, and be what its digest says. */
@@ -132,7 +146,7 @@ export function openImageStore(directory: string) {
     },
 
     /**
-     * Removes what nobody needs. Nothing may be on its way in. @param used digests of images that are in use.
+     * Removes what nobody needs. Nothing may be on its way in, nor come in until it has ended. @param used digests of images that are in use.
      * @throws `refused` while an image cannot be read: which layers it needs is not known.
      */
     async collect(used: ReadonlySet<string>): Promise<Freed> {
@@ -141,10 +155,9 @@ export function openImageStore(directory: string) {
       const blobs = readdirSync(paths.blobFiles);
       const garbage = garbageOf({ images: [...images.values()], names, used, layerIds, blobs });
       let bytes = 0;
-      for (const digest of garbage.images) {
-        images.delete(digest);
-        await removeFileDurably(join(paths.images, `${hexOf(digest)}.json`));
-      }
+      // All of them before anything else happens: nobody is told of one of which a part has gone.
+      for (const digest of garbage.images) images.delete(digest);
+      for (const digest of garbage.images) await removeFileDurably(join(paths.images, `${hexOf(digest)}.json`));
       for (const blob of garbage.blobs) {
         bytes += (await stat(join(paths.blobFiles, blob))).size;
         await rm(join(paths.blobFiles, blob), { force: true });

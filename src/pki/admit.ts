@@ -5,6 +5,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { refused } from '../base/errors.js';
+import { createOneByOne } from '../base/one-by-one.js';
 import { sign } from './certificates.js';
 import { demandName, keepIssued, listIssued, readAuthority } from './pki-dir.js';
 import { readRequest } from './request.js';
@@ -27,8 +28,15 @@ export interface Admission {
   readonly ca: string;
 }
 
+/** Of two who come at once the second is to find the name of the first taken. */
+const oneByOne = createOneByOne();
+
 /** @throws `refused`; what is wrong with the wish itself does not use the token up. */
-export async function admit(directory: string, { id, secret, name, request }: JoinWish): Promise<Admission> {
+export async function admit(directory: string, wish: JoinWish): Promise<Admission> {
+  return await oneByOne(directory, () => admitNext(directory, wish));
+}
+
+async function admitNext(directory: string, { id, secret, name, request }: JoinWish): Promise<Admission> {
   const token = await checkToken(directory, id, secret, Date.now());
   demandName(name);
   if (token.node !== undefined && token.node !== name)

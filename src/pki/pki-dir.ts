@@ -26,8 +26,10 @@ export type IssuedRole = Exclude<CertificateRole, 'authority'>;
 
 /** Makes the CA. @returns the files written. @throws `refused` when there is one. */
 export async function initPki(directory: string, options: PkiOptions): Promise<string[]> {
+  const base = join(directory, 'ca');
+  demandFree(base, options);
   await mkdir(directory, { recursive: true, mode: 0o700 });
-  const files = await writePair(join(directory, 'ca'), await makeAuthority(), options);
+  const files = await writePair(base, await makeAuthority(), options);
   // It may have been there, open to all.
   await chmod(directory, 0o700);
   return files;
@@ -40,8 +42,10 @@ export async function issueTo(
   name: string,
   options: PkiOptions,
 ): Promise<string[]> {
-  const pair = await issueFrom(directory, { role, name, lifetimeMs: options.lifetimeMs });
-  return await writePair(baseOf(directory, { role, name }), pair, options);
+  demandName(name);
+  const base = baseOf(directory, { role, name });
+  demandFree(base, options);
+  return await writePair(base, await issueFrom(directory, { role, name, lifetimeMs: options.lifetimeMs }), options);
 }
 
 /** Makes a node's certificate; otherwise like `issueTo`. */
@@ -149,16 +153,25 @@ function baseOf(directory: string, { role, name }: Subject): string {
   return join(directory, `${role}s`, name);
 }
 
+const pairOf = (base: string) => [`${base}.key`, `${base}.crt`] as const;
+
+/** Before anything is made: half of a pair beside half of another one would be neither. */
+function demandFree(base: string, { force }: PkiOptions): void {
+  if (!force && pairOf(base).some((file) => existsSync(file))) throw there(base);
+}
+
+const there = (base: string) =>
+  refused('exists', `${base}.key or .crt exists`, { remedy: 'Give --force to replace it.' });
+
 async function writePair(base: string, pair: KeyPair, { force }: PkiOptions): Promise<string[]> {
-  const files = [`${base}.key`, `${base}.crt`] as const;
+  const files = pairOf(base);
   await mkdir(dirname(base), { recursive: true, mode: 0o700 });
   if (force) await Promise.all(files.map((file) => rm(file, { force: true })));
   try {
     await writeFile(files[0], `${pair.key}\n`, { flag: 'wx', mode: 0o600 });
     await writeFile(files[1], `${pair.certificate}\n`, { flag: 'wx', mode: 0o644 });
   } catch (error) {
-    if (!hasErrno(error, 'EEXIST')) throw error;
-    throw refused('exists', `${base}.key or .crt exists`, { remedy: 'Give --force to replace it.' });
+    throw hasErrno(error, 'EEXIST') ? there(base) : error;
   }
   return [...files];
 }

@@ -2,6 +2,7 @@
  * A node's key and its request as files, for a CA that no network leads to: the request goes there, the certificate comes
  * back. Invariant: the key never leaves the node's directory, and what the CA signs says nothing that the request says.
  */
+import { createPublicKey } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as x509 from '@peculiar/x509';
@@ -24,11 +25,21 @@ export async function requestFor(directory: string): Promise<{ readonly request:
   // Where the daemon finishes what a power cut interrupts: it takes this key once its certificate is there.
   const files = { key: join(directory, 'node.key.next'), request: join(directory, 'node.csr') };
   const [key, text] = await Promise.all([readFileIfAny(files.key), readFileIfAny(files.request)]);
-  if (key !== undefined && text !== undefined) return files;
+  if (key !== undefined && text !== undefined && (await isFor(text, key))) return files;
   const made = await makeRequest();
   await writeFileAtomic(files.key, `${made.key.trim()}\n`);
   await writeFileAtomic(files.request, `${x509.PemConverter.encode(made.request, LABEL)}\n`, 0o644);
   return files;
+}
+
+/** Whether the request is for that key. An earlier key may have left it, or the power gone between the two. */
+async function isFor(request: string, key: string): Promise<boolean> {
+  try {
+    const wanted = createPublicKey(key).export({ type: 'spki', format: 'der' });
+    return wanted.equals(new Uint8Array((await readRequest(fromPem(request))).rawData));
+  } catch {
+    return false;
+  }
 }
 
 /** A certificate for the key of a request. @param text PEM. @throws `refused` when it is none, or there is no CA. */

@@ -2,11 +2,12 @@
  * What this node knows to be revoked. Invariant: only what its CA has signed is believed; of two lists the one with the higher
  * number is kept, on disk too; and what was once heard to be revoked is let in no more by this daemon.
  */
+import { resolve } from 'node:path';
 import type { Logger } from 'pino';
 import { readFileIfAny, writeFileAtomic } from '../base/atomic-file.js';
 import { messageOf } from '../base/errors.js';
 import { type Crl, crlText, readCrl } from './crl.js';
-import { addRevoked } from './revoke.js';
+import { addRevoked, adoptCrl } from './revoke.js';
 import { lacks, type Revoked, stillValid, union } from './revoked.js';
 import { enrolmentOf } from './subject.js';
 import { watchFiles } from './watch-files.js';
@@ -23,19 +24,33 @@ export interface RevocationsOptions {
 
 /** Afterwards what lies on disk is known. */
 export async function openRevocations({ file, ca, authority, log }: RevocationsOptions) {
+  /** Whose commands write it, too. */
+  const shared = authority !== undefined && resolve(file) === resolve(authority, 'ca.crl') ? authority : undefined;
   let crl: Crl | undefined;
   let everything: Revoked = new Map();
   let enrolments = new Set<string>();
   const listeners: (() => void)[] = [];
   let line: Promise<unknown> = Promise.resolve();
 
-  async function keep(next: Crl): Promise<void> {
+  async function write(next: Crl): Promise<Crl> {
+    if (shared !== undefined) return await adoptCrl(shared, next);
+    await writeFileAtomic(file, crlText(next), 0o644);
+    return next;
+  }
+
+  /** At once, and then whatever else the disk has. */
+  async function keep(heard: Crl): Promise<void> {
+    know(heard);
+    const next = await write(heard);
+    if (next !== heard) know(next);
+    log.info({ number: next.number, revoked: next.revoked.size }, 'a new list of what is revoked is in use');
+    for (const listener of listeners) listener();
+  }
+
+  function know(next: Crl): void {
     crl = next;
     everything = union(everything, next.revoked);
     enrolments = new Set([...everything.keys()].map(enrolmentOf));
-    await writeFileAtomic(file, crlText(next), 0o644);
-    log.info({ number: next.number, revoked: next.revoked.size }, 'a new list of what is revoked is in use');
-    for (const listener of listeners) listener();
   }
 
   async function judge(heard: Crl): Promise<void> {
@@ -63,7 +78,7 @@ export async function openRevocations({ file, ca, authority, log }: RevocationsO
       const text = await readFileIfAny(file);
       if (text !== undefined) await hear(text);
       // Whoever put an older one there, or none, meant no harm; after a new start it would be all that is known.
-      if (crl !== undefined && text !== crlText(crl)) await writeFileAtomic(file, crlText(crl), 0o644);
+      if (crl !== undefined && text !== crlText(crl)) await write(crl);
     } catch (error) {
       log.error({ file, error: messageOf(error) }, 'the list of what is revoked is not taken; the one before goes on');
     }

@@ -31,6 +31,22 @@ export async function addRevoked(directory: string, more: Revoked, atLeast = 0):
   });
 }
 
+/**
+ * Takes a list that was heard into the directory. Afterwards it has all of that one and all that was its own, which somebody may
+ * have written since it was looked at last. @returns the directory's list.
+ */
+export async function adoptCrl(directory: string, heard: Crl): Promise<Crl> {
+  const file = join(directory, 'ca.crl');
+  const newer = await withFileLock(`${file}.lock`, async () => {
+    const own = await readOwnCrl(directory).catch(() => undefined);
+    const kept = stillValid(own?.revoked ?? new Map(), Date.now());
+    if (own !== undefined && (heard.number <= own.number || lacks(heard.revoked, kept))) return false;
+    await writeFileAtomic(file, crlText(heard), 0o644);
+    return true;
+  });
+  return newer ? heard : await addRevoked(directory, heard.revoked, heard.number);
+}
+
 /** Every certificate of that name that is known here and has not expired. @throws `refused` when there is none. */
 export async function revokeSubject(
   directory: string,

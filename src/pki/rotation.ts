@@ -33,6 +33,8 @@ export function openRotation(files: TlsFiles, node: string, log: Logger): Rotati
     );
 
   function take(): boolean {
+    // The key that a certificate was asked for may have waited for it.
+    settlePair(files);
     const next = readIdentity(files, node);
     if (next.fingerprint === identity.fingerprint && next.ca === identity.ca) return false;
     const now = Date.now();

@@ -91,6 +91,7 @@ export function keepDoor(options: JoinDoorOptions, opened: (port: number) => voi
   let door: OpenDoor | undefined;
   let neededMs = 0;
   let busy = false;
+  let stopped = false;
   let failing = '';
 
   async function look(): Promise<void> {
@@ -98,6 +99,8 @@ export function keepDoor(options: JoinDoorOptions, opened: (port: number) => voi
       neededMs = Date.now();
       if (door !== undefined) return;
       door = await openJoinDoor(options);
+      // While it was opening.
+      if (stopped) return door.close();
       log.info({ listen, port: door.port }, 'the door for new nodes is open: there is a join token');
       opened(door.port);
     } else if (door !== undefined && Date.now() - neededMs > LINGER_MS) {
@@ -125,6 +128,7 @@ export function keepDoor(options: JoinDoorOptions, opened: (port: number) => voi
   }, LOOK_EVERY_MS);
   looking.unref();
   return () => {
+    stopped = true;
     clearInterval(looking);
     door?.close();
   };

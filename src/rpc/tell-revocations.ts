@@ -1,6 +1,7 @@
 /**
  * How the list of what is revoked gets round: whoever has a new one tells all peers, and everybody asks some of them now and
- * then. Invariant: of peers that reach each other, over whatever others, all have the newest list after a few rounds.
+ * then. Invariant: of peers that reach each other, over whatever others, all have the newest list after a few rounds; and where
+ * two have each made one, who holds the CA has heard both.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
@@ -36,14 +37,20 @@ const NEWS_TRIES = 3;
 
 /** Tells and asks until the signal fires. Never throws: a peer that does not answer is asked again. */
 export async function keepTelling(ports: TellPorts, signal: AbortSignal): Promise<void> {
-  ports.revocations.onChange(() => void tellAll(ports, true));
+  const telling = { ...ports, compared: new Map<string, number>() };
+  ports.revocations.onChange(() => void tellAll(telling, true));
   while (!signal.aborted) {
-    await tellAll(ports, false);
+    await tellAll(telling, false);
     await sleep(ROUND_MS, undefined, { signal, ref: false }).catch(() => undefined);
   }
 }
 
-async function tellAll(ports: TellPorts, news: boolean): Promise<void> {
+interface Telling extends TellPorts {
+  /** By peer: the number of the list that it was seen to have, too. Two who have made lists apart may give them the same one. */
+  readonly compared: Map<string, number>;
+}
+
+async function tellAll(ports: Telling, news: boolean): Promise<void> {
   const peers = news ? ports.peers() : someOf(ports.peers());
   await Promise.all(peers.map(({ name, trust }) => tell(ports, name, trust, news)));
 }
@@ -60,21 +67,28 @@ function someOf<T>(all: readonly T[]): T[] {
 const ROUND_PEERS = 16;
 
 async function tell(
-  { revocations, log }: TellPorts,
+  ports: Telling,
   peer: string,
   link: TrustLink,
   news: boolean,
   tries = news ? NEWS_TRIES : 1,
 ): Promise<void> {
+  const { revocations, compared, log } = ports;
   try {
     const known = revocations.current();
     const number = known?.number ?? 0;
     const answer = await link.revocations({ number, crl: news ? known?.der : undefined }, { timeoutMs: ANSWER_MS });
     if (answer.crl.length > 0) await revocations.hear(answer.crl);
     // It was told only the number, and has less.
-    else if (answer.number < number && !news) await tell({ revocations, log, peers: () => [] }, peer, link, true);
+    else if (answer.number < number && !news) await tell(ports, peer, link, true);
+    else if (!news && number > 0 && compared.get(peer) !== number) {
+      // As if we had less: then it says what it has.
+      const theirs = await link.revocations({ number: number - 1, crl: undefined }, { timeoutMs: ANSWER_MS });
+      if (theirs.crl.length > 0) await revocations.hear(theirs.crl);
+      compared.set(peer, number);
+    }
   } catch (error) {
     log.debug({ peer, error: messageOf(error) }, 'peer not told what is revoked');
-    if (tries > 1) await tell({ revocations, log, peers: () => [] }, peer, link, news, tries - 1);
+    if (tries > 1) await tell(ports, peer, link, news, tries - 1);
   }
 }

@@ -120,4 +120,29 @@ describe('cnvm pki', () => {
     assert.match(again.stderr, /is a node already/);
     await must(at('revoke', 'node', 'node4'));
   }).timeout(120_000);
+
+  it('stops waiting for newcomers at Ctrl-C', async () => {
+    await must(at('init'));
+    await must(at('token'));
+    const door = spawn(process.execPath, [bundle, 'pki', ...at('serve', '--listen', '127.0.0.1:0')]);
+    const closed = once(door, 'exit');
+    await once(door.stdout, 'data');
+    door.kill('SIGINT');
+    assert.deepEqual(await closed, [0, null]);
+  }).timeout(60_000);
+
+  it('shows no token to a mesh whose certificate it could not keep', async () => {
+    await must(at('init'));
+    const listen = '127.0.0.1:17445';
+    const token = (await must(at('token', '--address', listen))).trim();
+    const door = spawn(process.execPath, [bundle, 'pki', ...at('serve', '--listen', listen)]);
+    const closed = once(door, 'exit');
+    await once(door.stdout, 'data');
+    const nowhere = join(ca(), 'ca.crt', 'pki');
+    const { code, stderr } = await pki(['join', '--node', 'node5', '--dir', nowhere], token);
+    assert.equal(code, 2, stderr);
+    assert.match(stderr, /cannot write/);
+    await must(['join', '--node', 'node5', '--dir', join(directory(), 'there')], token);
+    assert.deepEqual(await closed, [0, null]);
+  }).timeout(120_000);
 });

@@ -132,6 +132,30 @@ describe('a store of images', () => {
     );
   });
 
+  it('lets a name be written with "latest", which is not told apart', async () => {
+    const room = images();
+    const layers = [{ a: 'x' }];
+    await pull(room, 'nginx', { layers });
+    await pull(room, 'mine', { layers });
+    await room.remove('nginx:latest');
+    assert.deepEqual(
+      room.list().map(({ names }) => names),
+      [['mine']],
+    );
+  });
+
+  it('goes by the name as it is said before it goes by it without "latest"', async () => {
+    const room = images();
+    await pull(room, 'nginx', { layers: [{ a: 'x' }] });
+    writeLayout(join(directory(), 'other'), fakeImage({ layers: [{ a: 'y' }] }));
+    await room.pull({ ...orderOf('other'), name: 'nginx:latest' }, () => undefined, signal);
+    await room.remove('nginx:latest');
+    assert.deepEqual(
+      room.list().map(({ names }) => names),
+      [['nginx']],
+    );
+  });
+
   it('collects nothing while anything comes in', async () => {
     const room = images();
     await pull(room, 'old', { layers: [{ a: 'shared' }] });

@@ -12,7 +12,7 @@ import { initPki, issueNode } from '../../../src/pki/pki-dir.js';
 import { makeRequest, readRequest } from '../../../src/pki/request.js';
 import { isRevoked, revokeSerials, revokeSubject } from '../../../src/pki/revoke.js';
 import { enrolmentOf } from '../../../src/pki/subject.js';
-import { openToken } from '../../../src/pki/token-store.js';
+import { countOpen, openToken } from '../../../src/pki/token-store.js';
 import { FUZZ_TIMEOUT_MS, runs } from '../../support/fuzz.js';
 import { temporary } from '../../support/temporary.js';
 
@@ -55,6 +55,17 @@ describe('whoever lets new nodes in', () => {
     assert.ok(certificate.verify(new X509Certificate(readFileSync(join(directory(), 'ca.crt'))).publicKey));
     const days = (factsOf(certificate).notAfterMs - Date.now()) / 86_400_000;
     assert.ok(days > 29 && days <= 30, String(days));
+  });
+
+  it('gives a new name to one of those who come for it at once', async () => {
+    const wishes = await Promise.all(
+      Array.from({ length: 4 }, async () => ({ ...(await token()), name: 'node5', request: await greedy() })),
+    );
+    const ended = await Promise.allSettled(wishes.map((wish) => admit(directory(), wish)));
+    assert.equal(ended.filter(({ status }) => status === 'fulfilled').length, 1);
+    for (const one of ended) if (one.status === 'rejected') assert.match(String(one.reason), /there is a node node5/);
+    // Theirs are good for another name.
+    assert.equal(await countOpen(directory(), Date.now()), 3);
   });
 
   it('does not let a token be used for another name, nor for one that is taken, and the token stays', async () => {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { X509Certificate } from 'node:crypto';
-import { readFileSync, statSync } from 'node:fs';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { initPki, issueNode, issueTo } from '../../../src/pki/pki-dir.js';
+import { initPki, issueNode, issueTo, renewFor } from '../../../src/pki/pki-dir.js';
 import { callerOf } from '../../../src/rpc/roles.js';
 import { temporary } from '../../support/temporary.js';
 
@@ -37,6 +37,31 @@ describe('a mesh has certificates', () => {
     assert.equal(readFileSync(join(directory(), 'ca.key'), 'utf8'), before);
     await initPki(directory(), { force: true });
     assert.notEqual(readFileSync(join(directory(), 'ca.key'), 'utf8'), before);
+  });
+
+  it('of which nothing is made when half of them is there', async () => {
+    await initPki(directory(), once);
+    const [key = ''] = await issueNode(directory(), 'node1', once);
+    // It was moved to its node.
+    rmSync(key);
+    const issued = readdirSync(join(directory(), 'issued'));
+    await assert.rejects(issueNode(directory(), 'node1', once), /exists/);
+    assert.ok(!existsSync(key), 'a key that does not fit');
+    assert.deepEqual(readdirSync(join(directory(), 'issued')), issued);
+    rmSync(join(directory(), 'ca.key'));
+    await assert.rejects(initPki(directory(), once), /exists/);
+    assert.ok(!existsSync(join(directory(), 'ca.key')));
+  });
+
+  it('that fit their keys also when several renew them at once', async () => {
+    await initPki(directory(), once);
+    await issueNode(directory(), 'node1', once);
+    for (let round = 0; round < 5; round += 1) {
+      await Promise.all(Array.from({ length: 4 }, () => renewFor(directory(), 'node', 'node1')));
+      const key = createPrivateKey(readFileSync(join(directory(), 'nodes/node1.key')));
+      assert.ok(certificate('nodes/node1.crt').checkPrivateKey(key));
+    }
+    assert.deepEqual(readdirSync(join(directory(), 'nodes')).toSorted(), ['node1.crt', 'node1.key']);
   });
 
   it('whose names are no paths', async () => {

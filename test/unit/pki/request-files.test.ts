@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readIdentity } from '../../../src/pki/identity.js';
 import { initPki } from '../../../src/pki/pki-dir.js';
@@ -32,6 +33,18 @@ describe('a request that is carried to the CA', () => {
     const { subject, notAfterMs } = readIdentity(files, 'node7');
     assert.deepEqual(subject, { role: 'node', name: 'node7' });
     assert.ok(notAfterMs < Date.now() + 3_700_000);
+  });
+
+  it('is for the key that waits: one that an earlier key has left is not carried again', async () => {
+    const first = await requestFor(node());
+    const stale = readFileSync(first.request, 'utf8');
+    rmSync(first.key);
+    const second = await requestFor(node());
+    // As when the power went between the two files.
+    writeFileSync(second.request, stale);
+    const { request, key } = await requestFor(node());
+    const certificate = await signRequest(ca(), readFileSync(request, 'utf8'), { role: 'node', name: 'node7' });
+    assert.ok(new X509Certificate(certificate).checkPrivateKey(createPrivateKey(readFileSync(key))));
   });
 
   it('is refused when it is none, or the name is none', async () => {

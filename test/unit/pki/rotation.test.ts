@@ -1,5 +1,14 @@
 import assert from 'node:assert/strict';
-import { chmodSync, copyFileSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pino } from 'pino';
@@ -7,6 +16,7 @@ import { crlText, readCrl } from '../../../src/pki/crl.js';
 import type { TlsFiles } from '../../../src/pki/identity.js';
 import { initPki, issueNode, renewFor } from '../../../src/pki/pki-dir.js';
 import { replacePair, settlePair } from '../../../src/pki/replace-pair.js';
+import { requestFor, signRequest } from '../../../src/pki/request-files.js';
 import { openRevocations } from '../../../src/pki/revocations.js';
 import { addRevoked } from '../../../src/pki/revoke.js';
 import { openRotation, type Rotation } from '../../../src/pki/rotation.js';
@@ -52,6 +62,21 @@ describe("a node's certificate", () => {
     await renewFor(directory(), 'node', 'node1');
     await eventually('the new one', () => rotation?.current().serial !== before.serial);
     assert.equal(told, 1);
+    assert.equal(rotation?.current().key, readFileSync(files.key, 'utf8'));
+  });
+
+  it('is taken when it was carried to the CA and back, and so is the key that has waited for it', async () => {
+    const node = file('there');
+    mkdirSync(node);
+    for (const end of ['crt', 'key']) copyFileSync(file('nodes', `node1.${end}`), join(node, `node.${end}`));
+    files = { ca: file('ca.crt'), cert: join(node, 'node.crt'), key: join(node, 'node.key') };
+    const before = open().current();
+    const { request, key } = await requestFor(node);
+    const wish = { role: 'node', name: 'node1' } as const;
+    const certificate = await signRequest(directory(), readFileSync(request, 'utf8'), wish);
+    writeFileSync(files.cert, `${certificate}\n`);
+    await eventually('the new one', () => rotation?.current().serial !== before.serial);
+    assert.ok(!existsSync(key));
     assert.equal(rotation?.current().key, readFileSync(files.key, 'utf8'));
   });
 
@@ -204,5 +229,20 @@ describe("a node's list of what is revoked", () => {
     const [number] = numbers;
     await a.hear(b.current()?.der ?? new Uint8Array());
     assert.equal(a.current()?.number, number);
+  });
+
+  it('loses nothing that is revoked in the directory of the CA in the moment in which another list is heard', async () => {
+    const [here, there] = [file('here'), file('there')];
+    for (const one of [directory(), here, there]) await initPki(one, { force: false });
+    for (const name of ['ca.crt', 'ca.key'])
+      for (const copy of [here, there]) copyFileSync(file(name), join(copy, name));
+    const list = await openAt(join('here', 'ca.crl'), here);
+    const other = await addRevoked(there, at('4'));
+    // The daemon has not looked at it yet.
+    await addRevoked(here, at('5'));
+    await list.hear(other.der);
+    await eventually('both are known', () => list.isRevoked(serial('4')) && list.isRevoked(serial('5')));
+    const kept = await readCrl(readFileSync(join(here, 'ca.crl'), 'utf8'), ca());
+    assert.deepEqual([...kept.revoked.keys()].toSorted(), [serial('4'), serial('5')]);
   });
 });
