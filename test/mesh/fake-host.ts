@@ -126,7 +126,10 @@ export function createFakeHost({ node, overlayAddress, directory, witness }: Fak
           overlay: watched('overlay', overlay, life, plan, takeBack),
           imageStore,
           imageTools: createFakeImageTools(registry),
-          isPortBusy: async (port, protocol) => busyPorts.has(`${port}/${protocol}`),
+          isPortBusy: async (port, protocol) => {
+            await plan.reach('ports.look', 'before');
+            return busyPorts.has(`${port}/${protocol}`);
+          },
           endOrphans: async () => [],
           facts: (cnvmCount) => async () =>
             facts(node, { overlayAddress, cnvmCount: cnvmCount(), softDirty: state.tracks }),

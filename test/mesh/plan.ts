@@ -15,6 +15,8 @@ export type Step =
   | 'preDump.rollBack'
   /** A part of a memory that comes late is about to be asked for. */
   | 'pages.ask'
+  /** Whether a port of the node is free. */
+  | 'ports.look'
   /** It runs, and no packet has been let in yet. */
   | 'restore.unheard'
   | `overlay.${'setBehind' | 'unwire' | 'prepareKey' | 'changeKey'}`;
