@@ -26,8 +26,12 @@ export interface Note extends Omit<z.infer<typeof noteSchema>, 'record'> {
 /** What half a snapshot is called; nobody else's directory is. */
 const PARTIAL = /^\..+\.cnvm-[0-9a-f-]{36}\.partial$/;
 
+/** So much of a name that no file system finds it too long, with what is added to it. */
+const NAME_LETTERS = 40;
+
 export function partialName(directory: string, id: string): string {
-  return join(directory, '..', `.${basename(directory)}.cnvm-${id}.partial`);
+  const name = [...basename(directory)].slice(0, NAME_LETTERS).join('');
+  return join(directory, '..', `.${name}.cnvm-${id}.partial`);
 }
 
 /** Afterwards half a snapshot is gone. Another directory is left alone. */

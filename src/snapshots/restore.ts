@@ -178,15 +178,15 @@ async function bring(
   const { machine, bulk, notes, log } = ports;
   const id = randomUUID();
   const scratch = scratchOf(id);
-  const undo = createUndo((what, error) =>
-    log.error({ cnvm: record.name, what, error: messageOf(error) }, 'could not undo'),
-  );
+  const told = (what: string, error: unknown) =>
+    log.error({ cnvm: record.name, what, error: messageOf(error) }, 'could not be cleared away');
+  const undo = createUndo(told);
   try {
+    await machine.demandRoom(record);
+    await notes.write({ kind: 'restoring', id, record, partial: '' });
     await machine.expect(record);
     undo.add('disk', () => machine.erase(record));
     undo.add('processes and mounts', () => machine.destroy(record));
-    await notes.write({ kind: 'restoring', id, record, partial: '' });
-    undo.add('note', () => notes.remove(id));
     report({ step: 'disk', bytesDone: 0, bytesTotal: 0 });
     await machine.unpackDisk(record, join(directory, DISK), signal);
     if (record.name !== manifest.record.name || record.address !== manifest.record.address)
@@ -205,11 +205,15 @@ async function bring(
     else await machine.destroy(record);
     await ports.keep(record);
   } catch (error) {
-    await undo.run();
+    // What could not be taken back is taken back by the next daemon, by its note.
+    if ((await undo.run()).length === 0) await notes.remove(id).catch((reason: unknown) => told('note', reason));
     throw error;
   }
-  await bulk.sweep(scratch);
-  await notes.remove(id);
+  // It is ours and runs; likewise.
+  await bulk
+    .sweep(scratch)
+    .then(() => notes.remove(id))
+    .catch((reason: unknown) => told('images', reason));
 }
 
 /** No migration's id: those are swept when nobody knows of them. */

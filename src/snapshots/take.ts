@@ -15,6 +15,7 @@ import { createUndo, type Undo } from '../base/undo.js';
 import type { CnvmRecord } from '../cnvms/cnvm.js';
 import type { Dump } from '../cnvms/machine.js';
 import type { OnProgress } from '../images/image.js';
+import { rolledBack } from '../migration/outcome.js';
 import { createPageRelay } from '../migration/page-relay.js';
 import { syncFileSystem } from '../tools/sync.js';
 import { bytesOf, DISK, MANIFEST, type Manifest, MEMORY, manifestText, nodeOf } from './manifest.js';
@@ -81,19 +82,24 @@ export async function takeSnapshot(
     const { archive } = order;
     const taking = { ports, record, partial, archive, memoryBytes, report, signal, thaw: createUndo(told) };
     await notes.write({ kind: 'taking', id, record, partial });
+    let stuck = false;
     try {
       await mkdir(partial, { mode: 0o700 });
       const taken = await (hot ? takeRunning(taking, order) : takeStopped(taking, order.directory));
       log.info({ cnvm: record.name, directory: order.directory, freezeMs: taken.freezeMs }, 'snapshot taken');
       return taken;
     } catch (error) {
-      await taking.thaw.run();
-      throw error;
+      stuck = (await taking.thaw.run()).length > 0;
+      const { name } = record;
+      throw stuck
+        ? rolledBack(error, { source: ports.node, name, runs: false, stuck, ended: false, begun: true })
+        : error;
     } finally {
       cnvms.marks.delete(record.name);
-      // When all went well it has another name by now.
-      await removePartial(partial);
-      await notes.remove(id);
+      // When all went well it has another name by now. What cannot be done here is done by the next daemon, by its note.
+      await removePartial(partial)
+        .then(() => (stuck ? undefined : notes.remove(id)))
+        .catch((error: unknown) => told('half a snapshot', error));
     }
   });
 }
