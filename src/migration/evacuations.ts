@@ -200,6 +200,12 @@ export function createEvacuations(options: EvacuationsOptions) {
     }
   }
 
+  /** @throws `refused` while one runs. */
+  function demandNone(): void {
+    if (running === undefined) return;
+    throw refused('state', `${node} is being evacuated, by ${running.by}`, { remedy: 'Wait, or end that first.' });
+  }
+
   function endIt(one: Running, why: string): void {
     log.warn({ why }, 'evacuation is ended: what moves is finished, nothing begins');
     one.abort.abort(refused('cancelled', why));
@@ -266,11 +272,12 @@ export function createEvacuations(options: EvacuationsOptions) {
         endIt(running, `${by} lifts the cordon`);
         await running.done;
       }
-      if (running !== undefined)
-        throw refused('state', `${node} is being evacuated, by ${running.by}`, { remedy: 'Wait, or end that first.' });
+      demandNone();
       if (ifReason !== undefined && cordon.get()?.reason !== ifReason) return false;
       if (cordon.get() === undefined) return false;
       await options.audit({ act: 'uncordon', who: by, node });
+      // Again: one may have begun meanwhile.
+      demandNone();
       return await cordon.lift();
     },
 
