@@ -35,6 +35,8 @@ export async function migrate(run: SourceRun): Promise<void> {
     await prepare(run);
     await freeze(run);
     await note(run, 'handing-over');
+    // It has not been said yet.
+    run.signal.throwIfAborted();
   } catch (error) {
     throw await rollBack(run, error);
   }

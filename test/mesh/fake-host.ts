@@ -131,8 +131,17 @@ export function createFakeHost({ node, overlayAddress, directory, witness }: Fak
             return busyPorts.has(`${port}/${protocol}`);
           },
           endOrphans: async () => [],
-          facts: (cnvmCount) => async () =>
-            facts(node, { overlayAddress, cnvmCount: cnvmCount(), softDirty: state.tracks }),
+          facts: (cnvmCount) => async () => {
+            await plan.reach('host.facts', 'before');
+            return facts(node, { overlayAddress, cnvmCount: cnvmCount(), softDirty: state.tracks });
+          },
+          betweenJournal: (journal) => ({
+            ...journal,
+            async write(entry) {
+              await plan.reach(`journal.${entry.state}`, 'before');
+              await journal.write(entry);
+            },
+          }),
           check: async () => [],
           memoryPressure: async () => pressure,
           sweep: async (ports) => {

@@ -67,6 +67,22 @@ describe('meanwhile', () => {
     await node1.hearsAll();
     await assertAtRest(mesh(), NAME, 'node1', 1);
   });
+
+  for (const mode of ['hot', 'post-copy'] as const) {
+    it(`an abort in the last moment before a hand-over still counts, ${mode}`, async () => {
+      const node1 = mesh().node('node1');
+      await node1.create(NAME);
+      const noting = node1.host.plan.hold('journal.handing-over');
+      const moving = node1.teleport(NAME, 'node2', mode);
+      await noting.reached;
+      const aborted = node1.abort(NAME);
+      await node1.list();
+      noting.goOn();
+      assert.equal((await aborted).outcome, 'aborted');
+      assert.equal((await moving).outcome, 'aborted');
+      await assertAtRest(mesh(), NAME, 'node1', 1);
+    });
+  }
 });
 
 describe('somebody’s directory where that of a cnvm would be', () => {
