@@ -17,6 +17,8 @@ const noteSchema = z.object({
   record: z.unknown(),
   /** What is half written, absolute; empty when it is a cnvm of this node. */
   partial: z.string(),
+  /** It is whole, and its cnvm is to be stopped: no more is taken back. */
+  whole: z.boolean().optional(),
 });
 
 export interface Note extends Omit<z.infer<typeof noteSchema>, 'record'> {

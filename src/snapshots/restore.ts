@@ -64,9 +64,10 @@ export async function restoreSnapshot(
   const { locks, cnvms, images, audit, log, node } = ports;
   ports.demandOpen();
   const manifest = await readManifest(order);
-  const wanted = await plan(ports, manifest, order);
-  const { name } = wanted.record;
+  const name = order.name ?? manifest.record.name;
   return await locks.with(name, 'being restored from a snapshot', async () => {
+    // Only now: before, another one could have been restored under the name.
+    const wanted = await plan(ports, manifest, order);
     await demandPossible(ports, wanted, order);
     const choice = { given: true, choose: () => wanted.record, drop: () => undefined };
     const held = await reserveFor(ports.reserving, choice);

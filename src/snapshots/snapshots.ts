@@ -36,10 +36,14 @@ export function createSnapshots(options: SnapshotPorts) {
     }
   }
 
-  async function undoTaking({ record, partial }: Note): Promise<void> {
+  async function undoTaking({ record, partial, whole }: Note): Promise<void> {
     // Its owner may be another by now, or it may be gone; and one that was handed over since its new owner may run.
-    const free = store.get(record.name) !== undefined && locks.doing(record.name) === undefined;
-    if (free && (await machine.look(record)).status === 'frozen') {
+    const current = locks.doing(record.name) === undefined ? store.get(record.name) : undefined;
+    const frozen = current !== undefined && (await machine.look(record)).status === 'frozen';
+    if (frozen && whole) {
+      await store.put({ ...current, wanted: 'stopped' });
+      await machine.destroy(record);
+    } else if (frozen) {
       await machine.thaw(record);
       log.warn({ cnvm: record.name }, 'runs on: a snapshot of it was not finished');
     }

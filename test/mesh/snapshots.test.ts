@@ -55,6 +55,35 @@ describe('a snapshot', () => {
     assert.equal(node.host.recall(NAME, 'a'), 'in memory');
   });
 
+  it('and is stopped by the next daemon when this one could not', async () => {
+    await create();
+    const node = mesh().node('node1');
+    node.host.plan.fail('dump.commit', 'before');
+    await assert.rejects(node.snapshot(NAME, place(), true));
+    assert.equal(node.host.stateOf(NAME), 'frozen');
+    await node.stop();
+    await node.begin();
+    assert.equal(node.host.stateOf(NAME), 'stopped');
+    assert.deepEqual(left(), ['snapshot']);
+    await node.start(NAME);
+  });
+
+  it('and is not let run on by the next daemon, when it was whole before the first one died', async () => {
+    await create();
+    const node = mesh().node('node1');
+    const held = node.host.plan.hold('dump.commit');
+    node.snapshot(NAME, place(), true).catch(() => undefined);
+    await held.reached;
+    node.crash();
+    held.goOn();
+    await node.begin();
+    assert.equal(node.host.stateOf(NAME), 'stopped');
+    assert.deepEqual(left(), ['snapshot']);
+    await node.remove(NAME);
+    await node.restoreFrom(place());
+    assert.equal(node.host.recall(NAME, 'a'), 'in memory');
+  });
+
   it('that two nodes restore at once is one cnvm, and the other node says who has it', async () => {
     await create();
     await mesh().node('node1').snapshot(NAME, place());
@@ -66,6 +95,36 @@ describe('a snapshot', () => {
     assert.match(lost[0] ?? '', /the name .* is taken: node[23] has it|node[23] has the cnvm/);
     assert.deepEqual(nodes.map(({ host }) => host.stateOf(NAME) ?? '').sort(), ['running', 'stopped']);
   }).timeout(30_000);
+
+  it('that one node is told twice to restore is one cnvm, wherever the second would have it', async () => {
+    await create();
+    await mesh().node('node1').snapshot(NAME, place());
+    await lose();
+    const [node2, node3] = [mesh().node('node2'), mesh().node('node3')];
+    const first = node2.host.plan.hold('machine.expect');
+    const restoring = node2.restoreFrom(place(), { force: true });
+    await first.reached;
+    let answer: () => void = () => undefined;
+    const slow = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    const asked = new Promise<void>((resolve) => {
+      const wait = () => {
+        resolve();
+        return slow;
+      };
+      node3.host.plan.at('host.facts', 'before', wait, { times: Number.MAX_SAFE_INTEGER });
+    });
+    // It asks what is known of the lost node before it has the name.
+    const again = node2.restoreFrom(place(), { force: true, landing: '/home/cnvm/sneakers/elsewhere' });
+    const refused = assert.rejects(again, /is being restored from a snapshot|there is a cnvm .* on node2/);
+    await Promise.race([asked, refused]);
+    first.goOn();
+    await restoring;
+    answer();
+    await refused;
+    assert.equal(node2.host.recall(NAME, 'a'), 'in memory');
+  }).timeout(60_000);
 
   it('is the way back from a node that is lost, with memory and disk, and that node yields', async () => {
     await create();
