@@ -11,7 +11,8 @@ import { temporary } from '../../support/temporary.js';
 describe('the evacuations of a node', () => {
   const directory = temporary();
 
-  it('go on cordoned when somebody else is just lifting the cordon', async () => {
+  /** Of a node where somebody is at its one cnvm all of the time. @param slowAct what is not written down before `goOn`. */
+  function open(slowAct: string) {
     const cordon = openCordon('node1', join(directory(), 'cordon.json'));
     let goOn: () => void = () => undefined;
     const slow = new Promise<void>((resolve) => {
@@ -20,18 +21,44 @@ describe('the evacuations of a node', () => {
     const options: Partial<EvacuationsOptions> = {
       ...{ node: 'node1', overlayNetwork: '10.100.0.0/16', cordon, nameOf: (peer) => peer },
       intent: openIntent('node1', join(directory(), 'intent.json')),
-      // Somebody is at it all of the time: nothing begins, and nothing ends.
+      // Nothing begins, and nothing ends.
       ...{ records: () => [record], locked: () => [record.name], doubts: () => [], peers: () => [] },
       facts: async () => facts('node1'),
-      audit: async ({ act }) => (act === 'uncordon' ? await slow : undefined),
+      audit: async ({ act }) => (act === slowAct ? await slow : undefined),
       log: createLog({ level: 'fatal', pretty: false }, {}),
     };
-    const evacuations = createEvacuations(options as EvacuationsOptions);
+    return { evacuations: createEvacuations(options as EvacuationsOptions), cordon, goOn };
+  }
+
+  const order = { to: [], parallel: 1, deadlineMs: 60_000, dryRun: false, reason: 'work' };
+  const askerOf = (by: string, signal = new AbortController().signal) => {
+    return { by, detached: false, followOnly: false, signal };
+  };
+
+  it('go on when one who has only looked on leaves before they have begun', async () => {
+    const { evacuations, goOn } = open('evacuate');
+    const gone = new AbortController();
+    const story = evacuations.evacuate(order, askerOf('bob'));
+    const begun = story.next();
+    const other = evacuations.evacuate(order, askerOf('ann', gone.signal));
+    await other.next();
+    const left = assert.rejects(other.next());
+    await sleep(10);
+    gone.abort();
+    await left;
+    goOn();
+    await begun;
+    await sleep(500);
+    assert.equal(evacuations.runs(), true);
+    evacuations.stop('bob');
+    while (evacuations.runs()) await sleep(10);
+  });
+
+  it('go on cordoned when somebody else is just lifting the cordon', async () => {
+    const { evacuations, cordon, goOn } = open('uncordon');
     await evacuations.cordon('work', 'ann');
     const lifting = assert.rejects(evacuations.uncordon(undefined, 'ann'), /node1 is being evacuated, by bob/);
-    const order = { to: [], parallel: 1, deadlineMs: 60_000, dryRun: false, reason: 'work' };
-    const gone = new AbortController();
-    const story = evacuations.evacuate(order, { by: 'bob', detached: true, followOnly: false, signal: gone.signal });
+    const story = evacuations.evacuate(order, askerOf('bob'));
     await story.next();
     goOn();
     await lifting;
