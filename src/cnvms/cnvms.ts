@@ -153,6 +153,8 @@ export function createCnvms(options: CnvmsOptions) {
 
   async function make(record: CnvmRecord, start: boolean): Promise<void> {
     const undo = createUndo((what, error) => log.error({ cnvm: record.name, what, error }, 'could not undo'));
+    // Before a record says that what lies there is this cnvm's.
+    await machine.demandRoom(record);
     try {
       await store.put(record);
       undo.add('record', () => store.remove(record.name));

@@ -2,9 +2,10 @@
  * A cnvm's disk: its image's layers, shown with the cnvm's own uids, below a writable layer that alone belongs to it and moves.
  * Invariant: the writable layer is never touched while the root is mounted, but by the cnvm.
  */
+import { lstatSync } from 'node:fs';
 import { chown, lchown, mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { hasErrno, refused } from '../base/errors.js';
+import { type CnvmError, hasErrno, refused } from '../base/errors.js';
 import { diskUsage } from '../tools/du.js';
 import { bindShifted, isMounted, mountOverlay, unmount } from '../tools/mount.js';
 import { closedOnTheWay } from '../tools/passable.js';
@@ -43,27 +44,37 @@ export function diskPaths(record: Pick<CnvmRecord, 'name' | 'landing'>, runDir: 
   };
 }
 
-/**
- * Makes the empty disk.
- * @throws `refused` when the directory exists: it may be somebody's data; and when its owner could not get to it.
- */
+/** @throws `refused` when the directory exists: it may be somebody's data; and when the cnvm's root could not get to it. */
+export function demandRoomFor({ directory }: DiskPaths): void {
+  if (lstatSync(directory, { throwIfNoEntry: false }) !== undefined) throw inTheWay(directory);
+  const closed = closedOnTheWay(dirname(directory));
+  if (closed === undefined) return;
+  throw refused('state', `a cnvm's root, which is a user of its own here, may not pass through ${closed}`, {
+    remedy: `chmod o+x ${closed}`,
+  });
+}
+
+function inTheWay(directory: string): CnvmError {
+  return refused('exists', `${directory} exists`, { remedy: 'Move it away, or choose another landing.' });
+}
+
+/** Makes the empty disk. @throws with nothing of it there; `refused` when the directory exists, which stays then. */
 export async function makeDisk(paths: DiskPaths, owner: number): Promise<void> {
-  const landing = dirname(paths.directory);
-  const closed = closedOnTheWay(landing);
-  if (closed !== undefined)
-    throw refused('state', `a cnvm's root, which is a user of its own here, may not pass through ${closed}`, {
-      remedy: `chmod o+x ${closed}`,
-    });
-  await mkdir(landing, { recursive: true });
+  await mkdir(dirname(paths.directory), { recursive: true });
   // Only the cnvm's own root may pass: its files may be setuid, and no user of the node is to run them.
   await mkdir(paths.directory, { mode: 0o700 }).catch((error: unknown) => {
-    if (!hasErrno(error, 'EEXIST')) throw error;
-    throw refused('exists', `${paths.directory} exists`, { remedy: 'Move it away, or choose another landing.' });
+    throw hasErrno(error, 'EEXIST') ? inTheWay(paths.directory) : error;
   });
-  await chown(paths.directory, owner, owner);
-  for (const path of [paths.upper, paths.work, paths.rootfs]) {
-    await mkdir(path, { mode: 0o755 });
-    await chown(path, owner, owner);
+  try {
+    await chown(paths.directory, owner, owner);
+    for (const path of [paths.upper, paths.work, paths.rootfs]) {
+      await mkdir(path, { mode: 0o755 });
+      await chown(path, owner, owner);
+    }
+  } catch (error) {
+    // Half of it would be in the way of every other try.
+    await rm(paths.directory, { recursive: true, force: true });
+    throw error;
   }
 }
 

@@ -39,10 +39,11 @@ const WATCHED = ['/etc', '/srv', '/tmp', '/root', '/home', '/opt', '/var', '/usr
 /** Makes a dump ready, which waits in criu's script before it touches anything. */
 export async function readyDump(runc: Runc, places: DumpPlaces, target: DumpTarget): Promise<Dump> {
   const { name, holdDir, workDir, cgroup } = places;
-  const hold = await openHold(holdDir);
   const pages = target.lazy ? LAZY_OPTIONS : PAGES_OPTIONS;
   await writeCriuConfig(places.criuConfig, [`action-script ${holdScript(holdDir)}`, ...pages]);
   await mkdir(target.imagesDir, { recursive: true, mode: 0o700 });
+  // The last that may fail: nobody else would close it.
+  const hold = await openHold(holdDir);
   const tool = runc.dump(name, { ...target, workDir });
   const letGo = givePages(tool, target);
   const decide = (verdict: Parameters<typeof hold.decide>[0]) => {

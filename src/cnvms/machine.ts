@@ -72,6 +72,11 @@ export interface LazyMemory {
 }
 
 export interface Machine {
+  /**
+   * To be asked before anything durable says that its directory is its own, and may be removed with it.
+   * @throws `refused` when that exists: it may be somebody's data; and when the cnvm's root could not get to it.
+   */
+  demandRoom(record: CnvmRecord): Promise<void>;
   /** Makes its empty disk. @throws `refused` when its directory exists. */
   make(record: CnvmRecord): Promise<void>;
   /** Starts it. Afterwards its init runs; when this throws, nothing of it does. */

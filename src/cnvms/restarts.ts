@@ -25,11 +25,17 @@ export interface RestartsOptions {
 
 export function createRestarts(options: RestartsOptions) {
   const { store, locks, machine, directory, log, marks, stateOf, conflictOf, want, graceMs } = options;
+
+  /** Its record, when it should run and does not. */
+  async function idle(name: string): Promise<CnvmRecord | undefined> {
+    const record = store.get(name);
+    return record?.wanted === 'running' && (await stateOf(record)) === 'stopped' ? record : undefined;
+  }
+
   return {
     /** Whether there is anything that should run and does not. */
     async wantsStart(): Promise<boolean> {
-      for (const record of store.all())
-        if (record.wanted === 'running' && (await stateOf(record)) === 'stopped') return true;
+      for (const { name } of store.all()) if ((await idle(name)) !== undefined) return true;
       return false;
     },
 
@@ -51,19 +57,25 @@ export function createRestarts(options: RestartsOptions) {
      */
     async startWanted(): Promise<boolean> {
       let left = false;
-      for (const record of store.all()) {
-        if (record.wanted !== 'running' || (await stateOf(record)) !== 'stopped') continue;
+      for (const { name } of store.all()) {
+        const record = await idle(name);
+        if (record === undefined) continue;
         const conflict = conflictOf(record);
         if (conflict !== undefined) {
           left = true;
-          log.error({ cnvm: record.name, conflict }, 'is not started');
+          log.error({ cnvm: name, conflict }, 'is not started');
           continue;
         }
         try {
-          await locks.with(record.name, 'being started', () => machine.boot(record));
-          log.info({ cnvm: record.name }, 'started again');
+          await locks.with(name, 'being started', async () => {
+            // Again: until now anybody could stop it, or move it away.
+            const still = await idle(name);
+            if (still === undefined) return;
+            await machine.boot(still);
+            log.info({ cnvm: name }, 'started again');
+          });
         } catch (error) {
-          log.error({ cnvm: record.name, error }, 'could not be started again');
+          log.error({ cnvm: name, error }, 'could not be started again');
         }
       }
       return left;

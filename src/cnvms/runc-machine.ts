@@ -16,7 +16,7 @@ import { type ReadyRestore, type RestoreOrder, ranAlready } from '../tools/runc-
 import { syncFileSystem } from '../tools/sync.js';
 import { uidBase } from './address.js';
 import type { CnvmRecord } from './cnvm.js';
-import { diskBytes, diskPaths, makeDisk, personalise, removeDisk, unmountDisk } from './disk.js';
+import { demandRoomFor, diskBytes, diskPaths, makeDisk, personalise, removeDisk, unmountDisk } from './disk.js';
 import { diskArchives } from './disk-archive.js';
 import { beginPreDump, type DumpPlaces, readyDump, shareImages } from './dumps.js';
 import { execInside } from './exec.js';
@@ -166,6 +166,8 @@ export function createRuncMachine(options: RuncMachineOptions): Machine {
   return {
     look,
     destroy,
+
+    demandRoom: async (record) => demandRoomFor(pathsOf(record)),
 
     async make(record) {
       await makeDisk(pathsOf(record), uidBase(record.address));

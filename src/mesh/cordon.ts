@@ -22,6 +22,14 @@ export type Cordon = ReturnType<typeof openCordon>;
 /** @param changed told after each change. @throws `refused` when the file there is none of ours. */
 export function openCordon(node: string, file: string, changed: () => void = () => undefined) {
   let now = readCordon(file);
+  let last: Promise<unknown> = Promise.resolve();
+
+  /** One after the other: who sets it while it is being lifted finds it lifted, and sets it. */
+  function inOrder<T>(act: () => Promise<T>): Promise<T> {
+    const done = last.then(act);
+    last = done.catch(() => undefined);
+    return done;
+  }
 
   return {
     /** Undefined while it takes new work. */
@@ -38,22 +46,24 @@ export function openCordon(node: string, file: string, changed: () => void = () 
      * Afterwards it takes no new work. An older cordon stays as it is, unless the node had set it for itself: then whoever comes
      * now may lift it, and nobody else. @returns the one that stands.
      */
-    async set(reason: string, by: string): Promise<Cordoned> {
-      if (now !== undefined && (now.by !== itselfOf(node) || by === now.by)) return now;
-      const next = { reason, by, since: new Date().toISOString() };
-      await writeFileAtomic(file, `${JSON.stringify(next)}\n`);
-      now = next;
-      changed();
-      return next;
-    },
+    set: (reason: string, by: string): Promise<Cordoned> =>
+      inOrder(async () => {
+        if (now !== undefined && (now.by !== itselfOf(node) || by === now.by)) return now;
+        const next = { reason, by, since: new Date().toISOString() };
+        await writeFileAtomic(file, `${JSON.stringify(next)}\n`);
+        now = next;
+        changed();
+        return next;
+      }),
     /** Afterwards it takes new work. @returns whether it did not. */
-    async lift(): Promise<boolean> {
-      if (now === undefined) return false;
-      await removeFileDurably(file);
-      now = undefined;
-      changed();
-      return true;
-    },
+    lift: (): Promise<boolean> =>
+      inOrder(async () => {
+        if (now === undefined) return false;
+        await removeFileDurably(file);
+        now = undefined;
+        changed();
+        return true;
+      }),
   };
 }
 

@@ -132,6 +132,12 @@ export function createArrivals(options: ArrivalsOptions) {
     arriving.set(offer.migration, { run, abort, done });
   }
 
+  /** @throws `refused` when nothing is taken any more, or its source has called this one off: each may be quicker than the answer. */
+  function demandWanted(migration: string, from: string): void {
+    if (closing) throw refused('unavailable', `${ports.node} is shutting down`);
+    if (calledOff.has(migration, from)) throw refused('cancelled', `${from} has called it off meanwhile`);
+  }
+
   /** @throws `refused` when the id is no id, or that of one that has ended: what came of it may still be asked for. */
   function demandNew(migration: string): void {
     if (!isMigrationId(migration)) throw refused('invalid', `"${migration}" is not a migration's id`);
@@ -176,7 +182,8 @@ export function createArrivals(options: ArrivalsOptions) {
 
   const target: TargetPort = {
     async offer(offer, from) {
-      if (closing) throw refused('unavailable', `${ports.node} is shutting down`);
+      // One that comes late says nothing about the one that its source has offered since.
+      demandWanted(offer.migration, from);
       const repeated = arriving.get(offer.migration);
       if (repeated !== undefined) {
         const { run } = repeated;
@@ -197,7 +204,7 @@ export function createArrivals(options: ArrivalsOptions) {
       // The same offer may have been quicker.
       if (!arriving.has(offer.migration)) {
         demandNew(offer.migration);
-        if (calledOff.has(offer.migration, from)) throw refused('cancelled', `${from} has called it off meanwhile`);
+        demandWanted(offer.migration, from);
         accept(offer, { ...sent, landing: answered.landing }, from, bulk);
       }
       await runOf(offer.migration, from).steps.ask('offer', undefined);

@@ -123,8 +123,12 @@ export function createDepartures(options: DeparturesOptions) {
     return { maxDowntimeMs, onSlow, strict, roundsMax: options.roundsMax };
   }
 
-  async function start(order: MigrateOrder): Promise<AsyncIterable<MigrationEvent>> {
+  function demandServing(): void {
     if (closing) throw refused('unavailable', `${ports.node} is shutting down`);
+  }
+
+  /** What there is to be moved now, and how. @throws `refused` when it may not be. */
+  async function look(order: MigrateOrder) {
     const record = cnvms.recordOf(order.name);
     const target = options.findPeer(order.target);
     const state = await cnvms.stateOf(record);
@@ -132,17 +136,27 @@ export function createDepartures(options: DeparturesOptions) {
       throw refused('invalid', 'a cold migration moves no memory that could follow: no post-copy');
     const mode = order.mode ?? (state === 'stopped' ? 'cold' : 'hot');
     await cnvms.demand(record, mode === 'hot' ? 'migrate-hot' : 'migrate-cold');
+    return { record, target, mode, running: state === 'running' };
+  }
+
+  async function start(order: MigrateOrder): Promise<AsyncIterable<MigrationEvent>> {
+    demandServing();
+    const seen = await look(order);
     const { landing, bandwidth, compress, postCopy, evacuation = false } = order;
     const wishes = { landing, compress, postCopy, evacuation, aims: aimsOf(order) };
-    if (order.dryRun) return only({ kind: 'plan', plan: await planOf(options, { record, mode, target, ...wishes }) });
-    const unlock = locks.take(record.name, `being moved to ${target.name}`);
+    if (order.dryRun) return only({ kind: 'plan', plan: await planOf(options, { ...seen, ...wishes }) });
+    const unlock = locks.take(order.name, `being moved to ${seen.target.name}`);
     try {
+      // Again: until now anybody could start it, stop it, or move it away.
+      const { record, target, mode, running: runs } = await look(order);
       const obstacles = mode === 'hot' ? await ports.machine.obstacles(record) : [];
       if (obstacles.length > 0)
         throw refused('state', obstacles.join('; '), { reasons: obstacles, location: ports.node });
       const ends = { source: ports.node, target: target.name };
       const migration = newMigration(record, mode, ends, await ports.machine.usage(record));
-      const run = newRun(migration, record, target, { ...wishes, bandwidth, running: state === 'running' });
+      // Whoever ends what runs has looked already.
+      demandServing();
+      const run = newRun(migration, record, target, { ...wishes, bandwidth, running: runs });
       const events = history.watch(migration.id);
       const entry = running.get(migration.id);
       const done = follow(run, migrate, unlock);

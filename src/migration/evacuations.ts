@@ -81,8 +81,8 @@ export function createEvacuations(options: EvacuationsOptions) {
     };
     const one: Running = {
       ...{ by, resumed, story, listeners, tell, abort: new AbortController(), moving: () => 0 },
-      // Whoever asked for it at the daemon before cannot follow this one, and it goes on all the same.
-      ...{ followers: resumed ? 1 : 0, over: false, failure: undefined, done: Promise.resolve() },
+      // Whoever asked for it counts from now on; the one at the daemon before cannot follow it, and it goes on all the same.
+      ...{ followers: 1, over: false, failure: undefined, done: Promise.resolve() },
     };
     // At once: who asks meanwhile follows this one.
     running = one;
@@ -169,13 +169,14 @@ export function createEvacuations(options: EvacuationsOptions) {
     });
   }
 
-  /** The story so far, and then what comes. Who leaves last ends it. */
-  async function* follow(one: Running, { detached, signal }: Asker): AsyncGenerator<EvacuationEvent> {
+  /** The story so far, and then what comes. Who leaves last ends it. @param counts whether it has been counted already. */
+  async function* follow(one: Running, asker: Asker, counts = false): AsyncGenerator<EvacuationEvent> {
+    const { detached, signal } = asker;
     let wake: () => void = () => undefined;
     const listener = () => wake();
     one.listeners.add(listener);
     signal.addEventListener('abort', listener, { once: true });
-    one.followers += detached ? 2 : 1;
+    one.followers += (detached ? 2 : 1) - (counts ? 1 : 0);
     try {
       for (let next = 0; ; ) {
         const event = one.story[next];
@@ -198,6 +199,12 @@ export function createEvacuations(options: EvacuationsOptions) {
       one.followers -= 1;
       if (one.followers === 0 && !one.over) endIt(one, 'nobody follows it any more');
     }
+  }
+
+  /** @throws `refused` while one runs. */
+  function demandNone(): void {
+    if (running === undefined) return;
+    throw refused('state', `${node} is being evacuated, by ${running.by}`, { remedy: 'Wait, or end that first.' });
   }
 
   function endIt(one: Running, why: string): void {
@@ -231,7 +238,7 @@ export function createEvacuations(options: EvacuationsOptions) {
           remedy: 'Follow that one without --to, or end it first.',
         });
       if (now !== undefined) yield { kind: 'step', text: `${node} is being evacuated already, by ${now.by}` };
-      yield* follow(now ?? (await start(order, asker.by)), asker);
+      yield* follow(now ?? (await start(order, asker.by)), asker, now === undefined);
     },
 
     /** Goes on with what the daemon before has not ended, if there is such a thing. Never throws. */
@@ -266,11 +273,12 @@ export function createEvacuations(options: EvacuationsOptions) {
         endIt(running, `${by} lifts the cordon`);
         await running.done;
       }
-      if (running !== undefined)
-        throw refused('state', `${node} is being evacuated, by ${running.by}`, { remedy: 'Wait, or end that first.' });
+      demandNone();
       if (ifReason !== undefined && cordon.get()?.reason !== ifReason) return false;
       if (cordon.get() === undefined) return false;
       await options.audit({ act: 'uncordon', who: by, node });
+      // Again: one may have begun meanwhile.
+      demandNone();
       return await cordon.lift();
     },
 

@@ -35,6 +35,8 @@ export async function migrate(run: SourceRun): Promise<void> {
     await prepare(run);
     await freeze(run);
     await note(run, 'handing-over');
+    // It has not been said yet.
+    run.signal.throwIfAborted();
   } catch (error) {
     throw await rollBack(run, error);
   }
@@ -45,7 +47,9 @@ export async function migrate(run: SourceRun): Promise<void> {
 /** From the point of no return to the end. Also what a daemon does that finds a hand-over in its journal. */
 export async function handOver(run: SourceRun): Promise<void> {
   run.report.phase('hand-over');
-  const result = await Promise.race([settle(run), run.forced]);
+  const asked = new AbortController();
+  // Who has heard a person's word must not ask for the opposite any more.
+  const result = await Promise.race([settle(run, asked.signal), run.forced]).finally(() => asked.abort());
   if (result.kind === 'returned') {
     // By the target's durable word it is ours: a disk that is full must not keep it frozen.
     await attempt(run, 'keep its epoch', () => run.ports.keep({ ...run.record, epoch: result.epoch }));
@@ -126,19 +130,20 @@ async function freeze(run: SourceRun): Promise<void> {
 }
 
 /** The target's word, however long it takes to hear it. @throws `in-doubt` when it is not heard for long. */
-async function settle(run: SourceRun): Promise<HandOverResult> {
+async function settle(run: SourceRun, signal: AbortSignal): Promise<HandOverResult> {
   const { link, name } = run.target;
   const { id } = run.report.migration;
   const until = performance.now() + DOUBT_AFTER_MS;
   for (;;) {
     try {
-      return fromTarget(name, await link.handOver(id, run.record.epoch + 1, { timeoutMs: DOUBT_AFTER_MS }));
+      return fromTarget(name, await link.handOver(id, run.record.epoch + 1, { timeoutMs: DOUBT_AFTER_MS, signal }));
     } catch (error) {
-      const standing = await link.query(id, { timeoutMs: CALL_MS }).catch(() => undefined);
+      signal.throwIfAborted();
+      const standing = await link.query(id, { timeoutMs: CALL_MS, signal }).catch(() => undefined);
       const known = standing === undefined ? undefined : afterQuery(standing, run.record.epoch + 1);
       if (known !== undefined) return fromTarget(name, known);
       if (performance.now() > until) throw stillInDoubt(error, run.record.name, name);
-      await sleep(ASK_AGAIN_MS);
+      await sleep(ASK_AGAIN_MS, undefined, { signal });
     }
   }
 }

@@ -123,6 +123,7 @@ async function cancel(run: TargetRun, error: unknown): Promise<void> {
 async function expect(run: TargetRun): Promise<void> {
   const { ports, record, undo, steps } = run;
   await steps.until('offer', PATIENCE_MS);
+  await ports.machine.demandRoom(record);
   await note(run, 'receiving', record.epoch);
   undo.add('scratch', () => ports.bulk.sweep(run.report.migration.id));
   await ports.machine.expect(record);

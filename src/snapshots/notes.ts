@@ -17,6 +17,8 @@ const noteSchema = z.object({
   record: z.unknown(),
   /** What is half written, absolute; empty when it is a cnvm of this node. */
   partial: z.string(),
+  /** It is whole, and its cnvm is to be stopped: no more is taken back. */
+  whole: z.boolean().optional(),
 });
 
 export interface Note extends Omit<z.infer<typeof noteSchema>, 'record'> {
@@ -26,8 +28,12 @@ export interface Note extends Omit<z.infer<typeof noteSchema>, 'record'> {
 /** What half a snapshot is called; nobody else's directory is. */
 const PARTIAL = /^\..+\.cnvm-[0-9a-f-]{36}\.partial$/;
 
+/** So much of a name that no file system finds it too long, with what is added to it. */
+const NAME_LETTERS = 40;
+
 export function partialName(directory: string, id: string): string {
-  return join(directory, '..', `.${basename(directory)}.cnvm-${id}.partial`);
+  const name = [...basename(directory)].slice(0, NAME_LETTERS).join('');
+  return join(directory, '..', `.${name}.cnvm-${id}.partial`);
 }
 
 /** Afterwards half a snapshot is gone. Another directory is left alone. */

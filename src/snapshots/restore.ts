@@ -64,9 +64,10 @@ export async function restoreSnapshot(
   const { locks, cnvms, images, audit, log, node } = ports;
   ports.demandOpen();
   const manifest = await readManifest(order);
-  const wanted = await plan(ports, manifest, order);
-  const { name } = wanted.record;
+  const name = order.name ?? manifest.record.name;
   return await locks.with(name, 'being restored from a snapshot', async () => {
+    // Only now: before, another one could have been restored under the name.
+    const wanted = await plan(ports, manifest, order);
     await demandPossible(ports, wanted, order);
     const choice = { given: true, choose: () => wanted.record, drop: () => undefined };
     const held = await reserveFor(ports.reserving, choice);
@@ -178,15 +179,15 @@ async function bring(
   const { machine, bulk, notes, log } = ports;
   const id = randomUUID();
   const scratch = scratchOf(id);
-  const undo = createUndo((what, error) =>
-    log.error({ cnvm: record.name, what, error: messageOf(error) }, 'could not undo'),
-  );
+  const told = (what: string, error: unknown) =>
+    log.error({ cnvm: record.name, what, error: messageOf(error) }, 'could not be cleared away');
+  const undo = createUndo(told);
   try {
+    await machine.demandRoom(record);
+    await notes.write({ kind: 'restoring', id, record, partial: '' });
     await machine.expect(record);
     undo.add('disk', () => machine.erase(record));
     undo.add('processes and mounts', () => machine.destroy(record));
-    await notes.write({ kind: 'restoring', id, record, partial: '' });
-    undo.add('note', () => notes.remove(id));
     report({ step: 'disk', bytesDone: 0, bytesTotal: 0 });
     await machine.unpackDisk(record, join(directory, DISK), signal);
     if (record.name !== manifest.record.name || record.address !== manifest.record.address)
@@ -205,11 +206,15 @@ async function bring(
     else await machine.destroy(record);
     await ports.keep(record);
   } catch (error) {
-    await undo.run();
+    // What could not be taken back is taken back by the next daemon, by its note.
+    if ((await undo.run()).length === 0) await notes.remove(id).catch((reason: unknown) => told('note', reason));
     throw error;
   }
-  await bulk.sweep(scratch);
-  await notes.remove(id);
+  // It is ours and runs; likewise.
+  await bulk
+    .sweep(scratch)
+    .then(() => notes.remove(id))
+    .catch((reason: unknown) => told('images', reason));
 }
 
 /** No migration's id: those are swept when nobody knows of them. */

@@ -4,7 +4,7 @@
  */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { refused } from '../base/errors.js';
+import { messageOf, refused } from '../base/errors.js';
 import type { OnProgress } from '../images/image.js';
 import { type Note, openNotes, removePartial } from './notes.js';
 import type { SnapshotPorts } from './ports.js';
@@ -15,7 +15,7 @@ import { unpacked, unpackedDir } from './unpacked.js';
 export type Snapshots = ReturnType<typeof createSnapshots>;
 
 export function createSnapshots(options: SnapshotPorts) {
-  const { machine, bulk, store, log, node } = options;
+  const { machine, bulk, store, locks, log, node } = options;
   const notes = openNotes(join(options.stateDir, 'snapshots'));
   const ports = { ...options, notes };
   const over = new AbortController();
@@ -36,13 +36,18 @@ export function createSnapshots(options: SnapshotPorts) {
     }
   }
 
-  async function undoTaking({ record, partial }: Note): Promise<void> {
-    await removePartial(partial);
-    // Its owner may be another by now, or it may be gone.
-    if (store.get(record.name) !== undefined && (await machine.look(record)).status === 'frozen') {
+  async function undoTaking({ record, partial, whole }: Note): Promise<void> {
+    // Its owner may be another by now, or it may be gone; and one that was handed over since its new owner may run.
+    const current = locks.doing(record.name) === undefined ? store.get(record.name) : undefined;
+    const frozen = current !== undefined && (await machine.look(record)).status === 'frozen';
+    if (frozen && whole) {
+      await store.put({ ...current, wanted: 'stopped' });
+      await machine.destroy(record);
+    } else if (frozen) {
       await machine.thaw(record);
       log.warn({ cnvm: record.name }, 'runs on: a snapshot of it was not finished');
     }
+    await removePartial(partial);
   }
 
   async function undoRestoring({ id, record }: Note): Promise<void> {
@@ -61,12 +66,19 @@ export function createSnapshots(options: SnapshotPorts) {
         (until) => unpacked(ports, order, report, until, (whole) => restoreSnapshot(ports, whole, who, report, until)),
         signal,
       ),
-    /** Undoes what a daemon before has left half done. Before anything is started. */
+    /**
+     * Undoes what a daemon before has left half done. Before anything is started, and when what is in a hand-over is locked.
+     * What cannot be undone is logged, and left to the next daemon.
+     */
     async recover(): Promise<void> {
       await rm(unpackedDir(options.stateDir), { recursive: true, force: true });
       for (const note of notes.all()) {
-        await (note.kind === 'taking' ? undoTaking(note) : undoRestoring(note));
-        await notes.remove(note.id);
+        try {
+          await (note.kind === 'taking' ? undoTaking(note) : undoRestoring(note));
+          await notes.remove(note.id);
+        } catch (error) {
+          log.error({ cnvm: note.record.name, error: messageOf(error) }, 'half a snapshot could not be cleared away');
+        }
       }
     },
     /** Afterwards none is being taken or restored. */

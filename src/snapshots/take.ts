@@ -15,6 +15,7 @@ import { createUndo, type Undo } from '../base/undo.js';
 import type { CnvmRecord } from '../cnvms/cnvm.js';
 import type { Dump } from '../cnvms/machine.js';
 import type { OnProgress } from '../images/image.js';
+import { rolledBack } from '../migration/outcome.js';
 import { createPageRelay } from '../migration/page-relay.js';
 import { syncFileSystem } from '../tools/sync.js';
 import { bytesOf, DISK, MANIFEST, type Manifest, MEMORY, manifestText, nodeOf } from './manifest.js';
@@ -59,6 +60,8 @@ interface Taking {
   readonly signal: AbortSignal;
   /** What lets it run on. */
   readonly thaw: Undo;
+  /** From now on the next daemon, too, would stop it. */
+  readonly noteWhole: () => Promise<void>;
 }
 
 /** Afterwards the snapshot is there, and the cnvm runs, or is stopped, as was asked for. @throws `refused` with every reason. */
@@ -79,21 +82,32 @@ export async function takeSnapshot(
     const told = (what: string, error: unknown) =>
       log.error({ cnvm: record.name, what, error: messageOf(error) }, 'could not undo');
     const { archive } = order;
-    const taking = { ports, record, partial, archive, memoryBytes, report, signal, thaw: createUndo(told) };
-    await notes.write({ kind: 'taking', id, record, partial });
+    const note = { kind: 'taking', id, record, partial } as const;
+    let settled = true;
+    const noteWhole = async () => {
+      await notes.write({ ...note, whole: true });
+      settled = false;
+    };
+    const thaw = createUndo(told);
+    const taking = { ports, record, partial, archive, memoryBytes, report, signal, thaw, noteWhole };
+    await notes.write(note);
     try {
       await mkdir(partial, { mode: 0o700 });
       const taken = await (hot ? takeRunning(taking, order) : takeStopped(taking, order.directory));
       log.info({ cnvm: record.name, directory: order.directory, freezeMs: taken.freezeMs }, 'snapshot taken');
+      settled = true;
       return taken;
     } catch (error) {
-      await taking.thaw.run();
-      throw error;
+      if ((await thaw.run()).length === 0) throw error;
+      settled = false;
+      const where = { source: ports.node, name: record.name, runs: false, stuck: true, ended: false, begun: true };
+      throw rolledBack(error, where);
     } finally {
       cnvms.marks.delete(record.name);
-      // When all went well it has another name by now.
-      await removePartial(partial);
-      await notes.remove(id);
+      // When all went well it has another name by now. What cannot be done here is done by the next daemon, by its note.
+      await removePartial(partial)
+        .then(() => (settled ? notes.remove(id) : undefined))
+        .catch((error: unknown) => told('half a snapshot', error));
     }
   });
 }
@@ -138,6 +152,7 @@ async function takeRunning(taking: Taking, { directory, stop }: TakeOrder): Prom
     return { directory, manifest: await finish(taking, directory, true), freezeMs };
   }
   const manifest = await finish(taking, directory, true);
+  await taking.noteWhole();
   await store.put({ ...record, wanted: 'stopped' });
   // The snapshot is whole, and so is the word that it is not to run: from here on nothing is taken back.
   thaw.clear();

@@ -101,6 +101,7 @@ export function machineContract(what: string, open: () => Promise<MachineUnderTe
       const { machine, record } = under;
       await machine.make(record);
       assert.equal((await under.fileOnDisk(record, '/etc/hostname'))?.trim(), record.name);
+      await assert.rejects(machine.demandRoom(record), { code: 'refused', kind: 'exists' });
       await assert.rejects(machine.make(record), { code: 'refused', kind: 'exists' });
       await assert.rejects(machine.expect(record), { code: 'refused', kind: 'exists' });
       assert.equal((await under.fileOnDisk(record, '/etc/hostname'))?.trim(), record.name);

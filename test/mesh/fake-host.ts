@@ -126,10 +126,22 @@ export function createFakeHost({ node, overlayAddress, directory, witness }: Fak
           overlay: watched('overlay', overlay, life, plan, takeBack),
           imageStore,
           imageTools: createFakeImageTools(registry),
-          isPortBusy: async (port, protocol) => busyPorts.has(`${port}/${protocol}`),
+          isPortBusy: async (port, protocol) => {
+            await plan.reach('ports.look', 'before');
+            return busyPorts.has(`${port}/${protocol}`);
+          },
           endOrphans: async () => [],
-          facts: (cnvmCount) => async () =>
-            facts(node, { overlayAddress, cnvmCount: cnvmCount(), softDirty: state.tracks }),
+          facts: (cnvmCount) => async () => {
+            await plan.reach('host.facts', 'before');
+            return facts(node, { overlayAddress, cnvmCount: cnvmCount(), softDirty: state.tracks });
+          },
+          betweenJournal: (journal) => ({
+            ...journal,
+            async write(entry) {
+              await plan.reach(`journal.${entry.state}`, 'before');
+              await journal.write(entry);
+            },
+          }),
           check: async () => [],
           memoryPressure: async () => pressure,
           sweep: async (ports) => {

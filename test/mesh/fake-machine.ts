@@ -31,8 +31,12 @@ export function createFakeMachine(state: FakeState, plan: Plan, hasImage: (diges
     return disk;
   }
 
-  function makeDisk(record: CnvmRecord): Disk {
+  function demandRoom(record: CnvmRecord): void {
     if (disks.has(directoryOf(record))) throw refused('exists', `${directoryOf(record)} exists`);
+  }
+
+  function makeDisk(record: CnvmRecord): Disk {
+    demandRoom(record);
     const disk: Disk = { files: {}, mounted: false, writers: 0 };
     disks.set(directoryOf(record), disk);
     return disk;
@@ -86,6 +90,7 @@ export function createFakeMachine(state: FakeState, plan: Plan, hasImage: (diges
 
   return {
     look,
+    demandRoom: async (record) => demandRoom(record),
     async make(record) {
       makeDisk(record).files['/etc/hostname'] = record.name;
     },
@@ -181,7 +186,7 @@ export function createFakeMachine(state: FakeState, plan: Plan, hasImage: (diges
       return beginPreDump(found, pages, () => memoryOf(state, found, target.parentDir), target.imagesDir, plan);
     },
     async expect(record) {
-      if (disks.has(directoryOf(record))) makeDisk(record);
+      demandRoom(record);
       demandImage(record);
       makeDisk(record);
       state.shownImages.add(record.name);

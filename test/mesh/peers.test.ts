@@ -102,6 +102,17 @@ describe('a peer that lies', () => {
     await assertNothingLeft(mesh());
   });
 
+  it('an offer that was called off and comes late does not end the one that was made after it', async () => {
+    const { target } = asNode3('node2');
+    const [early, later] = [offerOf({}), offerOf({})];
+    await target.cancel(early.migration, 'too late', WAIT);
+    assert.deepEqual((await target.offer(later, WAIT)).refusals, []);
+    await assert.rejects(target.offer(early, WAIT), /node3 has called it off meanwhile/);
+    assert.equal((await target.query(later.migration, WAIT)).standing, 'receiving');
+    await target.cancel(later.migration, 'enough', WAIT);
+    await assertNothingLeft(mesh());
+  });
+
   it('is not listened to about a migration of another one', async () => {
     const node1 = mesh().node('node1');
     await node1.create(NAME);

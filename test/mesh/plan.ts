@@ -5,6 +5,7 @@
 import { CnvmError } from '../../src/base/errors.js';
 import type { Machine } from '../../src/cnvms/machine.js';
 import type { Bulk } from '../../src/migration/bulk.js';
+import type { JournalEntry } from '../../src/migration/journal.js';
 
 export type Step =
   | `machine.${keyof Machine}`
@@ -15,6 +16,12 @@ export type Step =
   | 'preDump.rollBack'
   /** A part of a memory that comes late is about to be asked for. */
   | 'pages.ask'
+  /** Whether a port of the node is free. */
+  | 'ports.look'
+  /** What the host has, for whoever asks the node about it. */
+  | 'host.facts'
+  /** The journal is about to say so. */
+  | `journal.${JournalEntry['state']}`
   /** It runs, and no packet has been let in yet. */
   | 'restore.unheard'
   | `overlay.${'setBehind' | 'unwire' | 'prepareKey' | 'changeKey'}`;

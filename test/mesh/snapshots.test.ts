@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { temporary } from '../support/temporary.js';
 import { assertNothingLeft, eventually, NAME, ownerBy, testMesh } from './support.js';
@@ -55,6 +55,35 @@ describe('a snapshot', () => {
     assert.equal(node.host.recall(NAME, 'a'), 'in memory');
   });
 
+  it('and is stopped by the next daemon when this one could not', async () => {
+    await create();
+    const node = mesh().node('node1');
+    node.host.plan.fail('dump.commit', 'before');
+    await assert.rejects(node.snapshot(NAME, place(), true));
+    assert.equal(node.host.stateOf(NAME), 'frozen');
+    await node.stop();
+    await node.begin();
+    assert.equal(node.host.stateOf(NAME), 'stopped');
+    assert.deepEqual(left(), ['snapshot']);
+    await node.start(NAME);
+  });
+
+  it('and is not let run on by the next daemon, when it was whole before the first one died', async () => {
+    await create();
+    const node = mesh().node('node1');
+    const held = node.host.plan.hold('dump.commit');
+    node.snapshot(NAME, place(), true).catch(() => undefined);
+    await held.reached;
+    node.crash();
+    held.goOn();
+    await node.begin();
+    assert.equal(node.host.stateOf(NAME), 'stopped');
+    assert.deepEqual(left(), ['snapshot']);
+    await node.remove(NAME);
+    await node.restoreFrom(place());
+    assert.equal(node.host.recall(NAME, 'a'), 'in memory');
+  });
+
   it('that two nodes restore at once is one cnvm, and the other node says who has it', async () => {
     await create();
     await mesh().node('node1').snapshot(NAME, place());
@@ -66,6 +95,36 @@ describe('a snapshot', () => {
     assert.match(lost[0] ?? '', /the name .* is taken: node[23] has it|node[23] has the cnvm/);
     assert.deepEqual(nodes.map(({ host }) => host.stateOf(NAME) ?? '').sort(), ['running', 'stopped']);
   }).timeout(30_000);
+
+  it('that one node is told twice to restore is one cnvm, wherever the second would have it', async () => {
+    await create();
+    await mesh().node('node1').snapshot(NAME, place());
+    await lose();
+    const [node2, node3] = [mesh().node('node2'), mesh().node('node3')];
+    const first = node2.host.plan.hold('machine.expect');
+    const restoring = node2.restoreFrom(place(), { force: true });
+    await first.reached;
+    let answer: () => void = () => undefined;
+    const slow = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    const asked = new Promise<void>((resolve) => {
+      const wait = () => {
+        resolve();
+        return slow;
+      };
+      node3.host.plan.at('host.facts', 'before', wait, { times: Number.MAX_SAFE_INTEGER });
+    });
+    // It asks what is known of the lost node before it has the name.
+    const again = node2.restoreFrom(place(), { force: true, landing: '/home/cnvm/sneakers/elsewhere' });
+    const refused = assert.rejects(again, /is being restored from a snapshot|there is a cnvm .* on node2/);
+    await Promise.race([asked, refused]);
+    first.goOn();
+    await restoring;
+    answer();
+    await refused;
+    assert.equal(node2.host.recall(NAME, 'a'), 'in memory');
+  }).timeout(60_000);
 
   it('is the way back from a node that is lost, with memory and disk, and that node yields', async () => {
     await create();
@@ -166,6 +225,20 @@ describe('a snapshot', () => {
     });
   }
 
+  it('after which the cnvm cannot be let run on says so, and the next daemon tries again', async () => {
+    await create();
+    const node = mesh().node('node1');
+    node.host.plan.fail('dump.held', 'before');
+    node.host.plan.fail('machine.thaw', 'before');
+    await assert.rejects(node.snapshot(NAME, place()), /is on node1 and could not be let run on/);
+    assert.equal(node.host.stateOf(NAME), 'frozen');
+    await node.stop();
+    await node.begin();
+    assert.equal(node.host.stateOf(NAME), 'running');
+    assert.deepEqual(left(), []);
+    await node.snapshot(NAME, place());
+  });
+
   it('that stands still is given up, and the cnvm runs on', async () => {
     await create();
     const node = mesh().node('node1');
@@ -224,6 +297,111 @@ describe('a snapshot', () => {
     await assertNothingLeft(mesh());
     await node.restoreFrom(place());
     assert.equal(node.host.recall(NAME, 'a'), 'in memory');
+  });
+
+  it('has a name as long as any file may have', async () => {
+    await create();
+    const node = mesh().node('node1');
+    const long = join(directory(), 'x'.repeat(255));
+    await node.snapshot(NAME, long);
+    assert.deepEqual(readdirSync(long).sort(), ['disk.tar', 'manifest.json', 'memory']);
+    assert.deepEqual(readdirSync(join(node.stateDir, 'snapshots')), []);
+  });
+
+  /** A snapshot of one that stands still, whose place goes away: the half of it cannot be removed there. */
+  async function losePlace(): Promise<{ readonly ended: Promise<void>; readonly back: () => void }> {
+    const [inner, away] = [join(directory(), 'disk'), join(directory(), 'away')];
+    mkdirSync(inner);
+    const node = mesh().node('node1');
+    const held = node.host.plan.hold('machine.packDisk');
+    const taking = assert.rejects(node.snapshot(NAME, join(inner, 'snapshot')));
+    await held.reached;
+    renameSync(inner, away);
+    writeFileSync(inner, '');
+    const back = () => {
+      rmSync(inner);
+      renameSync(away, inner);
+    };
+    const ended = async () => {
+      held.goOn();
+      await taking;
+    };
+    return { ended: ended(), back };
+  }
+
+  it('whose place has gone, and its daemon with it, keeps neither the next daemon nor the cnvm from running', async () => {
+    await create();
+    const node = mesh().node('node1');
+    const { ended, back } = await losePlace();
+    await ended;
+    assert.equal(node.host.stateOf(NAME), 'running');
+    await node.stop();
+    await node.begin();
+    assert.equal(node.host.stateOf(NAME), 'running');
+    await node.stop();
+    back();
+    await node.begin();
+    assert.deepEqual(readdirSync(join(directory(), 'disk')), []);
+    assert.deepEqual(readdirSync(join(node.stateDir, 'snapshots')), []);
+  });
+
+  it('of which something is left lets nothing run on that was handed over since', async () => {
+    await create();
+    const [node1, node2] = [mesh().node('node1'), mesh().node('node2')];
+    const { ended, back } = await losePlace();
+    await ended;
+    back();
+    const restore = node2.host.plan.hold('machine.restore');
+    void node1.teleport(NAME, 'node2').catch(() => undefined);
+    await restore.reached;
+    node1.crash();
+    restore.goOn();
+    await eventually('it runs there', () => node2.host.stateOf(NAME) === 'running');
+    mesh().cut('node1', 'node2');
+    await node1.begin();
+    assert.equal(node1.host.stateOf(NAME), 'frozen');
+    assert.deepEqual(readdirSync(join(directory(), 'disk')), []);
+    mesh().heal('node1', 'node2');
+    await eventually('it is let go here', () => node1.host.stateOf(NAME) === 'stopped', 20_000);
+  }).timeout(30_000);
+
+  it('whose restoring daemon dies as it makes room, or as it takes back, leaves nothing either', async () => {
+    await create();
+    const node = mesh().node('node1');
+    await node.snapshot(NAME, place());
+    await node.remove(NAME);
+    for (const [step, moment] of [
+      ['machine.expect', 'after'],
+      ['machine.destroy', 'before'],
+      ['machine.erase', 'before'],
+    ] as const) {
+      const held = node.host.plan.hold(step, moment);
+      if (step !== 'machine.expect') node.host.plan.fail('machine.restore', 'before');
+      node.restoreFrom(place()).catch(() => undefined);
+      await held.reached;
+      node.crash();
+      held.goOn();
+      await node.begin();
+      await assertNothingLeft(mesh());
+    }
+    await node.restoreFrom(place());
+  });
+
+  it('of which something stays among the scratch files is restored all the same, and the next daemon clears that', async () => {
+    await create();
+    const node = mesh().node('node1');
+    await node.snapshot(NAME, place());
+    await node.remove(NAME);
+    node.host.plan.fail('bulk.sweep', 'before');
+    assert.equal((await node.restoreFrom(place())).memory, true);
+    assert.equal(node.host.stateOf(NAME), 'running');
+    await node.stop();
+    await node.begin();
+    assert.deepEqual(
+      node.host.residue().filter((line) => line.startsWith('images of')),
+      [],
+    );
+    assert.equal(node.host.stateOf(NAME), 'running');
   });
 
   it('that is none, or of a form that is not known, is refused', async () => {

@@ -27,6 +27,14 @@ describe('a cordon on disk', () => {
     assert.equal(changes, 1);
   });
 
+  it('that is set while it is being lifted stands', async () => {
+    const cordon = openCordon('node1', file());
+    await cordon.set('a new kernel', 'ann');
+    const [lifted, { reason }] = await Promise.all([cordon.lift(), cordon.set('a new disk', 'bob')]);
+    assert.deepEqual([lifted, reason, cordon.get()?.reason], [true, 'a new disk', 'a new disk']);
+    assert.match(openCordon('node1', file()).words(), /^a new disk/);
+  });
+
   it("that the node set for itself gives way to a person's, and not the other way round", async () => {
     const cordon = openCordon('node1', file());
     await cordon.set('no memory', itselfOf('node1'));
