@@ -47,9 +47,10 @@ async function supportBundle(options: BundleOptions): Promise<void> {
     await mkdir(directory);
     const parts = { ...(await fromDaemon(options)), ...(await fromHost()), ...fromFiles(options) };
     for (const [file, text] of Object.entries(parts)) await writeFile(join(directory, file), text);
-    await run(['tar', '--create', '--gzip', '--owner=0', '--group=0', '--file', target, '--directory', work, name]);
-    // It is for whom it is given to.
+    // It is for whom it is given to, also while it is being written.
+    await writeFile(target, '', { mode: 0o600 });
     await chmod(target, 0o600);
+    await run(['tar', '--create', '--gzip', '--owner=0', '--group=0', '--file', target, '--directory', work, name]);
     const files = Object.keys(parts).sort();
     const words = `${target} has ${files.length} files; look into it before you give it away\n`;
     process.stdout.write(options.json ? `${jsonText({ file: target, files })}\n` : words);
