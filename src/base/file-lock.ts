@@ -3,11 +3,11 @@
  * left locked is locked no longer, also when the machine died with it.
  */
 import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { link, rm, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readFileIfAny } from './atomic-file.js';
 import { hasErrno, refused } from './errors.js';
+import { fieldsOfStat, readIfThere } from './proc.js';
 
 const RETRY_MS = 20;
 /** What is done under a lock takes milliseconds. */
@@ -60,14 +60,6 @@ function lives(text: string): boolean {
 
 /** When the process has started, in the kernel's ticks since it did so itself; empty when there is none. */
 function startOf(pid: number): string {
-  try {
-    // Its name, in brackets, may hold anything; 19 fields after it comes this one (proc(5)).
-    return (
-      readFileSync(`/proc/${pid}/stat`, 'utf8')
-        .replace(/^.*\) /s, '')
-        .split(' ')[19] ?? ''
-    );
-  } catch {
-    return '';
-  }
+  // Of proc(5) it is the 22nd field, and the rest begins with the third.
+  return fieldsOfStat(readIfThere(`/proc/${pid}/stat`)).rest[22 - 3] ?? '';
 }

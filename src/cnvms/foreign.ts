@@ -1,7 +1,7 @@
 /** Which of a cnvm's processes came from outside its own init, such as a command that `cnvm exec` runs. */
 import { readFileSync } from 'node:fs';
 import { hasErrno } from '../base/errors.js';
-import { fieldsOfStat } from '../tools/proc.js';
+import { fieldsOfStat } from '../base/proc.js';
 
 interface Process {
   readonly pid: number;

@@ -6,7 +6,7 @@ import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { readIfThere } from './proc.js';
+import { readIfThere } from '../base/proc.js';
 
 /** Where a cnvm's processes are listed and frozen: version 1's freezer, version 2, and version 2 beside version 1. */
 const HIERARCHIES = ['/sys/fs/cgroup/freezer', '/sys/fs/cgroup', '/sys/fs/cgroup/unified'];

@@ -2,7 +2,7 @@
  * TCP connections that a program has closed while the last of what it wrote is still on its way. Invariant: only read; those
  * that a process still holds are not among them.
  */
-import { readIfThere } from './proc.js';
+import { readIfThere } from '../base/proc.js';
 
 /** Of the column "st", in the kernel's include/net/tcp_states.h: FIN_WAIT1, LAST_ACK and CLOSING. */
 const ENDING = new Set(['04', '09', '0B']);

@@ -4,7 +4,7 @@
  * ends itself when it has not rolled back 6 s after such an alarm (`alarm_handler` in its cr-dump.c).
  */
 import { constants } from 'node:os';
-import { fieldsOfStat, readIfThere } from './proc.js';
+import { fieldsOfStat, readIfThere } from '../base/proc.js';
 
 /** By process: what it has used of the CPU, in the kernel's ticks. */
 export type CpuUse = ReadonlyMap<number, number>;

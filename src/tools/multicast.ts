@@ -3,7 +3,7 @@
  * kernel joins by itself are not among them.
  */
 import { endianness } from 'node:os';
-import { readIfThere } from './proc.js';
+import { readIfThere } from '../base/proc.js';
 
 export interface Group {
   readonly address: string;

@@ -6,8 +6,8 @@
 import { readdirSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fieldsOfStat, readIfThere } from '../base/proc.js';
 import { type CpuUse, cpuUse, interruptHung } from './hung.js';
-import { fieldsOfStat, readIfThere } from './proc.js';
 
 /** The daemon puts its run directory here at its start, and every program that it starts inherits it. */
 export const OWNER_VARIABLE = 'CNVM_OWNER';
