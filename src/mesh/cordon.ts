@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { removeFileDurably, writeFileAtomic } from '../base/atomic-file.js';
 import { type CnvmError, hasErrno, messageOf, refused } from '../base/errors.js';
+import { createOneByOne } from '../base/one-by-one.js';
 
 const schema = z.object({
   /** Why, in words. */
@@ -22,14 +23,8 @@ export type Cordon = ReturnType<typeof openCordon>;
 /** @param changed told after each change. @throws `refused` when the file there is none of ours. */
 export function openCordon(node: string, file: string, changed: () => void = () => undefined) {
   let now = readCordon(file);
-  let last: Promise<unknown> = Promise.resolve();
-
-  /** One after the other: who sets it while it is being lifted finds it lifted, and sets it. */
-  function inOrder<T>(act: () => Promise<T>): Promise<T> {
-    const done = last.then(act);
-    last = done.catch(() => undefined);
-    return done;
-  }
+  /** Who sets it while it is being lifted finds it lifted, and sets it. */
+  const oneByOne = createOneByOne();
 
   return {
     /** Undefined while it takes new work. */
@@ -47,7 +42,7 @@ export function openCordon(node: string, file: string, changed: () => void = () 
      * now may lift it, and nobody else. @returns the one that stands.
      */
     set: (reason: string, by: string): Promise<Cordoned> =>
-      inOrder(async () => {
+      oneByOne(file, async () => {
         if (now !== undefined && (now.by !== itselfOf(node) || by === now.by)) return now;
         const next = { reason, by, since: new Date().toISOString() };
         await writeFileAtomic(file, `${JSON.stringify(next)}\n`);
@@ -57,7 +52,7 @@ export function openCordon(node: string, file: string, changed: () => void = () 
       }),
     /** Afterwards it takes new work. @returns whether it did not. */
     lift: (): Promise<boolean> =>
-      inOrder(async () => {
+      oneByOne(file, async () => {
         if (now === undefined) return false;
         await removeFileDurably(file);
         now = undefined;
