@@ -21,12 +21,17 @@ const interrupt = () => void process.emit('SIGTERM');
 describe('a command that is interrupted', () => {
   const mesh = testMesh(['node1', 'node2', 'node3']);
   const node = (name: string) => mesh().node(name);
-
-  it('calls off what it has begun, and no other', async () => {
+  /** A move that is followed, and stands still in its dump. */
+  async function followed() {
     await node('node1').create(NAME);
     const held = node('node1').host.plan.hold('dump.held');
     const moving = node('node1').ask((at) => followMigration(at, order('node2'), QUIET));
     await held.reached;
+    return { held, moving };
+  }
+
+  it('calls off what it has begun, and no other', async () => {
+    const { held, moving } = await followed();
     interrupt();
     held.goOn();
     assert.equal(await moving, 130);
@@ -34,10 +39,7 @@ describe('a command that is interrupted', () => {
   });
 
   it('and does not wait for what it has called off knows no end', async () => {
-    await node('node1').create(NAME);
-    const held = node('node1').host.plan.hold('dump.held');
-    const moving = node('node1').ask((at) => followMigration(at, order('node2'), QUIET));
-    await held.reached;
+    const { held, moving } = await followed();
     interrupt();
     interrupt();
     assert.equal(await moving.finally(held.goOn), 3);

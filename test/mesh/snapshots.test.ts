@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { temporary } from '../support/temporary.js';
+import type { MeshNode } from './mesh-of-daemons.js';
+import type { Moment, Step } from './plan.js';
 import { assertNothingLeft, eventually, NAME, ownerBy, testMesh } from './support.js';
 
 const CLONE = 'clone.gonkulator.io';
@@ -28,6 +30,16 @@ describe('a snapshot', () => {
       const dead = async () => (await mesh().node(other).states()).includes('node1 dead');
       await eventually(`node1 dead to ${other}`, dead, 20_000);
     }
+  }
+
+  /** Its daemon dies at that moment of a restore, and the next one begins. */
+  async function dieRestoring(node: MeshNode, step: Step, moment: Moment = 'before'): Promise<void> {
+    const held = node.host.plan.hold(step, moment);
+    node.restoreFrom(place()).catch(() => undefined);
+    await held.reached;
+    node.crash();
+    held.goOn();
+    await node.begin();
   }
 
   it('is taken of one that runs, which runs on', async () => {
@@ -288,12 +300,7 @@ describe('a snapshot', () => {
     const node = mesh().node('node1');
     await node.snapshot(NAME, place());
     await node.remove(NAME);
-    const held = node.host.plan.hold('machine.unpackDisk');
-    node.restoreFrom(place()).catch(() => undefined);
-    await held.reached;
-    node.crash();
-    held.goOn();
-    await node.begin();
+    await dieRestoring(node, 'machine.unpackDisk');
     await assertNothingLeft(mesh());
     await node.restoreFrom(place());
     assert.equal(node.host.recall(NAME, 'a'), 'in memory');
@@ -375,13 +382,8 @@ describe('a snapshot', () => {
       ['machine.destroy', 'before'],
       ['machine.erase', 'before'],
     ] as const) {
-      const held = node.host.plan.hold(step, moment);
       if (step !== 'machine.expect') node.host.plan.fail('machine.restore', 'before');
-      node.restoreFrom(place()).catch(() => undefined);
-      await held.reached;
-      node.crash();
-      held.goOn();
-      await node.begin();
+      await dieRestoring(node, step, moment);
       await assertNothingLeft(mesh());
     }
     await node.restoreFrom(place());
