@@ -54,7 +54,6 @@ async function lose(run: TargetRun, owned: CnvmRecord, error: unknown): Promise<
 /** It runs, and the rest of its memory comes. @returns whether all of it came; when not, it has ended, durably. */
 export async function bringRest(run: TargetRun, owned: CnvmRecord, { complete }: LazyMemory): Promise<boolean> {
   const { report, ports } = run;
-  run.taken();
   report.phase('postcopy', run.memoryBytes);
   try {
     await complete;

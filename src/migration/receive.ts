@@ -47,7 +47,7 @@ export interface TargetRun {
   readonly memory: Memory;
   /** The shape of the words in which memory that follows is asked for. */
   readonly layout: Layout;
-  /** It is ours and runs: others may act on it. */
+  /** It is ours, and is shown as what it is; until the end its lock keeps others from it. */
   readonly taken: () => void;
   readonly steps: Steps<TargetSteps>;
   readonly orders: RoundOrders;
@@ -234,6 +234,8 @@ async function activate(run: TargetRun, imagesDir: string, epoch: number): Promi
   }
   run.undo.clear();
   steps.done('handOver', { kind: 'running', parts });
+  // Not only when its source has cleared the copy away, which may take long.
+  run.taken();
   ports.announce();
   report.parts(parts);
   report.know({ epoch });

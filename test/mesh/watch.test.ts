@@ -1,5 +1,6 @@
 /** What somebody sees who watches, at any node, through moves, deaths and partitions. */
 import assert from 'node:assert/strict';
+import { CnvmState } from '../../src/gen/cnvm/v1/cnvm.js';
 import { MigrationOutcome } from '../../src/gen/cnvm/v1/migration.js';
 import { NodeState } from '../../src/gen/cnvm/v1/node.js';
 import { WatchKind } from '../../src/gen/cnvm/v1/watch.js';
@@ -105,6 +106,22 @@ describe('the watch', () => {
     go();
     assert.equal((await moving).outcome, 'succeeded');
     await sees(far, `MIGRATION_ENDED ${NAME}`);
+  });
+
+  it('tells that it runs at its new owner while the copy behind is still being cleared away', async () => {
+    const node1 = mesh().node('node1');
+    await node1.create(NAME);
+    const far = await watchAt('node3');
+    const erase = node1.host.plan.hold('machine.erase');
+    const moving = node1.teleport(NAME, 'node2');
+    await erase.reached;
+    try {
+      assert.equal((await mesh().node('node2').inspect(NAME))?.state, CnvmState.RUNNING);
+      await eventually('the cnvm at its new owner', () => far.stateOf(NAME) === 'running on node2');
+    } finally {
+      erase.goOn();
+    }
+    assert.equal((await moving).outcome, 'succeeded');
   });
 
   it('tells of a node that dies and of one that comes back', async () => {
