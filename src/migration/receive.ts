@@ -47,7 +47,7 @@ export interface TargetRun {
   readonly memory: Memory;
   /** The shape of the words in which memory that follows is asked for. */
   readonly layout: Layout;
-  /** It is ours, and is shown as what it is; until the end its lock keeps others from it. */
+  /** It is ours, and shown as it is, also while its source clears the copy away; its lock stays until that is done. */
   readonly taken: () => void;
   readonly steps: Steps<TargetSteps>;
   readonly orders: RoundOrders;
@@ -66,10 +66,7 @@ export interface TargetPorts {
   readonly keep: (record: CnvmRecord) => Promise<void>;
   /** The record is a peer's. */
   readonly forget: (record: CnvmRecord) => Promise<void>;
-  /**
-   * It is about to run here, and no record says so yet. Tells every peer: what it sends and is sent goes by the new way
-   * from its first packet on.
-   */
+  /** It is about to run here, and no record says so yet. Tells every peer: its first packet goes the new way. */
   readonly claim: (record: CnvmRecord) => void;
   /** It is not to run here after all. */
   readonly disclaim: (record: CnvmRecord) => void;
@@ -234,7 +231,6 @@ async function activate(run: TargetRun, imagesDir: string, epoch: number): Promi
   }
   run.undo.clear();
   steps.done('handOver', { kind: 'running', parts });
-  // Not only when its source has cleared the copy away, which may take long.
   run.taken();
   ports.announce();
   report.parts(parts);
