@@ -18,8 +18,9 @@ export async function execInside(
   io: ExecIo,
 ): Promise<number> {
   const ids = await findUser(runc, order);
-  const inner = runc.execArgv(order.name, execOptions(order, ids, imageEnv), order.argv);
+  const inner = await runc.execArgv(order.name, execOptions(order, ids, imageEnv), order.argv);
   const argv = order.tty === undefined ? inner : onTerminal(inner);
+  io.signal.throwIfAborted();
   const tool = spawnTool(argv, { pipes: true, accept: EXIT_CODES });
   const hangUp = () => tool.kill('SIGHUP');
   io.signal.addEventListener('abort', hangUp);
@@ -57,7 +58,7 @@ async function findUser(runc: Runc, order: ExecOrder): Promise<Ids> {
   const numeric = numericIds(order.user);
   if (numeric !== undefined) return numeric;
   const read = async (file: string) => {
-    const result = await run(runc.execArgv(order.name, [], ['cat', file]), { accept: EXIT_CODES });
+    const result = await run(await runc.execArgv(order.name, [], ['cat', file]), { accept: EXIT_CODES });
     return result.exitCode === 0 ? result.stdout : '';
   };
   const named = namedIds(order.user, await read('/etc/passwd'), await read('/etc/group'));

@@ -12,6 +12,7 @@ import { cpuUse, interruptHung } from './hung.js';
 import { unmountBelow } from './mount.js';
 import { criuWorkDir, findMarked, GENTLE_VARIABLE, signalMarked, waitsIn } from './orphans.js';
 import { type RunningTool, run, spawnTool, toolError } from './run.js';
+import { wayInto } from './runc-exec.js';
 import { createRestores, leaveBehind, RESTORED } from './runc-restore.js';
 
 export interface RuncState {
@@ -158,8 +159,9 @@ export function createRunc(directory: string) {
     },
 
     /** argv that runs a command in it; who calls it gives it its input and output. */
-    execArgv(id: string, options: readonly string[], argv: readonly string[]): string[] {
-      return runc('exec', ...options, id, ...argv);
+    async execArgv(id: string, options: readonly string[], argv: readonly string[]): Promise<string[]> {
+      const way = await wayInto(root, id);
+      return [...way.through, 'runc', '--root', way.root, 'exec', ...options, id, ...argv];
     },
 
     /**

@@ -30,6 +30,18 @@ describe('a teleport', () => {
     );
   });
 
+  it('carries on what was begun in it by a command after a move, with the clocks of all the rest', async () => {
+    await create('node1');
+    await mustTeleport('node1', 'node2');
+    const inside = (node: string, script: string) => lab.must(node, ['cnvm', 'exec', NAME, '--', 'sh', '-c', script]);
+    const [init, own] = (await inside('node2', 'readlink /proc/1/ns/time /proc/self/ns/time')).trim().split('\n');
+    assert.equal(own, init);
+    await inside('node2', 'sleep 987654 >/dev/null 2>&1 </dev/null &');
+    await mustTeleport('node2', 'node1');
+    assert.match(await inside('node1', 'ps -e -o args='), /sleep 987654/);
+    assert.equal((await lab.run('node1', ['cnvm', 'exec', NAME, '--', 'sh', '-c', 'exit 7'])).code, 7);
+  });
+
   it('carries the disk: owners, modes, links, holes, attributes, what was deleted', async () => {
     await create('node1');
     const inside = (node: string, script: string) => lab.must(node, ['cnvm', 'exec', NAME, '--', 'sh', '-ec', script]);
