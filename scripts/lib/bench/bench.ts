@@ -119,7 +119,7 @@ async function inLab(
 }
 
 async function machineText(lab: Lab): Promise<string> {
-  const versions = 'criu --version | head -n 1; runc --version | head -n 1; podman --version';
+  const versions = "criu --version | sed -n 's/^Version: /criu /p'; runc --version | head -n 1; podman --version";
   const tools = (await lab.must('node1', ['sh', '-c', versions])).trim().replaceAll('\n', ', ');
   return `${cpus().length} cores, Linux ${release()}, ${tools}; load ${loadavg()[0]?.toFixed(1)}`;
 }

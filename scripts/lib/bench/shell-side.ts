@@ -128,9 +128,10 @@ for _ in $(seq 50); do nc -z "$1" 8730 && break; sleep 0.1; done
 ${SEND} --hard-links --acls --xattrs --numeric-ids ${ROOTFS}/ "rsync://$1/disk/"
 `;
 
+/** No node has the memory from a move before: rsync would send but what differs from that. */
+const FORGET = `rm -rf ${IMAGES}/*`;
 /** Timed where it runs: entering the node is no part of it. */
 const LEAVE = `
-rm -rf ${IMAGES}/*
 a=$EPOCHREALTIME
 ${RUNC} checkpoint --image-path ${IMAGES} ${KEEP} ${NAME} >/dev/null
 b=$EPOCHREALTIME
@@ -138,6 +139,7 @@ ${SEND} ${IMAGES}/ "rsync://$1/images/"
 ${SEND} --hard-links --acls --xattrs --numeric-ids ${ROOTFS}/ "rsync://$1/disk/"
 c=$EPOCHREALTIME
 awk "BEGIN { printf \\"%.3f %.3f\\n\\", ($b - $a) * 1000, ($c - $b) * 1000 }"
+${FORGET}
 `;
 
 const COME = `
@@ -145,4 +147,5 @@ a=$EPOCHREALTIME
 ${RUNC} restore --detach --image-path ${IMAGES} --bundle ${BUNDLE} ${KEEP} ${NAME} >/dev/null 2>&1 </dev/null
 b=$EPOCHREALTIME
 awk "BEGIN { printf \\"%.3f\\n\\", ($b - $a) * 1000 }"
+${FORGET}
 `;
