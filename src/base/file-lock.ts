@@ -2,8 +2,10 @@
  * One at a time over all processes of a machine, by a file that only one can make. Invariant: what a process that died has
  * left locked is locked no longer, also when the machine died with it.
  */
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { link, rm, writeFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:net';
+import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readFileIfAny } from './atomic-file.js';
 import { hasErrno, refused } from './errors.js';
@@ -47,8 +49,30 @@ async function take(file: string): Promise<boolean> {
 }
 
 async function dropIfDead(file: string): Promise<void> {
+  if (!(await isDead(file))) return;
+  const gate = await openGate(file);
+  if (gate === undefined) return;
+  // Again: who was here before has dropped what was dead, and somebody who lives may have taken it since.
+  if (await isDead(file)) await rm(file, { force: true });
+  await new Promise((done) => gate.close(done));
+}
+
+async function isDead(file: string): Promise<boolean> {
   const text = await readFileIfAny(file);
-  if (text !== undefined && !lives(text)) await rm(file, { force: true });
+  return text !== undefined && !lives(text);
+}
+
+/**
+ * Held by one at a time, who alone drops what is dead; the kernel lets go of it when its holder dies. (It is one in each
+ * network namespace. So are the numbers of processes, mostly.) @returns undefined when somebody else has it.
+ */
+async function openGate(file: string): Promise<Server | undefined> {
+  const name = createHash('sha256').update(resolve(file)).digest('hex');
+  const gate = createServer();
+  return await new Promise((done, failed) => {
+    gate.once('error', (error) => (hasErrno(error, 'EADDRINUSE') ? done(undefined) : failed(error)));
+    gate.listen({ path: `\0cnvm-lock-${name}` }, () => done(gate));
+  });
 }
 
 /** Whether who has written it still runs. A number alone may be another process's after the machine has started anew. */
