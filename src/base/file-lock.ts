@@ -9,7 +9,7 @@ import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readFileIfAny } from './atomic-file.js';
 import { hasErrno, refused } from './errors.js';
-import { fieldsOfStat, readIfThere } from './proc.js';
+import { readIfThere, startOfStat } from './proc.js';
 
 const RETRY_MS = 20;
 /** What is done under a lock takes milliseconds. */
@@ -52,9 +52,12 @@ async function dropIfDead(file: string): Promise<void> {
   if (!(await isDead(file))) return;
   const gate = await openGate(file);
   if (gate === undefined) return;
-  // Again: who was here before has dropped what was dead, and somebody who lives may have taken it since.
-  if (await isDead(file)) await rm(file, { force: true });
-  await new Promise((done) => gate.close(done));
+  try {
+    // Again: who was here before has dropped what was dead, and somebody who lives may have taken it since.
+    if (await isDead(file)) await rm(file, { force: true });
+  } finally {
+    await new Promise((done) => gate.close(done));
+  }
 }
 
 async function isDead(file: string): Promise<boolean> {
@@ -82,8 +85,5 @@ function lives(text: string): boolean {
   return now !== '' && (start === undefined || start === now);
 }
 
-/** When the process has started, in the kernel's ticks since it did so itself; empty when there is none. */
-function startOf(pid: number): string {
-  // Of proc(5) it is the 22nd field, and the rest begins with the third.
-  return fieldsOfStat(readIfThere(`/proc/${pid}/stat`)).rest[22 - 3] ?? '';
-}
+/** Empty when there is no such process. */
+const startOf = (pid: number): string => startOfStat(readIfThere(`/proc/${pid}/stat`));

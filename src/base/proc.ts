@@ -18,3 +18,9 @@ export function fieldsOfStat(stat: string): { readonly name: string; readonly re
   const end = stat.lastIndexOf(')');
   return { name: stat.slice(stat.indexOf('(') + 1, end), rest: stat.slice(end + 2).split(' ') };
 }
+
+/** When the process has started, in the kernel's ticks since it did so itself, by the reader's clocks; empty when there is none. */
+export function startOfStat(stat: string): string {
+  // Of proc(5) it is the 22nd field, and the rest begins with the third.
+  return fieldsOfStat(stat).rest[22 - 3] ?? '';
+}

@@ -2,7 +2,7 @@
 import type { Readable } from 'node:stream';
 import { refused } from '../base/errors.js';
 import { type RunningTool, run, spawnTool } from '../tools/run.js';
-import type { Runc } from '../tools/runc.js';
+import type { Inside, Runc } from '../tools/runc.js';
 import { onTerminal, resizeTerminal } from '../tools/terminal.js';
 import type { ExecIo, ExecOrder } from './exec-order.js';
 import { type Ids, namedIds, numericIds } from './users.js';
@@ -17,8 +17,9 @@ export async function execInside(
   order: ExecOrder,
   io: ExecIo,
 ): Promise<number> {
-  const ids = await findUser(runc, order);
-  const inner = await runc.execArgv(order.name, execOptions(order, ids, imageEnv), order.argv);
+  const inside = await runc.inside(order.name);
+  const ids = await findUser(inside, order);
+  const inner = inside(execOptions(order, ids, imageEnv), order.argv);
   const argv = order.tty === undefined ? inner : onTerminal(inner);
   io.signal.throwIfAborted();
   const tool = spawnTool(argv, { pipes: true, accept: EXIT_CODES });
@@ -53,12 +54,12 @@ export function execOptions(order: ExecOrder, ids: Ids, imageEnv: readonly strin
 }
 
 /** A name means what it means inside, so it is looked up inside: its files are not ours to trust or to open. */
-async function findUser(runc: Runc, order: ExecOrder): Promise<Ids> {
+async function findUser(inside: Inside, order: ExecOrder): Promise<Ids> {
   if (order.user === '') return { uid: 0, gid: 0, groups: [], home: '/root' };
   const numeric = numericIds(order.user);
   if (numeric !== undefined) return numeric;
   const read = async (file: string) => {
-    const result = await run(await runc.execArgv(order.name, [], ['cat', file]), { accept: EXIT_CODES });
+    const result = await run(inside([], ['cat', file]), { accept: EXIT_CODES });
     return result.exitCode === 0 ? result.stdout : '';
   };
   const named = namedIds(order.user, await read('/etc/passwd'), await read('/etc/group'));

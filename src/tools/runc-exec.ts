@@ -6,7 +6,8 @@ import { readlinkSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readFileIfAny, writeFileAtomic } from '../base/atomic-file.js';
-import { fieldsOfStat, readIfThere } from '../base/proc.js';
+import { hasErrno } from '../base/errors.js';
+import { readIfThere, startOfStat } from '../base/proc.js';
 import { run } from './run.js';
 
 export interface WayIn {
@@ -19,8 +20,6 @@ export interface WayIn {
 const STATE = 'state.json';
 /** In runc's directory of the container, and gone with it. */
 const ENTERED = 'entered';
-/** Of proc(5), counted behind the name. */
-const START_TIME = 19;
 
 /**
  * What criu restores has a time namespace, so that its clocks go on from where they were, and runc 1.1 knows of none. To run
@@ -36,17 +35,24 @@ export async function wayInto(root: string, id: string): Promise<WayIn> {
   const stat = `/proc/${pid}/stat`;
   const clocks = `/proc/${pid}/ns/time`;
   // One that has ended: runc says so, and better.
-  if (start === undefined || startTime(readIfThere(stat)) !== start || hasOurClocks(clocks)) return plain;
+  if (start === undefined || startOfStat(readIfThere(stat)) !== start || hasOurClocks(clocks)) return plain;
   const through = ['nsenter', '--no-fork', `--time=${clocks}`];
-  const there = startTime((await run([...through, 'cat', stat])).stdout);
+  const there = startOfStat((await run([...through, 'cat', stat])).stdout);
   const own = join(root, id, ENTERED);
-  await mkdir(join(own, id), { recursive: true, mode: 0o700 });
+  for (const directory of [own, join(own, id)]) await makeIn(directory);
   // As text: among its numbers are some that JavaScript's cannot hold.
   await writeFileAtomic(join(own, id, STATE), state.replace(/("init_process_start":)\d+/, `$1${there}`));
   return { root: own, through };
 }
 
-const startTime = (stat: string): string | undefined => fieldsOfStat(stat).rest[START_TIME];
+/** Never the directory around it: one that was ended meanwhile would be there again, and could not be made anew. */
+async function makeIn(directory: string): Promise<void> {
+  try {
+    await mkdir(directory, { mode: 0o700 });
+  } catch (error) {
+    if (!hasErrno(error, 'EEXIST')) throw error;
+  }
+}
 
 /** Also where the kernel knows of no such namespaces. */
 function hasOurClocks(clocks: string): boolean {

@@ -52,6 +52,9 @@ export const LAZY_OPTIONS = [`ps-socket ${PAGES_DESCRIPTOR}`];
  */
 const CRIU_ENVIRONMENT = 'network-lock skip\n';
 
+/** Argv of a command in a container, from runc's options for it and the command. */
+export type Inside = (options: readonly string[], argv: readonly string[]) => string[];
+
 /** The few things the daemon asks of runc. */
 export type Runc = ReturnType<typeof createRunc>;
 
@@ -158,10 +161,10 @@ export function createRunc(directory: string) {
       return (JSON.parse(stdout) as number[] | null) ?? [];
     },
 
-    /** argv that runs a command in it; who calls it gives it its input and output. */
-    async execArgv(id: string, options: readonly string[], argv: readonly string[]): Promise<string[]> {
+    /** @returns what makes the argv that runs a command in it; who calls that gives it its input and output. */
+    async inside(id: string): Promise<Inside> {
       const way = await wayInto(root, id);
-      return [...way.through, 'runc', '--root', way.root, 'exec', ...options, id, ...argv];
+      return (options, argv) => [...way.through, 'runc', '--root', way.root, 'exec', ...options, id, ...argv];
     },
 
     /**

@@ -2,7 +2,6 @@
  * Processes that a signal has stopped, as by Ctrl-Z. Invariant: only those of a cgroup that is frozen are told to go on, and
  * not one of them runs a step before it is stopped again or dumped.
  */
-
 import { fieldsOfStat, readIfThere } from '../base/proc.js';
 import { processesIn } from './cgroup.js';
 
