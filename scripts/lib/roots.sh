@@ -7,8 +7,8 @@
 NODE_PACKAGES=ca-certificates,runc,rsync,socat,iproute2,nftables,iptables,wireguard-tools,wireguard-go,openssh-client,sshpass,nodejs,procps,util-linux,mount,iputils-ping,netcat-openbsd,tini,runit,dnsmasq-base,libfaketime,tcpdump,iperf3,skopeo,umoci,attr,zstd,perl
 # What tests pull images from; no part of a node.
 TEST_PACKAGES=docker-registry
-# What the benchmark compares with; no part of a node.
-PODMAN_PACKAGES=podman,conmon,netavark
+# What the benchmark compares with, and what runs the deployment container; no part of a node.
+ENGINE_PACKAGES=podman,conmon,netavark,docker.io,docker-cli
 
 # Debian 13's criu 4.1 cannot dump internet sockets on kernels from 6.16 on; 4.2 of the next release can.
 kernel_needs_new_criu() {
@@ -37,7 +37,7 @@ build_once() {
 make_node_root() {
   local packages=$NODE_PACKAGES,$TEST_PACKAGES mirror
   mirror=$(debian_mirror)
-  [ -n "${WITH_PODMAN:-}" ] && packages=$packages,$PODMAN_PACKAGES
+  [ -n "${WITH_ENGINES:-}" ] && packages=$packages,$ENGINE_PACKAGES
   if kernel_needs_new_criu; then
     # shellcheck disable=SC2016 # mmdebstrap's hooks expand $1 themselves
     mmdebstrap --mode=root --variant=apt --include="$packages" \
@@ -51,12 +51,12 @@ make_node_root() {
   rm -rf "$1/var/cache/apt/archives" "$1/var/lib/apt/lists"
 }
 
-# Prints the node root's path. WITH_PODMAN=1 asks for the one with podman.
+# Prints the node root's path. WITH_ENGINES=1 asks for the one with podman and docker.
 node_root() {
   local path
-  path=$CACHE/node${WITH_PODMAN:+-podman}-$(recipe_hash)
+  path=$CACHE/node${WITH_ENGINES:+-engines}-$(recipe_hash)
   install_packages mmdebstrap
-  build_once "$path" "build the nodes' root (Debian 13${WITH_PODMAN:+ with podman})" make_node_root
+  build_once "$path" "build the nodes' root (Debian 13${WITH_ENGINES:+ with podman and docker})" make_node_root
   printf '%s\n' "$path"
 }
 

@@ -48,7 +48,7 @@ describe('the VM lab', () => {
   });
 
   it('refuses what it does not know', async () => {
-    for (const args of [['fly'], ['up', '--nodes', 'many'], ['up', '--with-podman'], ['exec'], ['exec', 'node1']]) {
+    for (const args of [['fly'], ['up', '--nodes', 'many'], ['up', '--with-engines'], ['exec'], ['exec', 'node1']]) {
       assert.equal((await vmlab(...args)).exitCode, 2, args.join(' '));
     }
     assert.equal((await vmlab('exec', 'node1', '--', 'true')).exitCode, 1);

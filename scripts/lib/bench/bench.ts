@@ -100,7 +100,7 @@ async function inLab(
   await lab.down();
   try {
     signal.throwIfAborted();
-    await lab.up(NODES, '--with-podman');
+    await lab.up(NODES, '--with-engines');
     signal.throwIfAborted();
     learn(await machineText(lab));
     for (const { one, rounds } of cases) {
