@@ -2,6 +2,7 @@
 # Removes every trace of cnvm from a machine, its cnvms and their disks included. Prints what it removed; nothing when there is
 # nothing. Harmless to repeat.
 set -u
+was_node=$([ -d /etc/cnvm ] && echo yes)
 overlay=$(awk '$1 == "address:" { print $2; exit }' /etc/cnvm/cnvmd.yaml 2>/dev/null)
 gone() { printf 'removed %s\n' "$1"; }
 remove() {
@@ -49,7 +50,10 @@ for link in wgcnvm fwcnvm; do
 done
 # The overlay's routes carry these numbers of their maker; its address is of its network.
 for protocol in 198 199; do ip route flush table all proto "$protocol" 2>/dev/null; done
+for link in wgcnvm fwcnvm; do ip rule delete iif "$link" lookup 199 2>/dev/null; done
 if [ -n "$overlay" ]; then ip address delete "$overlay/32" dev lo 2>/dev/null; fi
+# Where cnvms ask for names.
+if [ -n "$was_node" ]; then ip address delete 169.254.1.1/32 dev lo 2>/dev/null; fi
 if id cnvm >/dev/null 2>&1; then
   pkill -KILL -u cnvm
   userdel cnvm && gone "the user cnvm"
@@ -57,4 +61,6 @@ fi
 getent group cnvm >/dev/null && groupdel cnvm && gone "the group cnvm"
 remove /etc/cnvm /var/lib/cnvm /run/cnvm /var/cache/cnvm /home/cnvm /etc/profile.d/cnvm-first-login.sh \
   /etc/apt/sources.list.d/cnvm-criu.sources /etc/apt/preferences.d/cnvm-criu /etc/apt/sources.list.d/cnvm-own.sources
+# What skopeo remembers of blobs, for the daemon; where somebody else keeps images there, it is theirs, too.
+[ "$(ls -A /var/lib/containers 2>/dev/null)" != cache ] || remove /var/lib/containers
 systemctl daemon-reload
