@@ -28,4 +28,6 @@ kept_root() {
 }
 
 deployer_root() { kept_root deployer "build the deployer's root (Debian 13 with Ansible)" "$DEPLOYER_PACKAGES"; }
+# What a hoster gives: to see that the package brings all else.
+bare_root() { kept_root bare "build a bare root (Debian 13)" apt; }
 linter_root() { kept_root linter "build the linter's root (Debian 13 with ansible-lint)" "$LINTER_PACKAGES"; }

@@ -4,7 +4,7 @@
 # shellcheck source=scripts/lib/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-NODE_PACKAGES=ca-certificates,runc,rsync,socat,iproute2,nftables,iptables,wireguard-tools,wireguard-go,openssh-client,sshpass,nodejs,procps,util-linux,mount,iputils-ping,netcat-openbsd,tini,runit,dnsmasq-base,libfaketime,tcpdump,iperf3,skopeo,umoci,attr,zstd,perl
+NODE_PACKAGES=ca-certificates,runc,rsync,socat,iproute2,nftables,iptables,wireguard-tools,wireguard-go,openssh-client,sshpass,nodejs,procps,util-linux,mount,iputils-ping,netcat-openbsd,tini,runit,dnsmasq-base,libfaketime,xz-utils,tcpdump,iperf3,skopeo,umoci,attr,zstd,perl
 # What tests pull images from; no part of a node.
 TEST_PACKAGES=docker-registry
 # What the benchmark compares with, and what runs the deployment container; no part of a node.

@@ -37,6 +37,7 @@ const IMAGE_PROGRAMS: readonly (readonly [program: string, debianPackage: string
   ['tar', 'tar'],
   ['gzip', 'gzip'],
   ['zstd', 'zstd'],
+  ['xz', 'xz-utils'],
   ['setfattr', 'attr'],
   ['perl', 'perl'],
 ];

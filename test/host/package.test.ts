@@ -1,7 +1,7 @@
 /** The package, in a root of its own: what is in it, that it installs and goes without a trace, and that the playbooks parse. */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,6 +9,11 @@ import { execa } from 'execa';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const BUILD_MS = 10 * 60_000;
+const TOOLS = join(ROOT, 'src/tools');
+/** How a host program is called by its name; systemd is there where the unit is, and most kernels have WireGuard. */
+const RUN_PROGRAM = /\b(?:run|spawnTool)\(\s*\['(?!systemd-notify|wireguard-go)([a-z][\w.-]*)'/g;
+/** Called in other ways, by scripts, or by the role. */
+const BY_TABLE = ['tar', 'gzip', 'zstd', 'xz', 'socat', 'nsenter', 'openssl'];
 
 describe('the package', () => {
   let directory = '';
@@ -71,6 +76,29 @@ describe('the package', () => {
     assert.ok(Number(output[5]) > 40, output.join('\n'));
     assert.deepEqual(output.slice(6), ['end']);
   }).timeout(BUILD_MS);
+
+  it('brings a bare machine every program that a node runs, and takes with it what it brought', async () => {
+    const programs = readdirSync(TOOLS).flatMap((tool) =>
+      [...readFileSync(join(TOOLS, tool), 'utf8').matchAll(RUN_PROGRAM)].map(([, name]) => name ?? ''),
+    );
+    assert.ok(
+      ['criu', 'rsync', 'nft'].every((one) => programs.includes(one)),
+      programs.join(' '),
+    );
+    const steps = `
+      set -e
+      export DEBIAN_FRONTEND=noninteractive
+      apt-get update -q >/dev/null
+      apt-get install -y --no-install-recommends /mnt/$(basename ${file}) >/dev/null
+      for program in cnvmd ${[...new Set([...programs, ...BY_TABLE])].join(' ')}; do
+        command -v $program >/dev/null || echo "there is no $program"
+      done
+      [ -s /etc/ssl/certs/ca-certificates.crt ] || echo "no registry would be trusted"
+      apt-get purge -y --auto-remove cnvm >/dev/null
+      ! dpkg-query -W criu runc rsync nftables skopeo umoci 2>/dev/null | grep .
+      echo end`;
+    assert.equal(await inRoot('bare', join(directory, 'one'), 'bash', '-c', steps), 'end');
+  }).timeout(2 * BUILD_MS);
 
   it('is deployed by playbooks that parse, and that the linter finds nothing in', async () => {
     const ansible = join(directory, 'ansible');
