@@ -1,7 +1,7 @@
 /** The package, in a root of its own: what is in it, that it installs and goes without a trace, and that the playbooks parse. */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -77,7 +77,7 @@ describe('the package', () => {
     assert.deepEqual(output.slice(6), ['end']);
   }).timeout(BUILD_MS);
 
-  it('brings a bare machine every program that a node runs, and takes with it what it brought', async () => {
+  it('is installed by the role on a bare machine with all that a node runs, anew or not at all, and takes with it what it brought', async () => {
     const programs = readdirSync(TOOLS).flatMap((tool) =>
       [...readFileSync(join(TOOLS, tool), 'utf8').matchAll(RUN_PROGRAM)].map(([, name]) => name ?? ''),
     );
@@ -87,17 +87,30 @@ describe('the package', () => {
     );
     const steps = `
       set -e
-      export DEBIAN_FRONTEND=noninteractive
-      apt-get update -q >/dev/null
-      apt-get install -y --no-install-recommends /mnt/$(basename ${file}) >/dev/null
+      install() { sh /mnt/install.sh "$1" >/tmp/log 2>&1 || { cat /tmp/log; exit 1; }; }
+      install /mnt/$(basename ${file})
       for program in cnvmd ${[...new Set([...programs, ...BY_TABLE])].join(' ')}; do
         command -v $program >/dev/null || echo "there is no $program"
       done
       [ -s /etc/ssl/certs/ca-certificates.crt ] || echo "no registry would be trusted"
+      dpkg-deb --raw-extract /mnt/$(basename ${file}) /tmp/again
+      echo '// built anew' >>/tmp/again/usr/lib/cnvm/dist/main.js
+      dpkg-deb --build /tmp/again /tmp/again.deb >/dev/null
+      install /tmp/again.deb
+      tail -n 1 /usr/lib/cnvm/dist/main.js
+      sed -i 's/^Depends: /Depends: nobody-has-this, /' /tmp/again/DEBIAN/control
+      echo '// needs too much' >>/tmp/again/usr/lib/cnvm/dist/main.js
+      dpkg-deb --build /tmp/again /tmp/again.deb >/dev/null
+      ! sh /mnt/install.sh /tmp/again.deb >/dev/null 2>&1
+      tail -n 1 /usr/lib/cnvm/dist/main.js
+      cnvmd --version
       apt-get purge -y --auto-remove cnvm >/dev/null
       ! dpkg-query -W criu runc rsync nftables skopeo umoci 2>/dev/null | grep .
       echo end`;
-    assert.equal(await inRoot('bare', join(directory, 'one'), 'bash', '-c', steps), 'end');
+    copyFileSync(join(ROOT, 'ansible/roles/cnvm/files/install.sh'), join(directory, 'one/install.sh'));
+    const output = (await inRoot('bare', join(directory, 'one'), 'bash', '-c', steps)).split('\n');
+    assert.match(output.splice(2, 1)[0] ?? '', /^cnvmd \d/);
+    assert.deepEqual(output, ['// built anew', '// built anew', 'end']);
   }).timeout(2 * BUILD_MS);
 
   it('is deployed by playbooks that parse, and that the linter finds nothing in', async () => {
