@@ -3,15 +3,13 @@
 # cannot be had, all is as before. Usage: install.sh PACKAGE
 set -e
 export DEBIAN_FRONTEND=noninteractive
-# A machine that has just been made often installs something of its own.
-patient='-o DPkg::Lock::Timeout=600'
-# Also one of the same version that was built anew, and an older one; what people have changed in /etc stays.
+# Waits, as a machine that has just been made often installs something of its own. Takes one of the same version that was built
+# anew, and an older one, too; what people have changed in /etc stays.
 install() {
-  # shellcheck disable=SC2086 # two words
-  apt-get install -y $patient --no-install-recommends --reinstall --allow-downgrades -o Dpkg::Options::=--force-confold "$1"
+  apt-get install -y --no-install-recommends --reinstall --allow-downgrades \
+    -o DPkg::Lock::Timeout=600 -o Dpkg::Options::=--force-confold "$1"
 }
 # A machine that has all that it needs needs no mirror.
 install "$1" && exit 0
-# shellcheck disable=SC2086 # two words
-apt-get update -q $patient
+apt-get update -q
 install "$1"

@@ -2,7 +2,6 @@
 # Removes every trace of cnvm from a machine, its cnvms and their disks included. Prints what it removed; nothing when there is
 # nothing. Harmless to repeat.
 set -u
-was_node=$([ -d /etc/cnvm ] && echo yes)
 overlay=$(awk '$1 == "address:" { print $2; exit }' /etc/cnvm/cnvmd.yaml 2>/dev/null)
 gone() { printf 'removed %s\n' "$1"; }
 remove() {
@@ -46,14 +45,15 @@ for table in cnvm cnvm_firewall; do
   nft delete table inet "$table" 2>/dev/null && gone "the packet filter's table $table"
 done
 for link in wgcnvm fwcnvm; do
+  ip rule delete iif "$link" lookup 199 2>/dev/null
   ip link delete "$link" 2>/dev/null && gone "the link $link"
 done
 # The overlay's routes carry these numbers of their maker; its address is of its network.
 for protocol in 198 199; do ip route flush table all proto "$protocol" 2>/dev/null; done
-for link in wgcnvm fwcnvm; do ip rule delete iif "$link" lookup 199 2>/dev/null; done
-if [ -n "$overlay" ]; then ip address delete "$overlay/32" dev lo 2>/dev/null; fi
-# Where cnvms ask for names.
-if [ -n "$was_node" ]; then ip address delete 169.254.1.1/32 dev lo 2>/dev/null; fi
+# The other address is where cnvms ask for names.
+if [ -n "$overlay" ]; then
+  for address in "$overlay" 169.254.1.1; do ip address delete "$address/32" dev lo 2>/dev/null; done
+fi
 if id cnvm >/dev/null 2>&1; then
   pkill -KILL -u cnvm
   userdel cnvm && gone "the user cnvm"
